@@ -1,0 +1,46 @@
+"""labelbudget: split a fixed budget for labels between shared pretraining data and each team's own labels.
+
+The public API, nothing else; what it loads, it loads when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+# The module comes first, so that the function `plan` below keeps the name.
+from budget.plan import Plan
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+    from budget.fitting.surface import Surface
+    from budget.measurements import Measurements
+
+__version__ = "0.1.0"
+__all__ = ["Brief", "Measurements", "Plan", "fit", "plan"]
+
+
+def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -> Mapping[str, Surface]:
+    """Fit every task of the measurements: {task name: Surface}. Without a brief, scores lie in [0, 1]."""
+    from budget.fitting import fit as fit_all
+
+    return fit_all(measurements, brief, seed)
+
+
+def plan(brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface] | None = None, seed: int = 0) -> Plan:
+    """Split the budget of a brief by what its pilots measured (`surfaces`: already fitted ones)."""
+    from budget.allocation import plan as plan_all
+
+    return plan_all(brief, measurements, surfaces, seed)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Brief":
+        from budget.brief import Brief
+
+        return Brief
+    if name == "Measurements":
+        from budget.measurements import Measurements
+
+        return Measurements
+    raise AttributeError(f"module 'budget' has no attribute {name!r}")

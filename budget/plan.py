@@ -1,0 +1,228 @@
+"""Plan: the answer, as plain frozen data, with its JSON and CSV. It decides nothing and loads nothing heavy.
+
+What a page or a script may want to know about a plan is in here: `labelbudget report plan.json` has nothing else to go by.
+Scores of a task are in its own unit. The score of a plan is the weighted mean over tasks of each task's score placed
+between its worst (0) and its best (1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FORMAT = "labelbudget-plan/1"
+
+
+@dataclass(frozen=True)
+class Score:
+    """An expected score and the interval that holds it with probability `level`."""
+
+    expected: float
+    low: float
+    high: float
+    level: float = 0.9
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """No plan scores more than `bound`; `gap` = bound - score of this plan, in score units, never negative."""
+
+    bound: float
+    gap: float
+    solver: str
+    seconds: float
+    form: str = ""  # which program was solved and why, in words
+
+
+@dataclass(frozen=True)
+class NextMoney:
+    """What the plan would do with a little more: solved again at budget + amount. `buys`: changes against this plan."""
+
+    amount: float
+    gain: float
+    buys: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """One task of the plan. `now` is the expected score with what is owned, `next_gain` the rise of the task's own score
+    for one more `next_money.amount` spent on its labels alone."""
+
+    owned: int
+    buy: int
+    labels: int
+    cost: float
+    expected: float
+    low: float
+    high: float
+    now: float
+    trust: str  # PASS | REVIEW | FAIL
+    trust_reason: str = ""
+    trust_remedy: str = ""
+    target: float | None = None
+    target_probability: float | None = None  # P(score >= target)
+    binding: tuple[str, ...] = ()  # keys of the brief that hold this line where it is
+    beyond_pilot: float = 1.0  # labels / most labels in any pilot of this task
+    next_gain: float = 0.0
+    weight: float = 1.0
+    group: str | None = None
+    label_cost: float = 0.0  # money a label
+    metric: str = "score"
+    best: float = 1.0
+    worst: float = 0.0
+    direction: str = "maximize"
+
+
+@dataclass(frozen=True)
+class PoolLine:
+    """One pool of the plan. `brings`: by task, score at the planned labels with this plan's pool labels minus the score
+    with only the owned ones."""
+
+    owned: int
+    buy: int
+    labels: int
+    cost: float
+    beyond_pilot: float = 1.0
+    binding: tuple[str, ...] = ()
+    label_cost: float = 0.0
+    brings: dict[str, Score] = field(default_factory=dict)
+    next_gain: float = 0.0  # rise of the plan's score for next_money.amount spent on this pool alone
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A plan that needs no optimizer. `gain`: score of our plan minus this one's, with its interval."""
+
+    cost: float
+    score: Score
+    buy: dict[str, int]
+    beaten_probability: float  # P(our plan scores at least as high)
+    gain: Score
+    expected: dict[str, float] = field(default_factory=dict)  # by task, in its own unit
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """The plan that was solved for one budget."""
+
+    budget: float
+    cost: float
+    score: Score
+    buy: dict[str, int]
+    costs: dict[str, float]
+    tasks: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class SharePoint:
+    """The best plan that spends (about) this share of the budget on pools."""
+
+    share: float
+    cost: float
+    score: Score
+    buy: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One pilot run as measured; `score` None is a failed run."""
+
+    labels: int
+    score: float | None
+    seed: int
+    pools: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Fitted score along labels at fixed pool labels: equally long tuples."""
+
+    pools: dict[str, int]
+    labels: tuple[float, ...]
+    expected: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """One line of the backtest: a hidden pilot, what was predicted for it, and what came (mean over its seeds)."""
+
+    labels: int
+    pools: dict[str, int]
+    predicted: float
+    low: float
+    high: float
+    measured: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one task's answer rests on. `most_labels`, `most_pools`: the largest pilot. `pool_effect`: rise of the score
+    from the smallest to the largest pool pilot at the fewest and at the most labels measured, in words by the fit."""
+
+    dots: tuple[Dot, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    most_labels: int = 0
+    most_pools: dict[str, int] = field(default_factory=dict)
+    laws: dict[str, float] = field(default_factory=dict)  # law -> weight, adding up to 1
+    exponent: Score | None = None
+    floor: Score | None = None  # the score that no number of labels exceeds
+    noise: float = 0.0  # standard deviation over seeds at the largest pilot
+    backtest: tuple[Hidden, ...] = ()
+    fades_at: dict[str, float | None] = field(default_factory=dict)  # pool -> labels beyond which it brings < 1 point
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The plan solved again with one assumption moved: score and share of the money that moves, for its low and high value."""
+
+    what: str  # label_cost | weight | surface | budget
+    name: str  # task or pool
+    low_value: str
+    high_value: str
+    low_score: float
+    high_score: float
+    low_moved: float  # share of the budget that is spent elsewhere than in this plan, 0..1
+    high_moved: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    version: str
+    brief_sha256: str
+    measurements_sha256: str
+    seed: int
+    created: str  # ISO 8601, UTC
+    command: str = ""
+    seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    measured_runs: int = 0
+    failed_runs: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer. `cost` <= `budget`; every `buy` is a multiple of its lot."""
+
+    status: str  # optimal | feasible
+    title: str
+    currency: str
+    goal: str
+    risk: float
+    budget: float
+    cost: float
+    unspent: float
+    unspent_reason: str
+    score: Score
+    now: Score  # the score if nothing is bought
+    certificate: Certificate
+    next_money: NextMoney
+    tasks: dict[str, TaskLine]
+    pools: dict[str, PoolLine]
+    baselines: dict[str, Baseline]
+    provenance: Provenance
+    frontier: tuple[FrontierPoint, ...] = ()
+    shares: tuple[SharePoint, ...] = ()
+    sensitivity: tuple[Sensitivity, ...] = ()
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
