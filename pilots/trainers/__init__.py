@@ -1,0 +1,56 @@
+"""What a pilot run is, what comes out of one, and what a trainer must be able to do.
+
+This is the arrow between the rooms that decide on, run and store pilots and the trainers that learn something. It loads
+no torch: a trainer's own module does, when it is used.
+
+A sensible grid for the built-in digit scenes: labels 50, 100, 200, 400, 800; pool `general` 0, 1000, 4000; two seeds,
+one more at 50 and 100 labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pilot: train `task` on `labels` labels after pretraining on the labels of `pools`, as (name, labels) pairs.
+
+    >>> Run("detection", 100, 0, (("general", 1000),)).mode
+    'finetune'
+    """
+
+    task: str
+    labels: int
+    seed: int
+    pools: tuple[tuple[str, int], ...] = ()
+    strategy: str = "random"
+    annotators: int = 1
+    mode: str = "finetune"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave. A failed run has no score, and `note` says why."""
+
+    score: float | None
+    test_size: int
+    seconds: float
+    device: str
+    note: str = ""
+
+
+class Trainer(Protocol):
+    """Anything that can carry out runs. `recipe` describes all that defines a run's result, so that it can be hashed."""
+
+    tasks: tuple[str, ...]
+    pools: tuple[str, ...]
+    recipe: str
+
+    def pretrain(self, pools: tuple[tuple[str, int], ...], seed: int, folder: Path) -> None:
+        """Pretrain once per (pools, seed): a checkpoint written atomically under `folder`; nothing to do if it is there."""
+
+    def train(self, run: Run, folder: Path) -> Outcome:
+        """Carry out `run` from the checkpoint of its pools under `folder`; pools all 0 mean from scratch."""
