@@ -3,33 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from budget.fitting.cells import Scale
+from budget.fitting.laws import Law
+from budget.fitting.posterior import relative_error
+from budget.plan import Hidden, Score
+
 Array = NDArray[np.float64]
 
 
-class Surface(Protocol):
-    """SKETCH of the interface; the fitting room replaces this Protocol by its frozen dataclass with these members.
+@dataclass(frozen=True)
+class Group:
+    """The draws that follow one law: theta (U, p), floor (U,), levels (U, S), zero where a draw is not of that node.
 
-    labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels. Scores in the task's unit."""
+    `ceiling`: no error is larger, however few the labels (chance).
+    """
+
+    law: Law
+    theta: Array
+    floor: Array
+    levels: Array
+    ceiling: float
+
+    def relative(self, labels: Array, pools: Array) -> Array:
+        """(U, k) error over the error at the largest pilot."""
+        most = self.ceiling / np.maximum(self.levels.max(1), 1e-12)
+        return np.minimum(relative_error(self.law, self.theta, self.floor, labels, pools), most[:, None])
+
+
+@dataclass(frozen=True)
+class Trust:
+    """May this surface be planned with? PASS, REVIEW or FAIL, why, and what to do about it."""
+
+    status: str = "PASS"
+    reason: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels.
+
+    `draws` are S equally likely truths, `expected` is exactly their mean, `interval` their quantiles.
+    """
 
     task: str
+    scale: Scale
     pools: tuple[str, ...]
-    most_labels: int               # largest pilot
+    most_labels: int
     most_pools: Mapping[str, int]
-    direction: str                 # maximize | minimize, best, worst from the metric
-    best: float
-    worst: float
+    groups: tuple[Group, ...]
+    varied: tuple[str, ...]
+    unit_labels: float
+    unit_pools: tuple[float, ...]
+    laws: Mapping[str, float] = field(default_factory=dict)
+    exponent: Score | None = None
+    floor: Score | None = None
+    noise: float = 0.0
+    trust: Trust = Trust()
+    fades_at: Mapping[str, float | None] = field(default_factory=dict)
+    backtest: tuple[Hidden, ...] = ()
 
-    def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array: ...
-    """(k,) posterior mean; exactly the mean over draws, so that it is linear in the draws."""
-    def interval(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, level: float = 0.9) -> tuple[Array, Array]: ...
-    def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array: ...
-    """(S, k): draw s is one possible truth, the same one at every point; widened as the interval is. S = 200."""
-    def slope(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array: ...
-    """(k,) d expected / d label."""
-    # evidence for the page: laws {name: weight}, exponent, floor (plan.Score), noise, trust (status, reason, remedy), pool effect
+    @property
+    def best(self) -> float:
+        return self.scale.best
+
+    @property
+    def worst(self) -> float:
+        return self.scale.worst
+
+    @property
+    def direction(self) -> str:
+        return self.scale.direction
+
+    def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
+        """(k,) mean over the draws, in the task's own score."""
+        x, p = self._points(labels, pools)
+        error = np.zeros(len(x))
+        for g in self.groups:
+            error += g.levels.mean(1) @ g.relative(x, p)
+        return self.scale.score(error)
+
+    def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
+        """(S, k): draw s is one possible truth, the same one at every point."""
+        x, p = self._points(labels, pools)
+        error = np.zeros((self.groups[0].levels.shape[1], len(x)))
+        for g in self.groups:
+            error += g.levels.T @ g.relative(x, p)
+        return self.scale.score(error)
+
+    def interval(
+        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, level: float = 0.9
+    ) -> tuple[Array, Array]:
+        """(low, high), each (k,): where the score, averaged over seeds, lies with probability `level`."""
+        low, high = np.quantile(self.draws(labels, pools), [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return low, high
+
+    def slope(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
+        """(k,) rise of the expected score for one more label."""
+        n = np.atleast_1d(np.asarray(labels, float))
+        step = 1e-4 * np.maximum(n, 1.0)
+        below = np.maximum(n - step, 0.0)
+        return (self.expected(n + step, pools) - self.expected(below, pools)) / (n + step - below)
+
+    def _points(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None) -> tuple[Array, Array]:
+        """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot."""
+        n = np.atleast_1d(np.asarray(labels, float))
+        given = pools or {}
+        columns = [np.broadcast_to(np.asarray(given.get(name, 0.0), float), n.shape) for name in self.varied]
+        pool = np.stack(columns, -1) if columns else np.zeros((len(n), 0))
+        return n / self.unit_labels, pool / np.asarray(self.unit_pools)
