@@ -27,7 +27,9 @@ def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -
     return fit_all(measurements, brief, seed)
 
 
-def plan(brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface] | None = None, seed: int = 0) -> Plan:
+def plan(
+    brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface] | None = None, seed: int = 0
+) -> Plan:
     """Split the budget of a brief by what its pilots measured (`surfaces`: already fitted ones)."""
     from budget.allocation import plan as plan_all
 

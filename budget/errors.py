@@ -1,4 +1,4 @@
-"""The errors a user can meet: few, each with its exit status, each saying what was found, what is allowed, what to try."""
+"""The errors a user can meet: few, each with its exit status, saying what was found, what is allowed, what to try."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Shortfall:
 class CannotBeMet(LabelBudgetError):
     """A valid brief that no plan satisfies: every reason, each with its smallest repair.
 
-    >>> print(CannotBeMet((Shortfall("the least that must be bought costs 120, the budget is 100", "raise the budget to 120"),)))
-    the least that must be bought costs 120, the budget is 100; smallest repair: raise the budget to 120
+    >>> print(CannotBeMet((Shortfall("the minimums cost 120, the budget is 100", "raise the budget to 120"),)))
+    the minimums cost 120, the budget is 100; smallest repair: raise the budget to 120
     """
 
     exit_status = 3

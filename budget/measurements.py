@@ -32,7 +32,12 @@ class Measurements:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Measurements:
         frame = frame.copy()
-        for column, default in (("strategy", "random"), ("annotators", 1), ("mode", "finetune"), ("test_size", float("nan"))):
+        for column, default in (
+            ("strategy", "random"),
+            ("annotators", 1),
+            ("mode", "finetune"),
+            ("test_size", float("nan")),
+        ):
             if column not in frame:
                 frame[column] = default
         return cls(frame.sort_values(["task", "labels", "seed"]).reset_index(drop=True))

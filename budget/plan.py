@@ -1,8 +1,8 @@
 """Plan: the answer, as plain frozen data, with its JSON and CSV. It decides nothing and loads nothing heavy.
 
-What a page or a script may want to know about a plan is in here: `labelbudget report plan.json` has nothing else to go by.
-Scores of a task are in its own unit. The score of a plan is the weighted mean over tasks of each task's score placed
-between its worst (0) and its best (1).
+What a page or a script may want to know about a plan is in here: `labelbudget report plan.json` has nothing else to go
+by. Scores of a task are in its own unit. The score of a plan is the weighted mean over tasks of each task's score
+placed between its worst (0) and its best (1).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class NextMoney:
 
 @dataclass(frozen=True)
 class TaskLine:
-    """One task of the plan. `now` is the expected score with what is owned, `next_gain` the rise of the task's own score
-    for one more `next_money.amount` spent on its labels alone."""
+    """One task of the plan. `now` is the expected score with what is owned, `next_gain` the rise of the task's own
+    score for one more `next_money.amount` spent on its labels alone."""
 
     owned: int
     buy: int
@@ -174,7 +174,8 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """The plan solved again with one assumption moved: score and share of the money that moves, for its low and high value."""
+    """The plan solved again with one assumption moved: its score, and how much of the money moves, at a low and a high
+    value of what is assumed."""
 
     what: str  # label_cost | weight | surface | budget
     name: str  # task or pool
