@@ -1,0 +1,89 @@
+"""Which pilots to run, and in which order: stopped at any time, the runs so far should tell the most.
+
+It decides nothing about how a run is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pilots.trainers import Run
+
+
+def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
+    """`count` whole sizes from `smallest` to `largest`, each about the same multiple of the one before.
+
+    >>> sizes(50, 800, 5)
+    (50, 100, 200, 400, 800)
+    >>> sizes(100, 100, 5)
+    (100,)
+    """
+    if not 1 <= smallest <= largest or count < 1:
+        raise ValueError(f"sizes need 1 <= smallest <= largest and count >= 1; found {smallest}, {largest}, {count}")
+    if count == 1:
+        return (largest,)
+    ratio = (largest / smallest) ** (1 / (count - 1))
+    return tuple(sorted({round(smallest * ratio**step) for step in range(count)}))
+
+
+def grid(
+    labels: Mapping[str, Sequence[int]],
+    pools: Mapping[str, Sequence[int]],
+    seeds: int = 2,
+    small_seeds: int = 3,
+) -> tuple[Run, ...]:
+    """Every task's `labels` sizes x every pool's sizes x seeds, the most telling runs first.
+
+    labels: {task: label sizes}; pools: {pool: sizes beside 0}; seeds: repeats of a cell; small_seeds: repeats of a cell
+    in the smaller half of a task's sizes, where a score scatters most (about as 1 / sqrt(labels)).
+    With several pools each is varied alone, and all are at their largest together.
+
+    Corners come first (fewest and most labels, without and with the largest pool), then what halves the widest gap;
+    a repeat waits one step behind the cell it repeats. Tasks take turns.
+
+    >>> [(run.labels, run.pools) for run in grid({"cars": (50, 100, 800)}, {"general": (4000,)}, 1, 1)][:4]
+    [(50, ()), (50, (('general', 4000),)), (800, ()), (800, (('general', 4000),))]
+    """
+    levels = _pool_levels(pools)
+    ranked: list[tuple[tuple[object, ...], Run]] = []
+    for task in sorted(labels):
+        ordered = sorted(set(labels[task]))
+        for position, (size, label_rank) in enumerate(zip(ordered, _halving_ranks(len(ordered)), strict=True)):
+            repeats = max(seeds, small_seeds) if 2 * position < len(ordered) - 1 else seeds
+            for level, pool_rank in levels.items():
+                for seed in range(repeats):
+                    priority = (label_rank + pool_rank + seed, seed, size, level, task)
+                    ranked.append((priority, Run(task, size, seed, level)))
+    return tuple(run for _, run in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _pool_levels(pools: Mapping[str, Sequence[int]]) -> dict[tuple[tuple[str, int], ...], int]:
+    """Each combination of pool labels to be tried, with its rank: 0 for none and the largest of a pool."""
+    levels: dict[tuple[tuple[str, int], ...], int] = {(): 0}
+    pools = {name: pools[name] for name in sorted(pools) if max(pools[name], default=0)}
+    for name in pools:
+        ordered = sorted({0, *pools[name]})
+        for size, rank in zip(ordered[1:], _halving_ranks(len(ordered))[1:], strict=True):
+            levels[((name, size),)] = rank
+    if len(pools) > 1:
+        levels[tuple((name, max(pools[name])) for name in pools)] = 1
+    return levels
+
+
+def _halving_ranks(count: int) -> list[int]:
+    """Ranks for a row of `count` places: the ends 0, the middle 1, the middles of the halves 2, and so on.
+
+    >>> _halving_ranks(5)
+    [0, 2, 1, 2, 0]
+    """
+    ranks = [0] * count
+
+    def halve(low: int, high: int, rank: int) -> None:
+        if high - low > 1:
+            middle = (low + high) // 2
+            ranks[middle] = rank
+            halve(low, middle, rank + 1)
+            halve(middle, high, rank + 1)
+
+    halve(0, count - 1, 1)
+    return ranks

@@ -1,0 +1,285 @@
+"""Carries out pilots: one process a run, so many at a time; whatever is interrupted goes on where it stopped.
+
+What was measured lies in the store. A crash, a timeout or an exception is a failed run with its reason, never the end
+of the others.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from pilots.agenda import Agenda, Pretraining
+from pilots.store import Row, Store, canonical, now, recipe_hash, run_name
+from pilots.trainers import Outcome, Run, Trainer
+from pilots.worker import BUSY, Job, carry_out, forget_result, read_result
+
+BUSY_PAUSE_SECONDS = 0.2
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to give up: seconds for one attempt, and how often a run that crashed is tried again."""
+
+    timeout: float = 3600.0
+    retries: int = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an execution stands, in runs, with a guess of the seconds left; `last` is the run that has just ended."""
+
+    total: int
+    done: int
+    failed: int
+    running: int
+    seconds_left: float | None
+    last: Row | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an execution came to, in runs. `skipped` were there before or done by another process meanwhile."""
+
+    done: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def execute(
+    runs: Iterable[Run],
+    trainer: Trainer,
+    store: Store,
+    slots: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    limits: Limits | None = None,
+    retry_failed: bool = False,
+    devices: Sequence[str] = (),
+) -> Summary:
+    """Carry out those of `runs` that the store does not hold yet, in their order, `slots` at a time.
+
+    `slots` is the number of processors unless given. Pretraining happens once per (pools, seed), before the first run that needs it and beside those that need none.
+    `retry_failed` does failed runs again. `devices`: GPUs (as in CUDA_VISIBLE_DEVICES), dealt out to the slots in turn.
+    Stopped in any way, nothing is left running, and a second call does what is missing. KeyboardInterrupt passes
+    through. `trainer` is pickled into each process; its module is loaded once.
+    """
+    wanted = tuple(dict.fromkeys(map(canonical, runs)))
+    finished = store.finished(trainer.recipe, failed=not retry_failed)
+    missing = [run for run in wanted if run not in finished]
+    execution = _Execution(missing, trainer, store, slots or default_slots(), limits or Limits(), tuple(devices))
+    if retry_failed:
+        execution.forget_failures(missing)
+    return execution.carry_out(on_progress or (lambda progress: None), skipped=len(wanted) - len(missing))
+
+
+def default_slots() -> int:
+    """One slot for each processor this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class _Attempt:
+    """A job in its process. `slot` is its place among the slots, `deadline` on the monotonic clock."""
+
+    step: Run | Pretraining
+    job: Job
+    process: ForkServerProcess
+    slot: int
+    deadline: float
+    started: str
+
+
+class _Execution:
+    """One call of `execute`: the agenda, the processes under way, and the counts."""
+
+    def __init__(
+        self, runs: Sequence[Run], trainer: Trainer, store: Store, slots: int, limits: Limits, devices: tuple[str, ...]
+    ) -> None:
+        self._trainer, self._store, self._slots, self._limits = trainer, store, slots, limits
+        self._devices = devices
+        self._agenda = Agenda(runs)
+        self._total = len(runs)
+        self._done = self._failed = self._elsewhere = 0
+        self._attempts: list[_Attempt] = []
+        self._crashes: dict[Run | Pretraining, int] = {}
+        self._last: Row | None = None
+        self._pause_until = 0.0
+        self._clock = time.monotonic()
+        self._folder = store.folder / recipe_hash(trainer.recipe)
+        share = str(max(1, default_slots() // slots))
+        self._threads = {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
+
+    def forget_failures(self, runs: Iterable[Run]) -> None:
+        """Results without a score that an earlier call left are no reason not to try again."""
+        for run in runs:
+            forget_result(self._job(run).folder)
+
+    def carry_out(self, on_progress: Callable[[Progress], None], skipped: int) -> Summary:
+        """Until nothing is left to do; whatever happens, no process outlives this."""
+        try:
+            on_progress(self._progress())
+            while self._agenda or self._attempts:
+                self._fill_slots()
+                for attempt in self._ended():
+                    self._last = None
+                    self._settle(attempt)
+                    on_progress(self._progress())
+        finally:
+            for attempt in self._attempts:
+                _end(attempt.process)
+        return Summary(self._done, self._failed, skipped + self._elsewhere, time.monotonic() - self._clock)
+
+    def _fill_slots(self) -> None:
+        """Start jobs while there are free slots and jobs that can start."""
+        while len(self._attempts) < self._slots and time.monotonic() >= self._pause_until:
+            step = self._agenda.next(self._slots)
+            if step is None:
+                return
+            if isinstance(step, Run) and self._store.holds(self._trainer.recipe, step):
+                self._elsewhere += 1
+            else:
+                self._start(step)
+
+    def _start(self, step: Run | Pretraining) -> None:
+        slot = min(set(range(self._slots)) - {attempt.slot for attempt in self._attempts})
+        environment = dict(self._threads)
+        if self._devices:
+            environment["CUDA_VISIBLE_DEVICES"] = self._devices[slot % len(self._devices)]
+        job = self._job(step)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context("forkserver")
+        process = context.Process(target=carry_out, args=(job, self._trainer, environment))
+        deadline = time.monotonic() + self._limits.timeout
+        self._attempts.append(_Attempt(step, job, process, slot, deadline, now()))
+        _ensure_server(type(self._trainer).__module__, self._threads)
+        process.start()
+
+    def _ended(self) -> list[_Attempt]:
+        """Wait until something happens; the attempts that are over, those past their deadline ended by force."""
+        if not self._attempts:
+            time.sleep(BUSY_PAUSE_SECONDS)
+            return []
+        moments = [attempt.deadline for attempt in self._attempts]
+        if self._pause_until > time.monotonic():
+            moments.append(self._pause_until)
+        wait([attempt.process.sentinel for attempt in self._attempts], max(0.0, min(moments) - time.monotonic()))
+        late = [attempt for attempt in self._attempts if time.monotonic() >= attempt.deadline]
+        for attempt in late:
+            _end(attempt.process)
+        return [attempt for attempt in self._attempts if not attempt.process.is_alive()]
+
+    def _settle(self, attempt: _Attempt) -> None:
+        """Take an ended attempt off its slot and draw the consequence from what it left."""
+        self._attempts.remove(attempt)
+        exit_status = attempt.process.exitcode
+        _end(attempt.process)  # whatever it started and left behind
+        result = read_result(attempt.job.folder)
+        if result is not None:
+            self._succeed(attempt.step, *result)
+        elif exit_status == BUSY:
+            self._agenda.put_back(attempt.step, last=True)
+            self._pause_until = time.monotonic() + BUSY_PAUSE_SECONDS
+        else:
+            self._crashed(attempt, _reason(attempt, exit_status, self._limits.timeout))
+
+    def _succeed(self, step: Run | Pretraining, outcome: Outcome, started: str) -> None:
+        if isinstance(step, Run):
+            self._keep(step, outcome, started)
+        else:
+            self._agenda.pretrained(step)
+
+    def _crashed(self, attempt: _Attempt, reason: str) -> None:
+        """Once more, as often as the limits allow; then a failed run, or as many as waited for a pretraining."""
+        step, times = attempt.step, self._crashes.get(attempt.step, 0) + 1
+        self._crashes[step] = times
+        if times <= self._limits.retries:
+            self._agenda.put_back(step)
+            return
+        note = f"{reason} ({times} attempts)"
+        lost = (step,) if isinstance(step, Run) else self._agenda.give_up(step)
+        if not isinstance(step, Run):
+            note = f"pretraining failed: {note}; log: {attempt.job.folder / 'log.txt'}"
+        for run in lost:
+            self._keep(run, Outcome(None, 0, 0.0, "", note), attempt.started)
+
+    def _keep(self, run: Run, outcome: Outcome, started: str) -> None:
+        self._last = Row(run, outcome, run_name(run), started)
+        self._store.record(self._trainer.recipe, self._last)
+        if outcome.score is None:
+            self._failed += 1
+        else:
+            self._done += 1
+
+    def _progress(self) -> Progress:
+        running = sum(isinstance(attempt.step, Run) for attempt in self._attempts)
+        ended = self._done + self._failed
+        left = self._total - ended - self._elsewhere
+        pace = (time.monotonic() - self._clock) / ended if ended else None
+        return Progress(
+            self._total, self._done, self._failed, running, None if pace is None else pace * left, self._last
+        )
+
+    def _job(self, step: Run | Pretraining) -> Job:
+        shared = self._folder / "shared"
+        if isinstance(step, Run):
+            return Job(step, step.pools, step.seed, self._folder / "runs" / run_name(step), shared)
+        pools, seed = step
+        name = run_name(Run("", 0, seed, pools))
+        return Job(None, pools, seed, self._folder / "pretraining" / name, shared)
+
+
+def _ensure_server(module: str, environment: Mapping[str, str]) -> None:
+    """Start the process that the others are forked from, the trainer's module loaded and its threads limited."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", module])
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _end(process: ForkServerProcess) -> None:
+    """End a process and everything in its group, and wait until it has ended."""
+    if process.pid is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _reason(attempt: _Attempt, exit_status: int | None, timeout: float) -> str:
+    """Why an attempt ended without a result, in one line."""
+    if time.monotonic() >= attempt.deadline:
+        return f"ended after {timeout:g} s, the timeout"
+    if exit_status is not None and exit_status < 0:
+        name = signal.Signals(-exit_status).name
+        return f"killed by {name}" + (", as happens when memory runs out" if name == "SIGKILL" else "")
+    return _last_line(attempt.job.folder / "log.txt") or f"ended with status {exit_status}"
+
+
+def _last_line(path: Path) -> str:
+    """The last line of a log that says something, at most 300 characters."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
