@@ -5,7 +5,6 @@ Each check gives the faults it finds and never stops at the first.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from budget.yaml_positions import Path_
 
 LONGEST_NAME = 200
+NAME_ALLOWED = f"1 to {LONGEST_NAME} printable characters, no space at either end"
 RESERVED = "total"  # `total.cost` in a constraint
 PRICING = "exactly one of: label_cost; label_seconds with hourly_wage; tiers"
 _JOINERS = "\u200c\u200d"  # unprintable by the book, but letters and emoji of many scripts need them
@@ -42,9 +42,8 @@ def _names(brief: Brief, broken: set[Path_]) -> Iterator[Fault]:
     first: dict[str, str] = {}
     for section, name in named:
         path = (section, name)
-        allowed = f"1 to {LONGEST_NAME} printable characters, no space at either end"
-        if not _is_name(name):
-            yield brief.fault(path, f"the name {shown(name)}", allowed)
+        if not is_name(name):
+            yield brief.fault(path, f"the name {shown(name)}", NAME_ALLOWED)
         if name == RESERVED:
             yield brief.fault(path, f"the name {name}", f"any other name ({name}.cost is all money spent)")
         if first.setdefault(name, section) != section:
@@ -54,11 +53,10 @@ def _names(brief: Brief, broken: set[Path_]) -> Iterator[Fault]:
             )
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a task, a pool or a group may be called this."""
     printable = all(letter.isprintable() or letter in _JOINERS for letter in name)
-    return (
-        1 <= len(name) <= LONGEST_NAME and printable and name == name.strip() and unicodedata.category(name[0]) != "Mn"
-    )
+    return 1 <= len(name) <= LONGEST_NAME and printable and name == name.strip()
 
 
 def _named_groups(brief: Brief) -> list[str]:

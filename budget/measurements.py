@@ -1,21 +1,38 @@
-"""Measurements: the table of pilots, checked."""
+"""Measurements: the table of pilots, one row a run, checked as a whole and put into one canonical order."""
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from budget.errors import Fault, InvalidInput
+from budget.messages import nearest, shown
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from budget.brief import Brief
+
+POOL = "pool:"
+BOOKKEEPING = ("seconds", "device", "run", "started")
+MOST_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """SKETCH: the ground room completes checks and messages. `frame`: one row a run, sorted, index 0..R-1, columns
+    """`frame`: one row a run, in canonical order, index 0..R-1, columns
 
     task str · labels int64 · seed int64 · score float64 (NaN: failed) · pool:NAME int64 (every pool named anywhere) ·
     strategy str · annotators int64 · mode str · test_size float64 (NaN unknown) · and the bookkeeping that was there.
+
+    >>> import pandas as pd
+    >>> rows = {"task": "cars", "labels": [200, 100], "seed": 0, "score": [0.7, None], "pool:web": 5000}
+    >>> Measurements.from_frame(pd.DataFrame(rows)).frame[["labels", "score", "pool:web"]].values.tolist()
+    [[100.0, nan, 5000.0], [200.0, 0.7, 5000.0]]
     """
 
     frame: pd.DataFrame
@@ -27,23 +44,106 @@ class Measurements:
 
     @property
     def pools(self) -> tuple[str, ...]:
-        return tuple(c.removeprefix("pool:") for c in self.frame.columns if c.startswith("pool:"))
+        return tuple(c.removeprefix(POOL) for c in self.frame.columns if c.startswith(POOL))
+
+    @property
+    def sha256(self) -> str:
+        """Of what was measured: the same for another order of rows or columns, or another file format."""
+        digest = hashlib.sha256()
+        for column in sorted(c for c in self.frame.columns if c not in BOOKKEEPING):
+            values = self.frame[column]
+            numeric = values.dtype.kind in "if"
+            content = values.to_numpy("<f8").tobytes() if numeric else "\0".join(values).encode()
+            digest.update(f"{column}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Measurements:
-        frame = frame.copy()
-        for column, default in (
-            ("strategy", "random"),
-            ("annotators", 1),
-            ("mode", "finetune"),
-            ("test_size", float("nan")),
-        ):
-            if column not in frame:
-                frame[column] = default
-        return cls(frame.sort_values(["task", "labels", "seed"]).reset_index(drop=True))
+    def from_frame(cls, frame: pd.DataFrame, source: str = "") -> Measurements:
+        """The runs of a frame with the columns above; only task, labels, seed and score are required.
+
+        Raises InvalidInput with every fault; rows count from 1 there.
+        """
+        from budget.measurement_checks import checked
+
+        return cls(checked(frame, range(1, len(frame) + 1), source), source)
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Measurements:
+        """The runs of a CSV file: UTF-8, commas, a header. Raises InvalidInput; the header is row 1 there."""
         import pandas as pd
 
-        return cls.from_frame(pd.read_csv(path))
+        from budget.measurement_checks import checked
+
+        header, rows = _read_csv(path)
+        cells = pd.DataFrame(list(rows.values()), columns=header, dtype=object)
+        return cls(checked(cells, list(rows), str(path)), str(path))
+
+    @classmethod
+    def from_parquet(cls, path: str | Path) -> Measurements:
+        """The runs of a Parquet file. Raises InvalidInput; rows count from 1 there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        raw = _read_bytes(path)
+        try:
+            frame = pq.read_table(pa.BufferReader(raw)).to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, OSError, ValueError, TypeError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise InvalidInput((Fault(str(path), "", f"no readable Parquet ({reason})", "a Parquet file"),)) from None
+        return cls.from_frame(frame, str(path))
+
+    def faults_against(self, brief: Brief) -> tuple[Fault, ...]:
+        """What keeps these measurements from answering a brief: tasks that nobody measured.
+
+        Tasks and pools that only the measurements know are no fault: a brief may ask about fewer.
+        """
+        measured = sorted(self.frame.loc[self.frame["score"].notna(), "task"].unique())
+        allowed = f"a task measured in {self.source or 'the measurements'}: {', '.join(measured) or 'none'}"
+        return tuple(
+            brief.fault(("tasks", name), f"{shown(name)}, which no pilot measured", allowed, nearest(name, measured))
+            for name in brief.tasks
+            if name not in measured
+        )
+
+
+def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
+    """The header, and the cells of every row that is not empty, by row number (the header is row 1)."""
+    source = str(path)
+    raw = _read_bytes(path)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = raw.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{raw[error.start]:02x}, which is not UTF-8"
+        raise InvalidInput((Fault(f"{source}: row {row}", "", found, "UTF-8 text", "save it as UTF-8"),)) from None
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvalidInput((Fault(source, "", f"no readable CSV ({error})", "CSV, separated by commas"),)) from None
+    if not rows or not any(rows[0]):
+        found = "an empty first row" if rows else "an empty file"
+        raise InvalidInput((Fault(source, "", found, "a header with task, labels, seed, score, then rows"),))
+    header, width = rows[0], len(rows[0])
+    if width == 1 and (";" in header[0] or "\t" in header[0]):
+        fault = Fault(f"{source}: row 1", "", f"one column {shown(header[0])}", "columns separated by commas")
+        raise InvalidInput((fault,))
+    uneven = tuple(
+        Fault(f"{source}: row {number}", "", f"{len(row)} cells", f"{width} cells, as many as the header has")
+        for number, row in enumerate(rows, start=1)
+        if row and len(row) != width
+    )
+    if uneven:
+        raise InvalidInput(uneven)
+    return header, {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
+
+
+def _read_bytes(path: str | Path) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise InvalidInput((Fault(str(path), "", found, "a file that can be read", "check the path"),)) from None
+    if len(raw) > MOST_BYTES:
+        raise InvalidInput((Fault(str(path), "", f"more than {MOST_BYTES} bytes", f"at most {MOST_BYTES} bytes"),))
+    return raw

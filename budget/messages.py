@@ -59,4 +59,4 @@ def number_hint(found: Any) -> str:
     number = float(match[1] + (re.sub(r"[,_' ]", "", match[2] or "") or "0") + (match[3] or "")) / (
         100 if match[4] == "%" else 1
     )
-    return f"write {number:.15g}"
+    return f"write {number:.15g}" if f"{number:.15g}" != found else ""
