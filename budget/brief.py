@@ -16,8 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from budget.brief_checks import relation_faults
 from budget.errors import Fault, InvalidInput
-from budget.messages import nearest, number_hint, shown
-from budget.yaml_positions import Path_, Places, path_text, read_file
+from budget.messages import KeyPath, nearest, number_hint, path_text, shown
+from budget.yaml_positions import Places, read_file
 
 MOST_LABELS = 10**12
 MOST_MONEY = 1e12
@@ -140,7 +140,7 @@ class Brief(_Part):
         """Where a key stands, for messages: `brief.yaml:12:5`; empty if the brief came from a dictionary."""
         return self._places.place(*path)
 
-    def fault(self, path: Path_, found: str, allowed: str, hint: str = "") -> Fault:
+    def fault(self, path: KeyPath, found: str, allowed: str, hint: str = "") -> Fault:
         """A fault at this key path, with its place: `brief.fault(("tasks", "detection", "lot"), "7", "...")`."""
         return Fault(self.place(*path), path_text(path), found, allowed, hint)
 
@@ -167,7 +167,7 @@ def not_yet(brief: Brief) -> tuple[Fault, ...]:
     >>> [fault.path for fault in not_yet(brief)]
     ['risk']
     """
-    parts: list[tuple[Path_, _Part]] = [((), brief)]
+    parts: list[tuple[KeyPath, _Part]] = [((), brief)]
     parts += [(("pools", name), pool) for name, pool in brief.pools.items()]
     parts += [(("tasks", name), task) for name, task in brief.tasks.items()]
     return tuple(
@@ -193,7 +193,7 @@ def _checked(values: object, places: Places, faults: list[Fault]) -> Brief:
     plain = _plain(values, depth=6)
     try:
         brief = Brief.model_validate(plain)
-        broken: list[Path_] = []
+        broken: list[KeyPath] = []
     except ValidationError as error:
         broken = [tuple(each["loc"]) for each in error.errors(include_url=False)]
         faults += [
@@ -220,7 +220,7 @@ def _plain(value: Any, depth: int) -> Any:
     return float(value) if isinstance(value, Real) else value
 
 
-def _sound(values: dict[str, Any], broken: list[Path_]) -> dict[str, Any]:
+def _sound(values: dict[str, Any], broken: list[KeyPath]) -> dict[str, Any]:
     """What is left when every broken part is taken out, so that the rest can still be checked against itself."""
     tops = {path[0] for path in broken if len(path) < 2 or path[0] not in _PARTS}
     named = {path[:2] for path in broken}
@@ -233,7 +233,7 @@ def _sound(values: dict[str, Any], broken: list[Path_]) -> dict[str, Any]:
     return kept
 
 
-def _field_fault(kind: str, path: Path_, values: object, places: Places) -> Fault:
+def _field_fault(kind: str, path: KeyPath, values: object, places: Places) -> Fault:
     """One error of pydantic in our words."""
     model, key = _model_at(path)
     if kind == "extra_forbidden":
@@ -254,7 +254,7 @@ def _field_fault(kind: str, path: Path_, values: object, places: Places) -> Faul
     return Fault(places.place(*path), path_text(path), shown(found_value), allowed_text, hint)
 
 
-def _model_at(path: Path_) -> tuple[type[_Part], str]:
+def _model_at(path: KeyPath) -> tuple[type[_Part], str]:
     """The model that a key path leads into, and the field of it."""
     part = _PARTS.get(path[0])
     if part is None or len(path) == 1:
@@ -264,7 +264,7 @@ def _model_at(path: Path_) -> tuple[type[_Part], str]:
     return (Metric, str(path[3])) if path[2] == "metric" and len(path) > 3 else (part, str(path[2]))
 
 
-def _at(values: Any, path: Path_) -> Any:
+def _at(values: Any, path: KeyPath) -> Any:
     for step in path:
         try:
             values = values[step]

@@ -14,7 +14,7 @@ from budget.messages import nearest, shown
 
 if TYPE_CHECKING:
     from budget.brief import Brief, Priced, Task
-    from budget.yaml_positions import Path_
+    from budget.messages import KeyPath
 
 LONGEST_NAME = 200
 NAME_ALLOWED = f"1 to {LONGEST_NAME} printable characters, no space at either end"
@@ -23,7 +23,7 @@ PRICING = "exactly one of: label_cost; label_seconds with hourly_wage; tiers"
 _JOINERS = "\u200c\u200d"  # unprintable by the book, but letters and emoji of many scripts need them
 
 
-def relation_faults(brief: Brief, broken: set[Path_]) -> list[Fault]:
+def relation_faults(brief: Brief, broken: set[KeyPath]) -> list[Fault]:
     """Faults between fields. `broken`: (section, name) of parts left out of `brief` for faults of their own."""
     faults = [*_names(brief, broken)]
     for name, pool in brief.pools.items():
@@ -34,7 +34,7 @@ def relation_faults(brief: Brief, broken: set[Path_]) -> list[Fault]:
     return faults
 
 
-def _names(brief: Brief, broken: set[Path_]) -> Iterator[Fault]:
+def _names(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
     sections: dict[str, Iterable[str]] = {"pools": brief.pools, "tasks": brief.tasks, "groups": brief.groups}
     named = [(section, name) for section, names in sections.items() for name in names]
     named += [(str(path[0]), str(path[1])) for path in broken if len(path) == 2 and path[0] in sections]
@@ -63,7 +63,7 @@ def _named_groups(brief: Brief) -> list[str]:
     return [task.group for task in brief.tasks.values() if task.group is not None]
 
 
-def _line(brief: Brief, where: Path_, line: Priced) -> Iterator[Fault]:
+def _line(brief: Brief, where: KeyPath, line: Priced) -> Iterator[Fault]:
     ways = {"label_cost": line.label_cost, "hourly_wage": line.hourly_wage, "tiers": line.tiers}
     given = [key for key, value in ways.items() if value is not None]
     if not given:
@@ -90,7 +90,7 @@ def _is_free(line: Priced) -> bool:
     return last == 0
 
 
-def _limits(brief: Brief, where: Path_, line: Priced) -> Iterator[Fault]:
+def _limits(brief: Brief, where: KeyPath, line: Priced) -> Iterator[Fault]:
     if line.max_labels is None:
         return
     most = line.max_labels
@@ -104,7 +104,7 @@ def _limits(brief: Brief, where: Path_, line: Priced) -> Iterator[Fault]:
         )
 
 
-def _task(brief: Brief, where: Path_, task: Task) -> Iterator[Fault]:
+def _task(brief: Brief, where: KeyPath, task: Task) -> Iterator[Fault]:
     metric = task.metric
     if (metric.best <= metric.worst) if metric.direction == "maximize" else (metric.best >= metric.worst):
         order = "best above worst" if metric.direction == "maximize" else "best below worst"
@@ -124,7 +124,7 @@ def _task(brief: Brief, where: Path_, task: Task) -> Iterator[Fault]:
         )
 
 
-def _groups(brief: Brief, broken: set[Path_]) -> Iterator[Fault]:
+def _groups(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
     known = {*brief.groups, *(str(path[1]) for path in broken if len(path) == 2 and path[0] == "groups")}
     for name, task in brief.tasks.items():
         if brief.groups and task.group is not None and task.group not in known:

@@ -10,6 +10,8 @@ from typing import Any
 
 LONGEST = 60
 
+KeyPath = tuple[str | int, ...]
+
 
 def shown(value: Any) -> str:
     """A value in an error message: short, one line, nothing unprintable.
@@ -60,3 +62,19 @@ def number_hint(found: Any) -> str:
         100 if match[4] == "%" else 1
     )
     return f"write {number:.15g}" if f"{number:.15g}" != found else ""
+
+
+def path_text(path: KeyPath) -> str:
+    """A key path as people write it; a name that is not a plain word stands in quotes.
+
+    >>> path_text(("tasks", "lane marks", "tiers", 0, 1))
+    'tasks."lane marks".tiers[0][1]'
+    """
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            word = step if re.fullmatch(r"[\w-]+", step) else '"' + step.replace('"', '\\"') + '"'
+            text += f".{word}" if text else word
+    return text

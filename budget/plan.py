@@ -7,7 +7,16 @@ placed between its worst (0) and its best (1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from budget.errors import Fault, InvalidInput
+from budget.messages import path_text, shown
 
 FORMAT = "labelbudget-plan/1"
 
@@ -227,3 +236,92 @@ class Plan:
     sensitivity: tuple[Sensitivity, ...] = ()
     evidence: dict[str, Evidence] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON sees it: dictionaries, lists, text, numbers."""
+        values: dict[str, Any] = json.loads(self.to_json())
+        return values
+
+    def to_json(self) -> str:
+        """The plan as JSON, every number with all its digits, so that `from_json` gives the same plan again.
+
+        Raises ValueError if a number is infinite or not a number: a plan has none.
+        """
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_csv(self) -> str:
+        """What to buy, one row a pool or task, for a spreadsheet."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(ALLOCATION_COLUMNS)
+        for name, pool in self.pools.items():
+            bought = (pool.owned, pool.buy, pool.labels, pool.label_cost, pool.cost)
+            writer.writerow(["pool", _cell(name), "", *bought, "", "", "", "", "", ""])
+        for name, task in self.tasks.items():
+            bought = (task.owned, task.buy, task.labels, task.label_cost, task.cost)
+            scores = (task.now, task.expected, task.low, task.high)
+            writer.writerow(
+                ["task", _cell(name), _cell(task.group or ""), *bought, _cell(task.metric), *scores, task.trust]
+            )
+        return text.getvalue()
+
+    @classmethod
+    def from_dict(cls, values: object, source: str = "") -> Plan:
+        """The plan of these values. Keys that are not known here are skipped: a later version may have added them.
+
+        Raises InvalidInput with every fault.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        found = values.get("format") if isinstance(values, Mapping) else values
+        if found != FORMAT:
+            fault = Fault(source, "format", shown(found), FORMAT, "a plan.json that labelbudget plan wrote")
+            raise InvalidInput((fault,))
+        try:
+            text = json.dumps(values, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                (Fault(source, "", f"no JSON ({error})", "finite numbers, text, lists, mappings"),)
+            ) from None
+        try:
+            # As JSON, where a list is a tuple, and all else is strict.
+            return TypeAdapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
+            faults = (
+                Fault(source, path_text(each["loc"]), shown(each["input"]), each["msg"].lower())
+                for each in error.errors(include_url=False)
+            )
+            raise InvalidInput(tuple(faults)) from None
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "") -> Plan:
+        """The plan of this JSON text. Raises InvalidInput."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            fault = Fault(source, "", f"no readable JSON ({error})", FORMAT, "a plan.json that labelbudget plan wrote")
+            raise InvalidInput((fault,)) from None
+        return cls.from_dict(values, source)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Plan:
+        """The plan of this file. Raises InvalidInput."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            found = getattr(error, "strerror", None) or "bytes that are not UTF-8"
+            raise InvalidInput(
+                (Fault(str(path), "", found, "a plan.json that can be read", "check the path"),)
+            ) from None
+        return cls.from_json(text, str(path))
+
+
+ALLOCATION_COLUMNS = (
+    *("kind", "name", "group", "owned", "buy", "labels", "label_cost", "cost"),
+    *("metric", "now", "expected", "low", "high", "trust"),
+)
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from budget.errors import Fault, InvalidInput
+from budget.messages import KeyPath, path_text
 
 MOST_BYTES = 10_000_000
 DEEPEST = 20
@@ -24,8 +25,6 @@ _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-
-Path_ = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Places:
     """
 
     source: str = field(default="", compare=False)
-    values: Mapping[Path_, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
-    keys: Mapping[Path_, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    values: Mapping[KeyPath, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    keys: Mapping[KeyPath, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def place(self, *path: str | int, key: bool = False) -> str:
         """`source:line:column` of the value (or its key) at this path, or of the nearest one above it.
@@ -126,7 +125,7 @@ class _Open:
     """A mapping or list that has begun and not ended. `key`: the mapping's key that waits for its value."""
 
     value: dict[str, Any] | list[Any]
-    path: Path_
+    path: KeyPath
     anchor: str | None
     key: str | None = None
     repeated: bool = False
@@ -138,8 +137,8 @@ class _Builder:
     def __init__(self, source: str) -> None:
         self.source = source
         self.root: Any = None
-        self.values: dict[Path_, tuple[int, int]] = {}
-        self.keys: dict[Path_, tuple[int, int]] = {}
+        self.values: dict[KeyPath, tuple[int, int]] = {}
+        self.keys: dict[KeyPath, tuple[int, int]] = {}
         self.faults: list[Fault] = []
         self._stack: list[_Open] = []
         self._anchors: dict[str, Any] = {}
@@ -193,9 +192,9 @@ class _Builder:
         path = self._add(value, event)
         self._stack.append(_Open(value, path, event.anchor))
 
-    def _add(self, value: Any, event: yaml.NodeEvent) -> Path_:
+    def _add(self, value: Any, event: yaml.NodeEvent) -> KeyPath:
         """Put a value where it belongs; its path."""
-        path: Path_ = ()
+        path: KeyPath = ()
         if not self._stack:
             self.root = value
         elif isinstance(parent := self._stack[-1].value, list):
@@ -235,19 +234,3 @@ class _Builder:
 def _position(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def path_text(path: Path_) -> str:
-    """A key path as people write it; a name that is not a plain word stands in quotes.
-
-    >>> path_text(("tasks", "lane marks", "tiers", 0, 1))
-    'tasks."lane marks".tiers[0][1]'
-    """
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            word = step if re.fullmatch(r"[\w-]+", step) else '"' + step.replace('"', '\\"') + '"'
-            text += f".{word}" if text else word
-    return text
