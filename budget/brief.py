@@ -130,6 +130,13 @@ class Brief(_Part):
         """The brief of this YAML file. Raises InvalidInput with every fault and its line and column."""
         return _checked(*read_file(path))
 
+    def with_budget(self, money: float) -> Brief:
+        """The same brief with another budget. Raises InvalidInput if that is no amount of money."""
+        if not 0 <= money <= MOST_MONEY:
+            allowed = str(type(self).model_fields["budget"].description)
+            raise InvalidInput((Fault("", "budget", shown(float(money)), allowed),))
+        return self.model_copy(update={"budget": float(money)})
+
     @property
     def sha256(self) -> str:
         """Of what the brief says: the same for another order of keys, another layout, or a default written out."""

@@ -1,0 +1,214 @@
+"""The commands that think: fit, plan, frontier, backtest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from budget.cli import output
+from budget.cli.tables import backtest_table, fit_table, frontier_table, plan_table, surface_document
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+    from budget.fitting.surface import Surface
+    from budget.measurements import Measurements
+    from budget.plan import Plan
+
+BRIEF = click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
+MEASUREMENTS = click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
+SEED = click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
+MONEY = click.option("--budget", "money", type=float, metavar="MONEY", help="Instead of the brief's budget.")
+FILES = ("plan.json", "allocation.csv", "report.html")
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Says on stderr, with -v, how long a step took."""
+    start = time.perf_counter()
+    yield
+    output.say(f"{name}: {time.perf_counter() - start:.2f} s", detail=True)
+
+
+def read_measurements(path: Path) -> Measurements:
+    """Measurements from a CSV or Parquet file or a store of pilots, as the name ends. Raises InvalidInput."""
+    from budget.measurements import Measurements
+
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return Measurements.from_parquet(path)
+    if path.suffix.lower() in (".sqlite", ".sqlite3", ".db"):
+        from pilots.store import Store
+
+        with Store.open(path, create=False) as store:
+            return Measurements.from_frame(store.frame(), str(path))
+    return Measurements.from_csv(path)
+
+
+def read_inputs(brief_path: Path, measurements_path: Path, money: float | None = None) -> tuple[Brief, Measurements]:
+    """The brief, with another budget if one is given, and the measurements.
+
+    Raises InvalidInput with the faults of both, and those between them.
+    """
+    from budget.brief import Brief
+    from budget.errors import Fault, InvalidInput
+
+    faults: tuple[Fault, ...] = ()
+    try:
+        brief = Brief.from_file(brief_path)
+        brief = brief if money is None else brief.with_budget(money)
+    except InvalidInput as error:
+        faults = error.faults
+    try:
+        measurements = read_measurements(measurements_path)
+    except InvalidInput as error:
+        faults += error.faults
+    faults = faults or measurements.faults_against(brief)
+    if faults:
+        raise InvalidInput(faults)
+    return brief, measurements
+
+
+def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, Surface]:
+    """The surfaces of a brief's tasks; with -v, how long that took."""
+    import budget
+
+    with step(f"fitted {len(measurements.tasks)} tasks on {len(measurements.frame)} runs"):
+        return budget.fit(measurements, brief, seed=seed)
+
+
+def planned(brief: Brief, measurements: Measurements, seed: int) -> Plan:
+    """The plan; with -v, how long its steps took. Raises InvalidInput for what no plan keeps to yet, CannotBeMet."""
+    import budget
+    from budget.brief import not_yet
+    from budget.errors import InvalidInput
+
+    if refused := not_yet(brief):
+        raise InvalidInput(refused)
+    surfaces = fitted(brief, measurements, seed)
+    with step("planned"):
+        return budget.plan(brief, measurements, surfaces=surfaces, seed=seed)
+
+
+@click.command()
+@BRIEF
+@MEASUREMENTS
+@SEED
+@output.json_option
+@output.options
+def fit(brief_path: Path, measurements_path: Path, seed: int, as_json: bool) -> None:
+    """What the pilots in MEASUREMENTS (.csv, .parquet or a store of pilots) say about the tasks of BRIEF."""
+    surfaces = fitted(*read_inputs(brief_path, measurements_path), seed)
+    if as_json:
+        output.answer_json({name: surface_document(surface) for name, surface in sorted(surfaces.items())})
+    else:
+        output.answer(fit_table(surfaces))
+
+
+@click.command()
+@BRIEF
+@MEASUREMENTS
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where plan.json, allocation.csv and report.html go (default: here; with --json: nowhere).",
+)
+@MONEY
+@SEED
+@click.option("--force", is_flag=True, help="Replace files of these names that hold no plan of ours.")
+@output.json_option
+@output.options
+def plan(
+    brief_path: Path,
+    measurements_path: Path,
+    folder: Path | None,
+    money: float | None,
+    seed: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """What to buy for the money of BRIEF, by what the pilots in MEASUREMENTS (.csv, .parquet or a store) say."""
+    target = folder or (None if as_json else Path())
+    if target is not None:
+        check_target(target, force)
+    answer = planned(*read_inputs(brief_path, measurements_path, money), seed)
+    if target is not None:
+        with step("drawn and written"):
+            write_plan(answer, target)
+    output.answer(answer.to_json().rstrip()) if as_json else output.answer(plan_table(answer))
+    if target is not None:
+        output.say(f"\nThe page: {target / 'report.html'}")
+
+
+def check_target(folder: Path, force: bool) -> None:
+    """Refuse before any work if a plan's files would replace something that is not an earlier plan."""
+    earlier = is_plan(folder / "plan.json")
+    output.refuse_existing([folder / name for name in FILES], lambda _: earlier, force)
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a file is a plan.json of ours."""
+    from budget.errors import InvalidInput
+    from budget.plan import Plan
+
+    try:
+        Plan.from_file(path)
+    except InvalidInput:
+        return False
+    return True
+
+
+def write_plan(answer: Plan, folder: Path) -> None:
+    """The three files of a plan; each whole or not at all."""
+    from reports import render
+
+    files = {"report.html": render(answer), "allocation.csv": answer.to_csv(), "plan.json": answer.to_json()}
+    for name, text in files.items():
+        output.write_file(folder / name, text)
+
+
+@click.command()
+@BRIEF
+@MEASUREMENTS
+@MONEY
+@SEED
+@output.json_option
+@output.options
+def frontier(brief_path: Path, measurements_path: Path, money: float | None, seed: int, as_json: bool) -> None:
+    """The best score for a range of budgets around that of BRIEF, each a plan of its own."""
+    from dataclasses import asdict
+
+    answer = planned(*read_inputs(brief_path, measurements_path, money), seed)
+    if as_json:
+        output.answer_json([asdict(point) for point in answer.frontier])
+    else:
+        output.answer(frontier_table(answer))
+
+
+@click.command()
+@MEASUREMENTS
+@click.option("--brief", "brief_path", metavar="BRIEF", type=click.Path(path_type=Path), help="For each task's metric.")
+@SEED
+@output.json_option
+@output.options
+def backtest(measurements_path: Path, brief_path: Path | None, seed: int, as_json: bool) -> None:
+    """Hide the largest pilots in MEASUREMENTS, predict them from the others, and say how well that went."""
+    from dataclasses import asdict
+
+    from budget.brief import Brief
+    from budget.fitting.backtest import backtest as predict_hidden
+
+    measurements = read_measurements(measurements_path)
+    brief = Brief.from_file(brief_path) if brief_path else None
+    with step("predicted"):
+        hidden = predict_hidden(measurements, brief, seed)
+    if as_json:
+        output.answer_json({task: [asdict(line) for line in lines] for task, lines in hidden.items()})
+    else:
+        output.answer(backtest_table(hidden))

@@ -1,0 +1,120 @@
+"""Answers as plain text tables and JSON documents. They show what they are given; no decision rests on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from budget.cli.output import table
+
+if TYPE_CHECKING:
+    from budget.fitting.surface import Surface
+    from budget.plan import Hidden, Plan
+
+
+def pool_mix(pools: Mapping[str, int]) -> str:
+    """Pool labels in one cell.
+
+    >>> pool_mix({"general": 4000, "web": 0}), pool_mix({})
+    ('general 4,000', '-')
+    """
+    return ", ".join(f"{name} {labels:,}" for name, labels in pools.items() if labels) or "-"
+
+
+def surface_document(surface: Surface) -> dict[str, Any]:
+    """One fitted task as JSON."""
+    return {
+        "largest_pilot": {"labels": surface.most_labels, "pools": dict(surface.most_pools)},
+        "laws": dict(surface.laws),
+        "exponent": asdict(surface.exponent) if surface.exponent else None,
+        "floor": asdict(surface.floor) if surface.floor else None,
+        "noise": surface.noise,
+        "fades_at": dict(surface.fades_at),
+        "trust": asdict(surface.trust),
+    }
+
+
+def fit_table(surfaces: Mapping[str, Surface]) -> str:
+    """One row a task, then a line for each that needs a person."""
+    rows, remarks = [], []
+    for name, surface in sorted(surfaces.items()):
+        law, weight = max(surface.laws.items(), key=lambda pair: pair[1], default=("-", 0.0))
+        fit = [
+            f"{law} {weight:.0%}",
+            f"{surface.exponent.expected:.2f}" if surface.exponent else "-",
+            f"{surface.floor.expected:.3f}" if surface.floor else "-",
+            f"{surface.noise:.3f}",
+        ]
+        rows.append([name, surface.trust.status, pool_mix(surface.most_pools), f"{surface.most_labels:,}", *fit])
+        if surface.trust.reason:
+            advice = f" {surface.trust.remedy}" if surface.trust.remedy else ""
+            remarks.append(f"{name}: {surface.trust.reason}{advice}")
+    header = ["task", "trust", "most pool labels", "most labels", "likeliest law", "exponent", "reachable", "noise"]
+    return "\n".join([table(header, rows, left=3), *([""] if remarks else []), *remarks])
+
+
+def plan_table(answer: Plan) -> str:
+    """What to buy, what it costs and what it brings, one row a pool or task, and the sum."""
+    rows = [
+        [name, f"{pool.owned:,}", f"{pool.buy:,}", f"{pool.cost:,.2f}", "", "", "", ""]
+        for name, pool in answer.pools.items()
+    ]
+    for name, task in answer.tasks.items():
+        scores = [f"{task.now:.3f}", f"{task.expected:.3f}", f"{task.low:.3f} to {task.high:.3f}", task.trust]
+        rows.append([name, f"{task.owned:,}", f"{task.buy:,}", f"{task.cost:,.2f}", *scores])
+    score, now = answer.score, answer.now
+    total = [f"{now.expected:.3f}", f"{score.expected:.3f}", f"{score.low:.3f} to {score.high:.3f}", ""]
+    rows.append(["all", "", "", f"{answer.cost:,.2f}", *total])
+    share = f"{score.level:.0%} range"
+    header = ["", "owned", "buy", f"cost ({answer.currency})", "score now", "expected", share, "trust"]
+    return "\n".join([table(header, rows), "", *plan_remarks(answer)])
+
+
+def plan_remarks(answer: Plan) -> list[str]:
+    """The sentences under the table of a plan."""
+    remarks = []
+    if answer.unspent > 0:
+        reason = f": {answer.unspent_reason}" if answer.unspent_reason else ""
+        remarks.append(f"{answer.unspent:,.2f} of {answer.budget:,.2f} {answer.currency} stays unspent{reason}.")
+    even = answer.baselines.get("even split")
+    if even is not None:
+        remarks.append(
+            f"Against an even split: {even.gain.expected:+.3f} ({even.gain.low:+.3f} to {even.gain.high:+.3f}), "
+            f"at least as good with probability {even.beaten_probability:.0%}."
+        )
+    bound, gap = answer.certificate.bound, answer.certificate.gap
+    remarks.append(f"No plan can be expected to score more than {bound:.6f}; this one is {gap:.1e} below that.")
+    remarks += [
+        f"{name}: {line.trust}: {line.trust_reason}" for name, line in answer.tasks.items() if line.trust_reason
+    ]
+    return [*remarks, *answer.notes]
+
+
+def frontier_table(answer: Plan) -> str:
+    """One row a budget: what it buys and what that brings."""
+    names = [*answer.pools, *answer.tasks]
+    rows = []
+    for point in answer.frontier:
+        score, bought = point.score, [f"{point.buy.get(name, 0):,}" for name in names]
+        span = f"{score.low:.3f} to {score.high:.3f}"
+        rows.append([f"{point.budget:,.2f}", f"{point.cost:,.2f}", f"{score.expected:.4f}", span, *bought])
+    header = [f"budget ({answer.currency})", "cost", "expected", f"{answer.score.level:.0%} range"]
+    return table([*header, *(f"buy {name}" for name in names)], rows, left=0)
+
+
+def backtest_table(hidden: Mapping[str, Sequence[Hidden]]) -> str:
+    """One row a hidden pilot: what was predicted and what came; then how well that went over all."""
+    lines = [(task, line) for task in sorted(hidden) for line in hidden[task]]
+    if not lines:
+        return "Nothing could be hidden: a task needs pilots at more sizes than its fit does."
+    within = [line.low <= line.measured <= line.high for _, line in lines]
+    rows = []
+    for (task, line), inside in zip(lines, within, strict=True):
+        span = f"{line.low:.3f} to {line.high:.3f}"
+        predicted = [f"{line.predicted:.3f}", span, f"{line.measured:.3f}", "yes" if inside else "no"]
+        rows.append([task, pool_mix(line.pools), f"{line.labels:,}", *predicted])
+    error = sum(abs(line.predicted - line.measured) for _, line in lines) / len(lines)
+    header = ["task", "pools", "labels", "predicted", "range", "measured", "within"]
+    summary = f"{len(lines)} hidden pilots: {error:.4f} off on average, {sum(within)} within their range."
+    return "\n".join([table(header, rows, left=2), "", summary])
