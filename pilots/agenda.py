@@ -30,9 +30,10 @@ class Agenda:
         self._waiting = deque(dict.fromkeys(pretraining(run) for run in self._runs if run.pools))
         self._missing = set(self._waiting)
         self._under_way = 0
+        self._postponed: list[Run | Pretraining] = []
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._runs) + len(self._postponed)
 
     def next(self, slots: int) -> Run | Pretraining | None:
         """The step to start now, taken off the agenda; None: nothing can start before something else has ended."""
@@ -47,13 +48,27 @@ class Agenda:
             return ready
         return self._begin_pretraining() if self._waiting else None
 
-    def put_back(self, step: Run | Pretraining, last: bool = False) -> None:
-        """A step that did not come to an end: to be done once more, at once or (`last`) after the others."""
+    def put_back(self, step: Run | Pretraining) -> None:
+        """A step that did not come to an end: the next to be done."""
         if isinstance(step, Run):
-            self._runs.insert(len(self._runs) if last else 0, step)
+            self._runs.appendleft(step)
         else:
             self._under_way -= 1
-            self._waiting.insert(len(self._waiting) if last else 0, step)
+            self._waiting.appendleft(step)
+
+    def postpone(self, step: Run | Pretraining) -> None:
+        """Somebody else is at this step: it is not offered again before `recall`."""
+        self._under_way -= not isinstance(step, Run)
+        self._postponed.append(step)
+
+    def recall(self) -> None:
+        """Offer what was postponed again, after the rest."""
+        for step in self._postponed:
+            if isinstance(step, Run):
+                self._runs.append(step)
+            else:
+                self._waiting.append(step)
+        self._postponed.clear()
 
     def pretrained(self, step: Pretraining) -> None:
         """The runs that waited for this pretraining may start."""

@@ -6,6 +6,7 @@ of the others.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -24,6 +25,7 @@ from pilots.trainers import Outcome, Run, Trainer
 from pilots.worker import BUSY, Job, carry_out, forget_result, read_result
 
 BUSY_PAUSE_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 3600.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -69,10 +71,11 @@ def execute(
 ) -> Summary:
     """Carry out those of `runs` that the store does not hold yet, in their order, `slots` at a time.
 
-    `slots` is the number of processors unless given. Pretraining happens once per (pools, seed), before the first run that needs it and beside those that need none.
-    `retry_failed` does failed runs again. `devices`: GPUs (as in CUDA_VISIBLE_DEVICES), dealt out to the slots in turn.
-    Stopped in any way, nothing is left running, and a second call does what is missing. KeyboardInterrupt passes
-    through. `trainer` is pickled into each process; its module is loaded once.
+    `slots`: as many as there are processors, unless given. Pretraining happens once per (pools, seed), before the first
+    run that needs it and beside those that need none. `retry_failed` does failed runs again. `devices`: GPUs (as in
+    CUDA_VISIBLE_DEVICES), dealt out to the slots in turn. Stopped in any way, nothing is left running, and a second
+    call does what is missing. KeyboardInterrupt passes through. `trainer` is pickled into each process; its module is
+    loaded once.
     """
     wanted = tuple(dict.fromkeys(map(canonical, runs)))
     finished = store.finished(trainer.recipe, failed=not retry_failed)
@@ -114,7 +117,7 @@ class _Execution:
         self._attempts: list[_Attempt] = []
         self._crashes: dict[Run | Pretraining, int] = {}
         self._last: Row | None = None
-        self._pause_until = 0.0
+        self._pause_until = math.inf
         self._clock = time.monotonic()
         self._folder = store.folder / recipe_hash(trainer.recipe)
         share = str(max(1, default_slots() // slots))
@@ -129,8 +132,7 @@ class _Execution:
         """Until nothing is left to do; whatever happens, no process outlives this."""
         try:
             on_progress(self._progress())
-            while self._agenda or self._attempts:
-                self._fill_slots()
+            while self._fill_slots():
                 for attempt in self._ended():
                     self._last = None
                     self._settle(attempt)
@@ -140,16 +142,20 @@ class _Execution:
                 _end(attempt.process)
         return Summary(self._done, self._failed, skipped + self._elsewhere, time.monotonic() - self._clock)
 
-    def _fill_slots(self) -> None:
-        """Start jobs while there are free slots and jobs that can start."""
-        while len(self._attempts) < self._slots and time.monotonic() >= self._pause_until:
+    def _fill_slots(self) -> bool:
+        """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
+        if time.monotonic() >= self._pause_until:
+            self._agenda.recall()
+            self._pause_until = math.inf
+        while len(self._attempts) < self._slots:
             step = self._agenda.next(self._slots)
             if step is None:
-                return
+                break
             if isinstance(step, Run) and self._store.holds(self._trainer.recipe, step):
                 self._elsewhere += 1
             else:
                 self._start(step)
+        return bool(self._agenda or self._attempts)
 
     def _start(self, step: Run | Pretraining) -> None:
         slot = min(set(range(self._slots)) - {attempt.slot for attempt in self._attempts})
@@ -167,13 +173,9 @@ class _Execution:
 
     def _ended(self) -> list[_Attempt]:
         """Wait until something happens; the attempts that are over, those past their deadline ended by force."""
-        if not self._attempts:
-            time.sleep(BUSY_PAUSE_SECONDS)
-            return []
-        moments = [attempt.deadline for attempt in self._attempts]
-        if self._pause_until > time.monotonic():
-            moments.append(self._pause_until)
-        wait([attempt.process.sentinel for attempt in self._attempts], max(0.0, min(moments) - time.monotonic()))
+        moment = min([self._pause_until, *(attempt.deadline for attempt in self._attempts)])
+        seconds = min(max(0.0, moment - time.monotonic()), LONGEST_WAIT_SECONDS)
+        wait([attempt.process.sentinel for attempt in self._attempts], seconds)
         late = [attempt for attempt in self._attempts if time.monotonic() >= attempt.deadline]
         for attempt in late:
             _end(attempt.process)
@@ -188,8 +190,8 @@ class _Execution:
         if result is not None:
             self._succeed(attempt.step, *result)
         elif exit_status == BUSY:
-            self._agenda.put_back(attempt.step, last=True)
-            self._pause_until = time.monotonic() + BUSY_PAUSE_SECONDS
+            self._agenda.postpone(attempt.step)
+            self._pause_until = min(self._pause_until, time.monotonic() + BUSY_PAUSE_SECONDS)
         else:
             self._crashed(attempt, _reason(attempt, exit_status, self._limits.timeout))
 
@@ -224,11 +226,9 @@ class _Execution:
     def _progress(self) -> Progress:
         running = sum(isinstance(attempt.step, Run) for attempt in self._attempts)
         ended = self._done + self._failed
-        left = self._total - ended - self._elsewhere
-        pace = (time.monotonic() - self._clock) / ended if ended else None
-        return Progress(
-            self._total, self._done, self._failed, running, None if pace is None else pace * left, self._last
-        )
+        total = self._total - self._elsewhere
+        left = (time.monotonic() - self._clock) / ended * (total - ended) if ended else None
+        return Progress(total, self._done, self._failed, running, left, self._last)
 
     def _job(self, step: Run | Pretraining) -> Job:
         shared = self._folder / "shared"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -77,8 +78,11 @@ def _timed(job: Job, trainer: Trainer) -> tuple[Outcome, str]:
     if job.run is None:
         trainer.pretrain(job.pools, job.seed, job.shared)
         return Outcome(None, 0, time.perf_counter() - clock, "", "pretrained"), started
-    outcome = trainer.train(job.run, job.shared)
-    return replace(outcome, seconds=time.perf_counter() - clock), started
+    outcome = replace(trainer.train(job.run, job.shared), seconds=time.perf_counter() - clock)
+    if outcome.score is not None and not math.isfinite(outcome.score):
+        note = f"the score is {outcome.score}: diverged" + (f"; {outcome.note}" if outcome.note else "")
+        outcome = replace(outcome, score=None, note=note)
+    return outcome, started
 
 
 def _write_result(folder: Path, outcome: Outcome, started: str) -> None:

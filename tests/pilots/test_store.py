@@ -1,0 +1,194 @@
+"""What the store promises: nothing lost, nothing twice, nothing of anyone else's touched."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from budget import Measurements
+from budget.errors import InvalidInput
+from pilots.store import IMPORTED, Row, Store, canonical, now
+from pilots.trainers import Outcome, Run
+
+RUN = Run("cars", 50, 0, (("general", 1000),))
+
+
+def row(run=RUN, score=0.5, note=""):
+    return Row(run, Outcome(score, 100, 1.5, "cpu", note), "abc", now())
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "pilots.sqlite"
+
+
+def test_a_row_is_read_back_as_it_was_written(path):
+    written = row()
+    with Store.open(path) as store:
+        store.record("recipe", written)
+    with Store.open(path) as store:
+        assert store.rows() == (written,)
+
+
+def test_the_table_has_the_columns_of_measurements_and_is_accepted_as_such(path):
+    with Store.open(path) as store:
+        store.record("recipe", row())
+        store.record("recipe", row(Run("lanes", 10, 1), None, "no memory"))
+        frame = store.frame()
+    expected = "task labels seed score pool:general strategy annotators mode test_size seconds device run started"
+    assert list(frame.columns) == expected.split()
+    assert frame["pool:general"].tolist() == [1000, 0]
+    assert pd.isna(frame["score"][1])
+    assert Measurements.from_frame(frame).tasks == ("cars", "lanes")
+
+
+def test_an_empty_store_gives_an_empty_table_with_typed_columns(path):
+    with Store.open(path) as store:
+        frame = store.frame()
+    assert len(frame) == 0
+    assert frame["labels"].dtype == "int64"
+    assert frame["score"].dtype == "float64"
+
+
+def test_order_of_pools_and_pools_of_no_labels_make_no_other_run(path):
+    with Store.open(path) as store:
+        store.record("recipe", row(Run("cars", 50, 0, (("web", 0), ("general", 10), ("aligned", 5)))))
+        store.record("recipe", row(Run("cars", 50, 0, (("aligned", 5), ("general", 10))), 0.9))
+        assert [kept.outcome.score for kept in store.rows()] == [0.5]
+
+
+def test_a_success_replaces_a_failure_and_nothing_replaces_a_success(path):
+    with Store.open(path) as store:
+        for score in (None, 0.7, None, 0.8):
+            store.record("recipe", row(score=score))
+        assert [kept.outcome.score for kept in store.rows()] == [0.7]
+
+
+def test_a_score_that_is_no_number_is_kept_as_a_failure(path):
+    with Store.open(path) as store:
+        store.record("recipe", row(score=float("nan")))
+        store.record("recipe", row(Run("lanes", 1, 0), float("inf")))
+        assert [kept.outcome.score for kept in store.rows()] == [None, None]
+        assert store.finished("recipe", failed=False) == frozenset()
+        assert len(store.finished("recipe")) == 2
+
+
+def test_runs_of_another_recipe_are_kept_apart(path):
+    with Store.open(path) as store:
+        store.record("old", row(score=0.1))
+        store.record("new", row(score=0.9))
+        assert [kept.outcome.score for kept in store.rows()] == [0.9]
+        assert [kept.outcome.score for kept in store.rows("old")] == [0.1]
+        assert store.left_out() == 1
+        assert store.finished("old") == frozenset({RUN})
+
+
+def test_an_imported_run_gives_way_to_one_that_was_carried_out(path):
+    with Store.open(path) as store:
+        assert store.record_all(IMPORTED, [row(score=0.1), row(Run("lanes", 5, 0), 0.2)]) == 2
+        store.record("recipe", row(score=0.9))
+        assert [kept.outcome.score for kept in store.rows()] == [0.9, 0.2]
+
+
+def test_a_batch_with_a_bad_row_leaves_nothing(path):
+    with Store.open(path) as store:
+        with pytest.raises(sqlite3.IntegrityError):
+            store.record_all(IMPORTED, [row(), row(Run("cars", -1, 0))])
+        assert store.rows() == ()
+
+
+def test_status_counts_runs_of_each_task_and_says_why_the_last_one_failed(path):
+    with Store.open(path) as store:
+        store.record_all("recipe", [row(), row(Run("cars", 800, 0)), row(Run("cars", 10, 0), None, "no memory")])
+        (status,) = store.status()
+    assert (status.done, status.failed, status.smallest, status.largest) == (2, 1, 10, 800)
+    assert status.last_failure == "no memory"
+
+
+def test_a_file_of_another_program_is_refused_and_left_as_it_is(path):
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput, match="another program"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path):
+    path.write_text("task,labels,seed,score\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput, match="not a database"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_a_newer_format_is_refused(path):
+    Store.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(InvalidInput, match="format 99"):
+        Store.open(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_store_is_refused_with_one_error(path, share):
+    with Store.open(path) as store:
+        store.record_all("recipe", [row(Run("cars", labels, 0)) for labels in range(500)])
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(InvalidInput) as error:
+        Store.open(path)
+    assert str(path) in str(error.value)
+
+
+def test_no_store_where_one_is_needed_is_said_and_none_is_made(path):
+    with pytest.raises(InvalidInput, match="no such file"):
+        Store.open(path, create=False)
+    assert not path.exists()
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(InvalidInput):
+        Store.open(tmp_path / "nowhere" / "pilots.sqlite")
+
+
+def test_many_may_begin_and_write_one_store_at_once(path):
+    def write(seed):
+        with Store.open(path) as store:
+            for labels in range(10):
+                store.record("recipe", row(Run("cars", labels, seed)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    with Store.open(path) as store:
+        assert len(store.rows()) == 80
+
+
+names = st.text(min_size=1, max_size=20).filter(str.isprintable)
+runs = st.builds(
+    Run,
+    names,
+    st.integers(0, 2**62),
+    st.integers(-(2**62), 2**62),
+    st.dictionaries(names, st.integers(0, 2**62), max_size=3).map(lambda pools: tuple(pools.items())),
+    names,
+    st.integers(1, 9),
+    names,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(runs, max_size=5), st.randoms())
+def test_any_runs_come_back_whatever_the_order_they_were_written_in(tmp_path_factory, written, random):
+    path = tmp_path_factory.mktemp("store") / "pilots.sqlite"
+    shuffled = random.sample(written, len(written))
+    with Store.open(path) as store:
+        store.record_all("recipe", map(row, shuffled))
+        assert store.finished("recipe") == {canonical(run) for run in written}
+        assert all(store.holds("recipe", run) for run in written)
+        assert len(store.frame()) == len({canonical(run) for run in written})
