@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from budget.errors import Fault
+from budget.constraints import TOTAL, parse
+from budget.errors import Fault, InvalidInput
 from budget.messages import nearest, shown
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 200
 NAME_ALLOWED = f"1 to {LONGEST_NAME} printable characters, no space at either end"
-RESERVED = "total"  # `total.cost` in a constraint
 PRICING = "exactly one of: label_cost; label_seconds with hourly_wage; tiers"
 _JOINERS = "\u200c\u200d"  # unprintable by the book, but letters and emoji of many scripts need them
 
@@ -30,7 +30,7 @@ def relation_faults(brief: Brief, broken: set[KeyPath]) -> list[Fault]:
         faults += _line(brief, ("pools", name), pool)
     for name, task in brief.tasks.items():
         faults += [*_line(brief, ("tasks", name), task), *_task(brief, ("tasks", name), task)]
-    faults += [*_groups(brief, broken), *_goal(brief), *_hours(brief)]
+    faults += [*_groups(brief, broken), *_goal(brief), *_hours(brief), *_constraints(brief, broken)]
     return faults
 
 
@@ -44,7 +44,7 @@ def _names(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
         path = (section, name)
         if not is_name(name):
             yield brief.fault(path, f"the name {shown(name)}", NAME_ALLOWED)
-        if name == RESERVED:
+        if name == TOTAL:
             yield brief.fault(path, f"the name {name}", f"any other name ({name}.cost is all money spent)")
         if first.setdefault(name, section) != section:
             other = first[name]
@@ -162,3 +162,15 @@ def _hours(brief: Brief) -> Iterator[Fault]:
                 yield brief.fault(
                     (section, name), "no label_seconds", "label_seconds on every line, for hours", "add label_seconds"
                 )
+
+
+def _constraints(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
+    elsewhere = (str(path[1]) for path in broken if len(path) == 2)
+    names = {*brief.tasks, *brief.pools, *brief.groups, *_named_groups(brief), *elsewhere}
+    for index, text in enumerate(brief.constraints):
+        try:
+            parse(text, names)
+        except InvalidInput as error:
+            for fault in error.faults:
+                found = f"{fault.found} (at {fault.path} of {shown(text)})"
+                yield brief.fault(("constraints", index), found, fault.allowed, fault.hint)

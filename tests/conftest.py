@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 for _library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-CHROMIUM = Path(os.environ.get("LABELBUDGET_CHROMIUM", "/usr/bin/chromium"))
+# No test is timed; a slow machine is not a fault.
+settings.register_profile("labelbudget", deadline=None)
+settings.load_profile("labelbudget")
+
+CHROMIUM = Path(os.environ.get("LABELBUDGET_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium")
 # As root there is no sandbox; the rest keeps the browser from looking for its makers' hosts.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
