@@ -1,0 +1,203 @@
+"""From a solved problem to the Plan: every figure a reader may ask for, each from the same evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from budget.allocation.evaluation import Evaluated, evaluate, means, spread
+from budget.allocation.evidence import dots, evidence
+from budget.allocation.problem import Array, Choice, Line, Problem, Scored
+from budget.plan import (
+    Baseline,
+    FrontierPoint,
+    NextMoney,
+    PoolLine,
+    Score,
+    SharePoint,
+    TaskLine,
+)
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+    from budget.fitting.surface import Surface
+    from budget.measurements import Measurements
+    from budget.plan import Evidence
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The plan and what it is compared with, scored: `nothing` bought at all, and the plan of a little more money."""
+
+    problem: Problem
+    plan: Evaluated
+    nothing: Evaluated
+    richer: Evaluated
+    amount: float
+
+
+def own_unit(one: Scored, score: Array) -> Array:
+    """A normalised score in the task's own unit."""
+    return one.worst + score * (one.best - one.worst)
+
+
+def task_score(one: Scored, expected: float, draws: Array) -> Score:
+    return spread(float(own_unit(one, np.array(expected))), own_unit(one, draws))
+
+
+def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution) -> dict[str, TaskLine]:
+    """One line a task of the brief, in the brief's order."""
+    problem = solution.problem
+    gains = _alone(solution, len(problem.tasks))
+    lines = {}
+    for i, one in enumerate(problem.scored):
+        line = problem.tasks[one.line]
+        buy = solution.plan.choice.tasks[one.line]
+        score = task_score(one, solution.plan.tasks[i], solution.plan.draws[:, i])
+        task, trust = brief.tasks[one.name], surfaces[one.name].trust
+        lines[one.name] = TaskLine(
+            owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
+            expected=score.expected, low=score.low, high=score.high,
+            now=float(own_unit(one, solution.nothing.tasks[i])),
+            trust=trust.status, trust_reason=trust.reason, trust_remedy=trust.remedy,
+            target=one.target, target_probability=_reached(one, solution.plan.draws[:, i]),
+            binding=_binding(line, buy, task.max_labels),
+            beyond_pilot=_beyond(line.owned + buy, surfaces[one.name].most_labels),
+            next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
+            label_cost=float(line.price), metric=task.metric.name, best=one.best, worst=one.worst,
+            direction=task.metric.direction,
+        )  # fmt: skip
+    return {name: lines[name] for name in brief.tasks}
+
+
+def pool_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution) -> dict[str, PoolLine]:
+    """One line a pool of the brief, in the brief's order."""
+    problem, lines = solution.problem, {}
+    first = len(problem.tasks)
+    gains = _alone(solution, len(problem.lines))
+    for j, line in enumerate(problem.pools):
+        buy = solution.plan.choice.pools[j]
+        most = max((int(s.most_pools.get(line.name, 0)) for s in surfaces.values()), default=0)
+        lines[line.name] = PoolLine(
+            owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
+            beyond_pilot=_beyond(line.owned + buy, most),
+            binding=_binding(line, buy, brief.pools[line.name].max_labels),
+            label_cost=float(line.price), brings=_brings(solution, j),
+            next_gain=float(gains[first + j] @ problem.weights),
+        )  # fmt: skip
+    return {name: lines[name] for name in brief.pools}
+
+
+def _alone(solution: Solution, count: int) -> list[Array]:
+    """For each of the first lines: rise (n,) of every normalised score if `amount` more is spent on that line alone."""
+    problem, plan = solution.problem, solution.plan.choice
+    moved = []
+    for j, line in enumerate(problem.lines[:count]):
+        extra = int(solution.amount / float(line.price)) if line.price > 0 else 0
+        buys = [*plan.tasks, *plan.pools]
+        buys[j] += extra
+        moved.append(Choice(tuple(buys[: len(plan.tasks)]), tuple(buys[len(plan.tasks) :])))
+    return [rise - solution.plan.tasks for rise in means(problem, moved)]
+
+
+def _brings(solution: Solution, pool: int) -> dict[str, Score]:
+    """By task: the plan's score minus the score with nothing bought of this pool."""
+    plan = solution.plan.choice
+    without = Choice(plan.tasks, tuple(0 if j == pool else buy for j, buy in enumerate(plan.pools)))
+    (bare,) = evaluate(solution.problem, [without])
+    brings = {}
+    for i, one in enumerate(solution.problem.scored):
+        unit = one.best - one.worst
+        rise = unit * (solution.plan.draws[:, i] - bare.draws[:, i])
+        brings[one.name] = spread(float(unit * (solution.plan.tasks[i] - bare.tasks[i])), rise)
+    return brings
+
+
+def _reached(one: Scored, draws: Array) -> float | None:
+    """P(score >= target) over the draws; for a score that is minimised, P(score <= target)."""
+    if one.target is None:
+        return None
+    return float((draws >= one.normal(np.array(one.target)) - 1e-12).mean())
+
+
+def _binding(line: Line, buy: int, max_labels: int | None) -> tuple[str, ...]:
+    """The keys of the brief that hold a line where it is."""
+    keys = []
+    if max_labels is not None and line.owned + buy + line.lot > max_labels:
+        keys.append("max_labels")
+    if 0 < buy == line.least:
+        keys.append("min_labels")
+    return tuple(keys)
+
+
+def _beyond(labels: int, most: int) -> float:
+    return labels / most if most > 0 else (1.0 if labels == 0 else float(labels))
+
+
+def compared(plan: Evaluated, baselines: Mapping[str, Evaluated], problem: Problem) -> dict[str, Baseline]:
+    """Every baseline, scored as the plan is, and set against it."""
+    return {
+        name: Baseline(
+            cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
+            beaten_probability=float((plan.total_draws >= each.total_draws).mean()),
+            gain=spread(plan.expected - each.expected, plan.total_draws - each.total_draws),
+            expected={one.name: float(own_unit(one, each.tasks[i])) for i, one in enumerate(problem.scored)},
+        )
+        for name, each in baselines.items()
+    }  # fmt: skip
+
+
+def next_money(solution: Solution) -> NextMoney:
+    """What the plan of a little more money buys beyond this plan."""
+    before, after = (solution.problem.buys(each.choice) for each in (solution.plan, solution.richer))
+    changes = {name: after[name] - before[name] for name in before if after[name] != before[name]}
+    return NextMoney(solution.amount, solution.richer.expected - solution.plan.expected, changes)
+
+
+def frontier_points(points: Sequence[tuple[float, Evaluated]], problem: Problem) -> tuple[FrontierPoint, ...]:
+    return tuple(
+        FrontierPoint(
+            budget=budget, cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
+            costs={name: float(cost) for name, cost in problem.costs(each.choice).items()},
+            tasks={one.name: task_score(one, each.tasks[i], each.draws[:, i]) for i, one in enumerate(problem.scored)},
+        )
+        for budget, each in points
+    )  # fmt: skip
+
+
+def share_points(points: Sequence[Evaluated], problem: Problem) -> tuple[SharePoint, ...]:
+    return tuple(
+        SharePoint(
+            float(problem.pool_cost(each.choice)) / problem.budget,
+            float(each.cost),
+            each.score,
+            problem.buys(each.choice),
+        )
+        for each in points
+    )
+
+
+def all_evidence(
+    brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface], tasks: Mapping[str, TaskLine],
+    pools: Mapping[str, PoolLine],
+) -> dict[str, Evidence]:  # fmt: skip
+    """What each task's answer rests on, at the plan's labels."""
+    runs = dots(measurements)
+    mixes = {name: (line.owned, line.labels) for name, line in pools.items()}
+    return {name: evidence(surfaces[name], runs.get(name, ()), tasks[name].labels, mixes) for name in brief.tasks}
+
+
+def unspent_reason(problem: Problem, plan: Choice) -> str:
+    """Why money is left, in a few words; nothing where none is."""
+    left = problem.money - problem.cost(plan)
+    if left == 0:
+        return ""
+    growing = [line for line, buy in zip(problem.lines, plan.tasks + plan.pools, strict=True) if buy < line.most]
+    if not growing:
+        return "every line is at its limit"
+    if all(line.cost(line.lot) > left for line in growing):
+        return "lot sizes"
+    return "more labels would not raise the expected score"

@@ -1,0 +1,72 @@
+"""The one way any plan is scored: baseline, plan, frontier point or alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from budget.allocation.problem import Array, Choice, Problem, labels_of
+from budget.plan import Score
+
+LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A choice, scored. `total`: the plan's score; `tasks` (n,) expected, `draws` (S, n), in normalised scores."""
+
+    choice: Choice
+    cost: Fraction
+    tasks: Array
+    draws: Array
+    weights: Array
+
+    @property
+    def expected(self) -> float:
+        return float(self.tasks @ self.weights)
+
+    @property
+    def total_draws(self) -> Array:
+        """(S,) the plan's score under each draw."""
+        return self.draws @ self.weights
+
+    @property
+    def score(self) -> Score:
+        return spread(self.expected, self.total_draws)
+
+
+def spread(expected: float, draws: Array) -> Score:
+    """Expected value with the interval of its draws.
+
+    >>> spread(1.0, np.array([0.0, 1.0, 2.0])).expected
+    1.0
+    """
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Score(expected, float(low), float(high), LEVEL)
+
+
+def means(problem: Problem, choices: Sequence[Choice]) -> Array:
+    """Expected score (k, n) of every scored task under several choices, one call a task."""
+    labels, bought = labels_of(problem, choices)
+    return np.stack([problem.expected(i, labels[:, i], bought) for i in range(len(problem.scored))], axis=1)
+
+
+def expected(problem: Problem, choices: Sequence[Choice]) -> Array:
+    """Expected score (k,) of several choices."""
+    return means(problem, choices) @ problem.weights
+
+
+def evaluate(problem: Problem, choices: Sequence[Choice]) -> list[Evaluated]:
+    """Score several choices with their draws, one call a task. The expected score is the mean over the draws."""
+    if not choices:
+        return []
+    labels, bought = labels_of(problem, choices)
+    draws = np.stack([problem.draws(i, labels[:, i], bought) for i in range(len(problem.scored))], axis=2)  # (S, k, n)
+    means = draws.mean(axis=0)
+    return [
+        Evaluated(choice, problem.cost(choice), means[k], draws[:, k], problem.weights)
+        for k, choice in enumerate(choices)
+    ]

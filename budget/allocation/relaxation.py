@@ -1,0 +1,158 @@
+"""The concave relaxation, solved by prices: money goes to the steepest piece of every task's score until it is spent.
+
+For fixed pool labels the tasks only share the money, so the best relaxed plan buys the pieces of each task's concave
+envelope in the order of score per money (water-filling). Pool labels are searched around that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from budget.allocation.problem import Array, Problem, Whole
+from budget.allocation.table import Table
+
+ZOOMS, ZOOM_POINTS = 4, 9
+KINK = 0.1  # a slope that rises by a smaller share is a flaw of interpolation and is levelled, not bridged
+
+
+@dataclass(frozen=True)
+class Filled:
+    """m water-fillings at once: pieces of all tasks in the order they are bought, with money and score so far."""
+
+    start: Array  # (m,) score before anything is bought
+    order: Whole  # (m, T * (M - 1)) pieces, steepest first
+    cost: Array  # (m, T * (M - 1) + 1) money spent up to there
+    gain: Array  # the same for the score
+    pieces: int  # M - 1
+
+    def score(self, row: int, money: Array) -> Array:
+        """Best relaxed score (k,) of water-filling `row` for k amounts of money; -inf where there is none to spend."""
+        found = self.start[row] + np.interp(money, self.cost[row], self.gain[row])
+        return np.where(money < 0, -np.inf, found)
+
+    def bought(self, row: int, money: float, grid: Array) -> Array:
+        """(T,) what is bought of each task with that money, `grid` (T, M)."""
+        whole = int(np.searchsorted(self.cost[row], money, side="right")) - 1
+        steps = np.bincount(self.order[row, :whole] // self.pieces, minlength=len(grid))
+        amount = grid[np.arange(len(grid)), steps]
+        if whole < self.order.shape[1] and self.cost[row, whole + 1] > self.cost[row, whole]:
+            line, piece = divmod(int(self.order[row, whole]), self.pieces)
+            share = (money - self.cost[row, whole]) / (self.cost[row, whole + 1] - self.cost[row, whole])
+            if self.gain[row, whole + 1] > self.gain[row, whole]:
+                amount[line] += share * (grid[line, piece + 1] - grid[line, piece])
+        return np.asarray(amount, float)
+
+
+def fill(values: Array, costs: Array) -> Filled:
+    """Water-filling for m tables of scores (m, T, M) over the money (T, M) of their points, rising along the last."""
+    spend = np.diff(costs, axis=1)
+    gain = np.diff(values, axis=2)
+    slope = gain / np.where(spend > 0, spend, np.inf)
+    slope = np.where(np.cumsum(spend, axis=1) <= 0, slope.max(axis=2, keepdims=True), slope)
+    for piece in np.flatnonzero((spend <= 0).any(axis=0) & (np.arange(spend.shape[1]) > 0)):
+        slope[:, :, piece] = np.where(spend[:, piece] > 0, slope[:, :, piece], slope[:, :, piece - 1])
+    for row, line in np.argwhere((slope[:, :, 1:] > (1 + KINK) * np.maximum(slope[:, :, :-1], 0)).any(axis=2)):
+        slope[row, line] = envelope(costs[line], values[row, line])
+    slope = np.maximum(np.minimum.accumulate(slope, axis=2), 0.0)
+    flat = slope.reshape(len(values), -1)
+    order = np.argsort(-flat, axis=1, kind="stable")
+    money = np.broadcast_to(spend.ravel(), flat.shape)
+    spent = np.take_along_axis(money, order, axis=1)
+    gained = np.take_along_axis(flat * money, order, axis=1)
+    nothing = np.zeros((len(values), 1))
+    return Filled(
+        values[:, :, 0].sum(axis=1), order,
+        np.hstack([nothing, spent.cumsum(axis=1)]), np.hstack([nothing, gained.cumsum(axis=1)]), spend.shape[1],
+    )  # fmt: skip
+
+
+def envelope(cost: Array, score: Array) -> Array:
+    """Slopes (M - 1,) of the least concave function above the points.
+
+    >>> envelope(np.array([0.0, 1, 2]), np.array([0.0, 0.2, 1]))
+    array([0.5, 0.5])
+    """
+    corners = [0]
+    for j in range(1, len(cost)):
+        if cost[j] <= cost[corners[-1]]:
+            continue
+        while len(corners) > 1 and _slope(cost, score, corners[-1], j) >= _slope(cost, score, corners[-2], corners[-1]):
+            corners.pop()
+        corners.append(j)
+    slopes = np.zeros(len(cost) - 1)
+    for a, b in pairwise(corners):
+        slopes[a:b] = _slope(cost, score, a, b)
+    return slopes
+
+
+def _slope(cost: Array, score: Array, a: int, b: int) -> float:
+    return float((score[b] - score[a]) / (cost[b] - cost[a]))
+
+
+def piece_prices(problem: Problem) -> tuple[Array, float]:
+    """(T,) money a label, and spare money for those that cost nothing: they count as next to nothing, so that the
+    order of their pieces stays defined, and the spare money pays for them."""
+    tiny = 1e-12 * max(problem.budget, 1.0)
+    prices = np.array([float(line.price) or tiny / max(line.most, 1) for line in problem.tasks])
+    return prices, tiny * sum(1 for line in problem.tasks if line.price == 0)
+
+
+def relax(table: Table, problem: Problem, pool_money: float | None = None) -> tuple[Array, tuple[int, ...]]:
+    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and whole lots of pools (P,).
+
+    `pool_money`: so much is set aside for pools, and tasks share the rest whether or not the pools take it all.
+    """
+    prices, spare = piece_prices(problem)
+    costs = table.fine * prices[:, None]
+    free = problem.budget - float(costs[:, 0].sum()) + spare
+    pool_prices = np.array([float(line.price) for line in problem.pools])
+
+    def filled(mixes: Array) -> tuple[Filled, Array]:
+        spent = mixes @ pool_prices
+        if pool_money is None:
+            money = free - spent
+        else:
+            money = np.where(spent <= pool_money * (1 + 1e-9), free - pool_money, -1.0)
+        return fill(table.at(mixes, problem.weights), costs), money
+
+    def scores(mixes: Array) -> Array:
+        found, money = filled(mixes)
+        return np.array([float(found.score(row, money[row : row + 1])[0]) for row in range(len(mixes))])
+
+    whole = whole_pools(problem, _search(table, scores))
+    found, money = filled(np.array(whole, float)[None])
+    return found.bought(0, max(float(money[0]), 0.0), table.fine), whole
+
+
+def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
+    """The nearest whole lots of each pool that the budget affords after every least purchase."""
+    left = problem.money - sum((line.cost(line.least) for line in problem.lines), Fraction(0))
+    bought = []
+    for line, amount in zip(problem.pools, pools, strict=True):
+        buy = line.down(amount + line.lot / 2)
+        if line.price > 0:
+            buy = line.down(min(buy, line.least + int(left / line.price)))
+        left -= line.cost(buy - line.least)
+        bought.append(buy)
+    return tuple(bought)
+
+
+def _search(table: Table, scores: Callable[[Array], Array]) -> Array:
+    """Pool purchases with the best relaxed score: all grid levels, then ever finer steps along one pool at a time."""
+    mixes = table.mixes
+    if len(mixes) == 1:
+        return np.asarray(mixes[0])
+    best = mixes[int(np.argmax(scores(mixes)))]
+    for zoom in range(ZOOMS):
+        for j, grid in enumerate(table.pools):
+            width = 1.5 / 3.0**zoom
+            steps = np.clip(grid.position(best[j : j + 1]) + np.linspace(-width, width, ZOOM_POINTS), 0, grid.size - 1)
+            mixes = np.repeat(best[None], ZOOM_POINTS + 1, axis=0)
+            mixes[:-1, j] = grid.at(steps)
+            best = mixes[int(np.argmax(scores(mixes)))]
+    return np.asarray(best)

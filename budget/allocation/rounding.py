@@ -1,0 +1,124 @@
+"""From a relaxed optimum to labels that can be bought: whole lots, within the budget to the last digit.
+
+Around the relaxed purchases the surfaces are asked again, on ever narrower windows of whole lots, and the money is
+filled in anew; what is then left buys further lots wherever they bring most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from budget.allocation.problem import Array, Choice, Line, Problem
+from budget.allocation.relaxation import fill, piece_prices
+
+WINDOW, POINTS, ROUNDS = 1.08, 17, 3
+
+
+def to_lots(cases: Sequence[Problem], relaxed: Sequence[Array], pools: Sequence[tuple[int, ...]]) -> list[Choice]:
+    """Whole lots for several cases at once (same lines and surfaces; money, prices and weights may differ).
+
+    `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools.
+    """
+    amounts = np.array(relaxed, float)
+    mixes = np.array(pools, float).reshape(len(cases), -1)
+    width = WINDOW
+    for _ in range(ROUNDS):
+        points = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
+        values = _values(cases, points, mixes)
+        for k, case in enumerate(cases):
+            amounts[k] = _fill(case, points[k], values[k], pools[k])
+        width = 1 + (width - 1) * 4 / POINTS
+    floors = [
+        Choice(tuple(line.down(a) for line, a in zip(case.tasks, amounts[k], strict=True)), tuple(pools[k]))
+        for k, case in enumerate(cases)
+    ]
+    return spend_rest(cases, floors)
+
+
+def _windows(lines: Sequence[Line], amounts: Array, width: float) -> Array:
+    """(k, T, C) whole lots around the amounts, with the least and the most purchase, sorted."""
+    spread = np.geomspace(1 / width, width, POINTS - 2)
+    points = np.empty((*amounts.shape, POINTS))
+    for t, line in enumerate(lines):
+        near = (amounts[:, t, None] + line.owned + 1) * spread - line.owned - 1
+        steps = line.lot * (np.arange(POINTS - 2) - POINTS // 2 + 1)
+        near = np.where(_fits(near, line.lot), amounts[:, t, None] // line.lot * line.lot + steps, near)
+        points[:, t, 1:-1] = np.clip(np.round(near / line.lot) * line.lot, line.least, line.most)
+        points[:, t, 0], points[:, t, -1] = line.least, line.most
+    return points
+
+
+def _fits(near: Array, lot: int) -> Array:
+    """(k, 1): are all whole lots of the window fewer than its points? Then it takes them all."""
+    return np.asarray((near[:, -1:] - near[:, :1]) / lot < near.shape[1] - 1)
+
+
+def _values(cases: Sequence[Problem], points: Array, mixes: Array) -> Array:
+    """(k, T, C) weighted expected score of each task line at the points."""
+    first, values = cases[0], np.zeros(points.shape)
+    weights = np.stack([case.weights for case in cases])
+    for i, one in enumerate(first.scored):
+        bought = points[:, one.line]
+        labels = (bought + first.tasks[one.line].owned).ravel()
+        found = first.expected(i, labels, np.repeat(mixes, bought.shape[1], axis=0)).reshape(bought.shape)
+        values[:, one.line] += weights[:, i, None] * found
+    return values
+
+
+def _fill(case: Problem, points: Array, values: Array, pools: tuple[int, ...]) -> Array:
+    """(T,) the money of one case filled in over its windows."""
+    prices, spare = piece_prices(case)
+    costs = points * prices[:, None]
+    on_pools = sum((line.cost(buy) for line, buy in zip(case.pools, pools, strict=True)), Fraction(0))
+    money = float(case.money - on_pools) - float(costs[:, 0].sum()) + spare
+    return fill(values[None], costs).bought(0, max(money, 0.0), points)
+
+
+def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choice]:
+    """Money left over buys whole lots where they bring most, as long as any is affordable and brings something."""
+    problem = cases[0]
+    left = [case.money - case.cost(choice) for case, choice in zip(cases, choices, strict=True)]
+    extra = np.array(
+        [
+            [_chunk(line, buy, rest) for line, buy in zip(case.lines, choice.tasks + choice.pools, strict=True)]
+            for case, choice, rest in zip(cases, choices, left, strict=True)
+        ],
+        float,
+    )
+    gains = np.zeros(extra.shape)
+    bought = np.array([choice.tasks for choice in choices], float)
+    mixes = np.array([choice.pools for choice in choices], float).reshape(len(choices), -1)
+    weights = np.stack([case.weights for case in cases])
+    tasks = len(problem.tasks)
+    for i, one in enumerate(problem.scored):
+        labels = bought[:, one.line] + problem.tasks[one.line].owned
+        here = problem.expected(i, labels, mixes)
+        more = problem.expected(i, labels + extra[:, one.line], mixes)
+        gains[:, one.line] += weights[:, i] * (more - here)
+        for j in range(len(problem.pools)):
+            richer = mixes.copy()
+            richer[:, j] += extra[:, tasks + j]
+            gains[:, tasks + j] += weights[:, i] * (problem.expected(i, labels, richer) - here)
+    return [_topped(case, *each) for case, *each in zip(cases, choices, left, gains, strict=True)]
+
+
+def _chunk(line: Line, buy: int, money: Fraction) -> int:
+    """The most whole lots that this money still buys."""
+    room = line.most - buy
+    affordable = room if line.price == 0 else int(money / line.price)
+    return max(min(room, affordable) // line.lot * line.lot, 0)
+
+
+def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choice:
+    buys = list(choice.tasks + choice.pools)
+    for index in np.argsort(-gains, kind="stable"):
+        if gains[index] <= 0:
+            break
+        line = case.lines[index]
+        extra = _chunk(line, buys[index], left)
+        buys[index] += extra
+        left -= line.cost(extra)
+    return Choice(tuple(buys[: len(case.tasks)]), tuple(buys[len(case.tasks) :]))

@@ -1,0 +1,71 @@
+"""The one place that runs a solver on a program built in PuLP, and says in one way how that ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import pulp
+
+SOLVERS = ("highs", "cbc")
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Solved:
+    """`status`: optimal | feasible (stopped early) | infeasible | unbounded | none (nothing found in time)."""
+
+    status: str
+    values: dict[str, float]
+    prices: dict[str, float]  # how much the objective moves for one more unit on the right of a row; never negative
+    solver: str
+
+
+def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None = None) -> Solved:
+    """Run the named solver: `highs` (or `cbc` where that is not installed) or `cbc`.
+
+    Duals differ in sign between solvers; the rows here are all `<=` in a maximisation, so theirs are never negative.
+    """
+    name = solver if solver == "cbc" or pulp.HiGHS().available() else "cbc"
+    engine = _engine(name, seconds)
+    program.solve(engine)
+    status = {
+        pulp.LpStatusOptimal: "optimal",
+        pulp.LpStatusInfeasible: "infeasible",
+        pulp.LpStatusUnbounded: "unbounded",
+    }.get(program.status, "none")
+    if status == "optimal" and program.sol_status == pulp.LpSolutionIntegerFeasible:
+        status = "feasible"
+    if status not in ("optimal", "feasible"):
+        return Solved(status, {}, {}, version(name))
+    values = {v.name: float(v.varValue) for v in program.variables() if v.varValue is not None}
+    prices = {row.name: abs(float(row.pi)) for row in program.constraints() if row.pi is not None}
+    return Solved(status, values, prices, version(name))
+
+
+def _engine(name: str, seconds: float | None) -> pulp.LpSolver:
+    if name == "highs":
+        return pulp.HiGHS(
+            msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=TOLERANCE, threads=1,
+            primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE,
+        )  # fmt: skip
+    options = [f"primalTolerance {TOLERANCE}", f"dualTolerance {TOLERANCE}"]
+    return pulp.COIN_CMD(
+        path=_bundled_cbc(), msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=TOLERANCE, options=options
+    )
+
+
+def _bundled_cbc() -> str:
+    from pulp.apis import coin_api
+
+    return str(coin_api.pulp_cbc_path)
+
+
+@cache
+def version(name: str) -> str:
+    """The solver as a certificate names it."""
+    if name == "highs":
+        import highspy
+
+        return f"HiGHS {highspy.HIGHS_VERSION_MAJOR}.{highspy.HIGHS_VERSION_MINOR}.{highspy.HIGHS_VERSION_PATCH}"
+    return f"CBC, bundled with PuLP {pulp.VERSION}"

@@ -1,0 +1,132 @@
+"""The surfaces sampled once on a grid of labels and pool labels, and read between its points by cubic interpolation.
+
+It steers the search; whatever is reported is asked of the surfaces again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from budget.allocation.problem import Array, Line, Problem
+
+LABEL_POINTS = 40
+FINER = 4  # steps read between two sampled points
+POOL_POINTS = {0: 1, 1: 16, 2: 8, 3: 5}  # levels a pool, by how many pools there are; 3 beyond
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Purchases of one line between `least` and `most`, evenly spaced in the logarithm of the labels there are.
+
+    >>> Grid(owned=100, least=0, most=900, size=3).bought.round()
+    array([  0., 216., 900.])
+    """
+
+    owned: int
+    least: int
+    most: int
+    size: int
+
+    @property
+    def shift(self) -> float:
+        """Added to the labels, so that no labels have a logarithm."""
+        return float(self.owned) if self.owned + self.least > 0 else 1.0
+
+    @property
+    def bought(self) -> Array:
+        return self.at(np.arange(self.size, dtype=float))
+
+    def at(self, position: Array) -> Array:
+        """Purchases at positions (0 is the first point, size - 1 the last): the inverse of `position`."""
+        if self.size == 1:
+            return np.full(len(position), float(self.least))
+        low, high = self.least + self.shift, self.most + self.shift
+        return np.clip(low * (high / low) ** (position / (self.size - 1)) - self.shift, self.least, self.most)
+
+    def position(self, bought: Array) -> Array:
+        """Where purchases lie on the grid: 0 is the first point, size - 1 the last."""
+        if self.size == 1:
+            return np.zeros(len(bought))
+        low, high = self.least + self.shift, self.most + self.shift
+        return np.asarray((self.size - 1) * np.log((bought + self.shift) / low) / np.log(high / low))
+
+
+@dataclass(frozen=True)
+class Table:
+    """`values` (n, L..., K): normalised expected score of each scored task on the pools' grids and its labels'.
+
+    `fine` (T, M): the purchases that `at` reads the scores for."""
+
+    tasks: tuple[Grid, ...]
+    pools: tuple[Grid, ...]
+    values: Array
+    line: tuple[int, ...]
+    fine: Array
+    to_fine: Array
+
+    @property
+    def mixes(self) -> Array:
+        """Every combination of the pools' grid points (L1 * L2 ..., P), in the order of `values`."""
+        return np.array(list(product(*(g.bought for g in self.pools))), float).reshape(self.count, len(self.pools))
+
+    @property
+    def count(self) -> int:
+        """How many combinations of pool grid points there are; 1 without pools."""
+        return prod(g.size for g in self.pools)
+
+    def at(self, pools: Array, weights: Array) -> Array:
+        """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""
+        values = np.broadcast_to(self.values, (len(pools), *self.values.shape))
+        for j, grid in enumerate(self.pools):
+            share = interpolation(grid.position(pools[:, j]), grid.size)
+            values = np.einsum("ml,mnl...->mn...", share, values)
+        weighted = (values * weights[:, None]) @ self.to_fine
+        if self.line == tuple(range(len(self.fine))):
+            return weighted
+        lines = np.zeros((len(pools), *self.fine.shape))
+        for i, line in enumerate(self.line):
+            lines[:, line] += weighted[:, i]
+        return lines
+
+
+def interpolation(position: Array, size: int) -> Array:
+    """(m, size) weights of the cubic through the four nearest of `size` evenly spaced points.
+
+    >>> interpolation(np.array([1.5]), 4).round(4)
+    array([[-0.0625,  0.5625,  0.5625, -0.0625]])
+    """
+    order = min(4, size)
+    first = np.clip(np.floor(position).astype(int) - (order // 2 - 1), 0, size - order)
+    weights = np.zeros((len(position), size))
+    rows = np.arange(len(position))
+    for a in range(order):
+        share = np.ones(len(position))
+        for b in range(order):
+            if b != a:
+                share *= (position - first - b) / (a - b)
+        weights[rows, first + a] += share
+    return weights
+
+
+def grid(line: Line, points: int) -> Grid:
+    """The grid of a line; one point where nothing is to be chosen."""
+    return Grid(line.owned, line.least, line.most, points if line.most > line.least else 1)
+
+
+def tabulate(problem: Problem) -> Table:
+    """Ask every surface once for all grid points."""
+    pools = tuple(grid(line, POOL_POINTS.get(len(problem.pools), 3)) for line in problem.pools)
+    tasks = tuple(Grid(line.owned, line.least, line.most, LABEL_POINTS) for line in problem.tasks)
+    size = (LABEL_POINTS - 1) * FINER + 1
+    fine = np.stack([Grid(line.owned, line.least, line.most, size).bought for line in problem.tasks])
+    to_fine = interpolation(np.linspace(0, LABEL_POINTS - 1, size), LABEL_POINTS).T
+    unasked = np.zeros((len(problem.scored), *(g.size for g in pools), LABEL_POINTS))
+    table = Table(tasks, pools, unasked, tuple(s.line for s in problem.scored), fine, to_fine)
+    mixes = np.repeat(table.mixes, LABEL_POINTS, axis=0)
+    labels = [np.tile(g.bought + g.owned, len(mixes) // LABEL_POINTS) for g in tasks]
+    values = [problem.expected(i, labels[one.line], mixes) for i, one in enumerate(problem.scored)]
+    return replace(table, values=np.stack(values).reshape(unasked.shape))

@@ -1,0 +1,199 @@
+"""Claims about a whole plan: money, limits, bound, baselines, order, against brute force over every whole lot."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from budget import Brief, Plan, plan
+from budget.errors import CannotBeMet, InvalidInput
+from budget.prices import affordable
+from tests.budget.allocation.surfaces import Known, measured
+
+
+def planned(values: dict[str, Any], surfaces: dict[str, Known]) -> Plan:
+    return plan(Brief.from_dict(values), measured(surfaces), surfaces)  # type: ignore[arg-type]
+
+
+def buys(answer: Plan) -> dict[str, int]:
+    return {name: line.buy for lines in (answer.tasks, answer.pools) for name, line in lines.items()}
+
+
+def three() -> tuple[dict[str, Any], dict[str, Known]]:
+    surfaces = {
+        "box": Known("box", exponent_value=0.3, gains={"web": 0.5}),
+        "mask": Known("mask", exponent_value=0.5, seed=1, gains={"web": 0.1}),
+        "points": Known("points", floor_error=0.2, scale=0.6, seed=2, gains={"web": 0.0}),
+    }
+    brief = {
+        "budget": 1000,
+        "pools": {"web": {"label_cost": 0.01, "max_labels": 100_000}},
+        "tasks": {
+            "box": {"label_cost": 0.3, "owned": 100, "weight": 2},
+            "mask": {"label_cost": 1.1, "owned": 50},
+            "points": {"label_cost": 0.07, "lot": 10},
+        },
+    }
+    return brief, surfaces
+
+
+def test_a_plan_keeps_the_budget_to_the_last_digit_and_spends_it() -> None:
+    brief, surfaces = three()
+    answer = planned(brief, surfaces)
+    assert affordable(Brief.from_dict(brief), buys(answer))
+    assert answer.cost == pytest.approx(sum(line.cost for line in (*answer.tasks.values(), *answer.pools.values())))
+    assert answer.unspent < 0.07 * 10
+
+
+def test_the_bound_of_a_smooth_problem_is_met_within_a_millionth() -> None:
+    answer = planned(*three())
+    assert answer.status == "optimal"
+    assert 0 <= answer.certificate.gap <= 1e-6
+    assert answer.certificate.bound == pytest.approx(answer.score.expected + answer.certificate.gap)
+
+
+def test_the_plan_is_at_least_as_good_as_every_baseline() -> None:
+    answer = planned(*three())
+    assert set(answer.baselines) == {"nothing", "even split", "proportional", "tasks only", "pools only"}
+    for baseline in answer.baselines.values():
+        assert baseline.cost <= answer.budget
+        assert baseline.gain.expected == pytest.approx(answer.score.expected - baseline.score.expected)
+        assert baseline.gain.expected >= 0
+        assert 0 <= baseline.beaten_probability <= 1
+
+
+def test_the_order_of_tasks_in_the_brief_changes_nothing() -> None:
+    brief, surfaces = three()
+    shuffled = brief | {"tasks": dict(reversed(brief["tasks"].items()))}
+    first, second = planned(brief, surfaces), planned(shuffled, surfaces)
+    assert buys(first) == buys(second)
+    assert first.score == second.score
+    assert list(second.tasks) == list(shuffled["tasks"])
+
+
+def test_the_frontier_rises_and_passes_through_the_plan() -> None:
+    answer = planned(*three())
+    scores = [point.score.expected for point in answer.frontier]
+    assert scores == sorted(scores)
+    assert all(point.cost <= point.budget + 1e-9 for point in answer.frontier)
+    here = next(point for point in answer.frontier if point.budget == answer.budget)
+    assert here.score.expected == pytest.approx(answer.score.expected, abs=1e-12)
+
+
+def test_a_little_more_money_never_makes_the_plan_worse() -> None:
+    answer = planned(*three())
+    assert answer.next_money.amount == 10
+    assert 0 < answer.next_money.gain < answer.frontier[-1].score.expected - answer.score.expected
+    assert sum(answer.next_money.buys.values()) > 0
+
+
+def test_the_share_spent_on_pools_has_its_best_at_the_plan() -> None:
+    answer = planned(*three())
+    assert max(point.score.expected for point in answer.shares) == answer.score.expected
+    assert answer.shares[0].share < 0.01
+    assert all(point.cost <= answer.budget + 1e-9 for point in answer.shares)
+
+
+def test_what_a_pool_brings_is_the_loss_without_it() -> None:
+    answer = planned(*three())
+    assert answer.pools["web"].brings["box"].expected > answer.pools["web"].brings["mask"].expected > 0
+    assert answer.pools["web"].brings["points"].expected == pytest.approx(0, abs=1e-12)
+
+
+def test_a_score_that_is_minimised_is_planned_like_one_that_is_maximised() -> None:
+    brief, surfaces = three()
+    metric = {"name": "error", "best": 0.0, "worst": 40.0, "direction": "minimize"}
+    turned = {name: replace(s, best=0.0, worst=40.0, direction="minimize") for name, s in surfaces.items()}
+    tasks = {name: task | {"metric": metric} for name, task in brief["tasks"].items()}
+    first, second = planned(brief, surfaces), planned(brief | {"tasks": tasks}, turned)
+    assert buys(second) == buys(first)
+    box = second.tasks["box"]
+    assert 0 < box.low < box.expected < box.high < box.now < 40
+
+
+def test_minimums_beyond_the_budget_are_refused_with_the_smallest_repair() -> None:
+    brief, surfaces = three()
+    tasks = brief["tasks"] | {"mask": {"label_cost": 1.1, "owned": 50, "min_labels": 2050}}
+    with pytest.raises(CannotBeMet, match="raise the budget to 2200"):
+        planned(brief | {"tasks": tasks}, surfaces)
+
+
+def test_a_task_without_measurements_is_refused() -> None:
+    brief, surfaces = three()
+    del surfaces["mask"]
+    with pytest.raises(InvalidInput, match=r"tasks\.mask: found no measurements"):
+        planned(brief, surfaces)
+
+
+def test_nothing_can_be_bought_with_no_money() -> None:
+    brief, surfaces = three()
+    answer = planned(brief | {"budget": 0}, surfaces)
+    assert set(buys(answer).values()) == {0}
+    assert answer.score == answer.now
+
+
+def test_a_plan_survives_its_json() -> None:
+    answer = planned(*three())
+    assert Plan.from_json(answer.to_json()) == answer
+
+
+@st.composite
+def small_problems(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Known]]:
+    """One to three tasks and at most one pool with few whole lots, so that all combinations can be tried."""
+    count = draw(st.integers(1, 3))
+    pool = draw(st.booleans())
+    surfaces, tasks = {}, {}
+    for i in range(count):
+        name = f"t{i}"
+        gains = {"p": draw(st.sampled_from([0.0, 0.2, 1.0]))} if pool else {}
+        surfaces[name] = Known(
+            name, draw(st.floats(0, 0.3)), draw(st.floats(0.1, 0.7)), draw(st.floats(0.1, 1.0)),
+            draw(st.sampled_from([1.0, 10.0, 100.0])), gains, seed=i, take_off=draw(st.sampled_from([0.0, 0.0, 60.0])),
+        )  # fmt: skip
+        lot = draw(st.sampled_from([1, 5, 20]))
+        owned = draw(st.sampled_from([0, 7, 100]))
+        tasks[name] = {
+            "label_cost": draw(st.sampled_from([0.1, 0.35, 1.0, 3.0])), "lot": lot, "owned": owned,
+            "max_labels": owned + lot * draw(st.integers(0, 8)), "weight": draw(st.sampled_from([0.5, 1.0, 1.0, 3.0])),
+        }  # fmt: skip
+    brief: dict[str, Any] = {"budget": draw(st.sampled_from([0.0, 3.0, 10.0, 40.0])), "tasks": tasks}
+    if sum(t["weight"] for t in tasks.values()) == 0:
+        tasks["t0"]["weight"] = 1.0
+    if pool:
+        brief["pools"] = {"p": {"label_cost": draw(st.sampled_from([0.01, 0.1])), "lot": 50, "max_labels": 500}}
+    return brief, surfaces
+
+
+def brute_force(brief: dict[str, Any], surfaces: dict[str, Known]) -> float:
+    """The best score over every combination of whole lots that the budget affords."""
+    lines = {**brief["tasks"], **brief.get("pools", {})}
+    ranges = [range(0, line["max_labels"] - line.get("owned", 0) + 1, line["lot"]) for line in lines.values()]
+    grid = np.array(list(itertools.product(*ranges)), float)
+    cost = grid @ np.array([line["label_cost"] for line in lines.values()])
+    grid = grid[cost <= brief["budget"] + 1e-9]
+    mix = {"p": grid[:, -1]} if "pools" in brief else {}
+    weights = np.array([task["weight"] for task in brief["tasks"].values()])
+    scores = [
+        surfaces[name].expected(task["owned"] + grid[:, i], mix)
+        for i, (name, task) in enumerate(brief["tasks"].items())
+    ]
+    return float((weights / weights.sum() @ np.stack(scores)).max())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(small_problems())
+def test_no_combination_of_whole_lots_exceeds_the_bound_and_the_plan_is_within_its_gap(
+    case: tuple[dict[str, Any], dict[str, Known]],
+) -> None:
+    brief, surfaces = case
+    answer = planned(brief, surfaces)
+    best = brute_force(brief, surfaces)
+    assert answer.score.expected <= best + 1e-9
+    assert answer.certificate.bound >= best - 1e-9
+    assert answer.score.expected + answer.certificate.gap >= best - 1e-9
