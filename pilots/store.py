@@ -47,14 +47,14 @@ MIGRATIONS = (
 KEY = """recipe = ? AND task = ? AND labels = ? AND pools = ?
          AND strategy = ? AND annotators = ? AND mode = ? AND seed = ?"""
 
-# A success replaces a failure of the same run; nothing replaces a success.
+# A success replaces a failure of the same run, and so does a failure for another reason; nothing replaces a success.
 INSERT = """
 INSERT INTO run (recipe, task, labels, pools, strategy, annotators, mode, seed,
                  score, test_size, seconds, device, note, name, started)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET score = excluded.score, test_size = excluded.test_size, seconds = excluded.seconds,
     device = excluded.device, note = excluded.note, name = excluded.name, started = excluded.started
-WHERE run.score IS NULL
+WHERE run.score IS NULL AND (excluded.score IS NOT NULL OR excluded.note <> run.note)
 """
 
 
