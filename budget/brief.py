@@ -210,8 +210,13 @@ def _checked(values: object, places: Places, faults: list[Fault]) -> Brief:
     brief._places = places
     faults += relation_faults(brief, {path[:2] for path in broken})
     if faults:
-        raise InvalidInput(tuple(dict.fromkeys(faults)))
+        raise InvalidInput(tuple(sorted(dict.fromkeys(faults), key=_position)))
     return brief
+
+
+def _position(fault: Fault) -> tuple[int, ...]:
+    """Line and column of a fault in a file, so that faults come in reading order."""
+    return tuple(int(part) for part in fault.place.split(":")[-2:] if part.isdecimal())
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -233,10 +238,9 @@ def _sound(values: dict[str, Any], broken: list[KeyPath]) -> dict[str, Any]:
     named = {path[:2] for path in broken}
     kept = {"budget": 0.0} | {key: values[key] for key in Brief.model_fields if key in values and key not in tops}
     for section, model in _PARTS.items():
-        each = kept.get(str(section), {})
-        kept[str(section)] = {
-            name: model.model_validate(part) for name, part in each.items() if (section, name) not in named
-        }
+        parts = kept.get(str(section), {}).items()
+        sound = {name: part for name, part in parts if isinstance(name, str) and (section, name) not in named}
+        kept[str(section)] = {name: model.model_validate(part) for name, part in sound.items()}
     return kept
 
 
