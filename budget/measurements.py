@@ -86,7 +86,9 @@ class Measurements:
 
         raw = _read_bytes(path)
         try:
-            frame = pq.read_table(pa.BufferReader(raw)).to_pandas(ignore_metadata=True)
+            table = pq.read_table(pa.BufferReader(raw))
+            table.validate(full=True)  # text that is not UTF-8 would only be noticed when it is used
+            frame = table.to_pandas(ignore_metadata=True)
         except (pa.ArrowException, OSError, ValueError, TypeError, NotImplementedError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise InvalidInput((Fault(str(path), "", f"no readable Parquet ({reason})", "a Parquet file"),)) from None
