@@ -1,7 +1,8 @@
 """What a pilot run is, what comes out of one, and what a trainer must be able to do.
 
 This is the arrow between the rooms that decide on, run and store pilots and the trainers that learn something. It loads
-no torch: a trainer's own module does, when it is used.
+no torch: a trainer's own module does, when it is used. The built-in one is `pilots.trainers.networks.digit_scenes()`; a
+server that forks workers should load that module first: torch and scikit-learn take longer to load than a run takes.
 
 A sensible grid for the built-in digit scenes: labels 50, 100, 200, 400, 800; pool `general` 0, 1000, 4000; two seeds,
 one more at 50 and 100 labels.
@@ -43,14 +44,22 @@ class Outcome:
 
 
 class Trainer(Protocol):
-    """Anything that can carry out runs. `recipe` describes all that defines a run's result, so that it can be hashed."""
+    """Anything that can carry out runs."""
 
-    tasks: tuple[str, ...]
-    pools: tuple[str, ...]
-    recipe: str
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks it can train."""
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools it can pretrain on."""
+
+    @property
+    def recipe(self) -> str:
+        """All that defines a run's result besides the run itself; runs of another recipe are other runs."""
 
     def pretrain(self, pools: tuple[tuple[str, int], ...], seed: int, folder: Path) -> None:
-        """Pretrain once per (pools, seed): a checkpoint written atomically under `folder`; nothing to do if it is there."""
+        """Pretrain once per (pools, seed): a checkpoint written atomically under `folder`; no-op if it is there."""
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Carry out `run` from the checkpoint of its pools under `folder`; pools all 0 mean from scratch."""

@@ -1,0 +1,1 @@
+"""Training small networks: backbone, heads with their losses, scores, pretraining and fine-tuning."""

@@ -1,0 +1,144 @@
+"""Scores of predictions, as small pure functions on numpy arrays: accuracy, F1, IoU, average precision, PCK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilots.data.examples import IGNORED
+
+Floats = NDArray[np.floating]
+_RECALLS = np.linspace(0.0, 1.0, 101)
+COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
+
+
+def accuracy(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Share of items whose predicted class is the true one.
+
+    >>> accuracy(np.array([1, 2, 2]), np.array([1, 2, 3]))
+    0.6666666666666666
+    """
+    return float(np.mean(predicted == truth))
+
+
+def macro_f1(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Mean over the classes that occur, predicted or true, of F1 = 2 TP / (2 TP + FP + FN).
+
+    >>> macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    0.6666666666666666
+    """
+    classes = np.union1d(predicted, truth)
+    hits = np.array([np.sum((predicted == kind) & (truth == kind)) for kind in classes])
+    either = np.array([np.sum(predicted == kind) + np.sum(truth == kind) for kind in classes])
+    return float(np.mean(2 * hits / either))
+
+
+def mean_iou(predicted: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> float:
+    """Mean over the classes that occur of |predicted and true| / |predicted or true|, over all pixels of all images.
+
+    `predicted` and `truth` hold a class 0..classes-1 a pixel, any shape; pixels whose truth is `IGNORED` do not count.
+
+    >>> mean_iou(np.array([[0, 1]], dtype=np.uint8), np.array([[0, 0]], dtype=np.uint8), 2)
+    0.25
+    """
+    counted = truth != IGNORED
+    cells = truth[counted].astype(np.int64) * classes + predicted[counted]
+    table = np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+    union = table.sum(axis=0) + table.sum(axis=1) - table.diagonal()
+    seen = union > 0
+    return float(np.mean(table.diagonal()[seen] / union[seen])) if seen.any() else float("nan")
+
+
+def pck(predicted: Floats, truth: Floats, size: float, share: float = 0.1) -> float:
+    """Percentage of correct keypoints (Yang and Ramanan, 2013), as a share: points at most `share * size` off.
+
+    `predicted` (N, K, 2) in pixels; `truth` (N, K, 3): x, y, and 1 where the point is labelled.
+
+    >>> pck(np.array([[[3.0, 4.0], [9.0, 9.0]]]), np.array([[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]), size=50)
+    1.0
+    """
+    off = np.linalg.norm(predicted - truth[..., :2], axis=-1)
+    labelled = truth[..., 2] > 0
+    return float(np.mean(off[labelled] <= share * size)) if labelled.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Boxes of many images: image (B,), class (B,), corners (B, 4) left, top, right, bottom, confidence (B,)."""
+
+    images: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    corners: Floats
+    confidences: Floats
+
+
+def box_iou(first: Floats, second: Floats) -> Floats:
+    """Intersection over union of each of (A, 4) with each of (B, 4) boxes: (A, B).
+
+    >>> box_iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
+    [[0.333, 0.0]]
+    """
+    near = np.maximum(first[:, None, :2], second[None, :, :2])
+    far = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    common = np.prod(np.clip(far - near, 0, None), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
+    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1][None, :] - common, 1e-12))
+
+
+def average_precision(predicted: Boxes, truth: Boxes, thresholds: tuple[float, ...] = (0.5,), most: int = 100) -> float:
+    """Average precision as COCO defines it (Lin et al., 2014): mean over classes that occur and IoU thresholds.
+
+    In order of confidence each prediction takes the free true box of its image and class that it overlaps most, if by
+    the threshold at least. AP is the mean, at recalls 0, 0.01, .., 1, of the best precision at that recall or beyond.
+    Of each image and class only the `most` most confident predictions count.
+
+    >>> truth = Boxes(np.array([0]), np.array([3]), np.array([[0.0, 0, 4, 4]]), np.ones(1))
+    >>> average_precision(truth, truth, COCO_THRESHOLDS)
+    1.0
+    """
+    kinds = np.unique(truth.kinds)
+    values = [_class_precision(_of(predicted, kind), _of(truth, kind), thresholds, most) for kind in kinds]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _of(boxes: Boxes, kind: int) -> Boxes:
+    rows = boxes.kinds == kind
+    return Boxes(boxes.images[rows], boxes.kinds[rows], boxes.corners[rows], boxes.confidences[rows])
+
+
+def _class_precision(predicted: Boxes, truth: Boxes, thresholds: tuple[float, ...], most: int) -> float:
+    """Mean over thresholds of the average precision of one class."""
+    right = [np.zeros((len(thresholds), 0), dtype=bool)]
+    confidences: list[Floats] = [np.zeros(0)]
+    for image in np.unique(predicted.images):
+        rows = np.flatnonzero(predicted.images == image)
+        rows = rows[np.argsort(-predicted.confidences[rows], kind="stable")][:most]
+        overlap = box_iou(predicted.corners[rows], truth.corners[truth.images == image])
+        right.append(np.stack([_matched(overlap, threshold) for threshold in thresholds]))
+        confidences.append(predicted.confidences[rows])
+    order = np.argsort(-np.concatenate(confidences), kind="stable")
+    hits = np.concatenate(right, axis=1)[:, order]
+    return float(np.mean([_interpolated(row, len(truth.images)) for row in hits]))
+
+
+def _matched(overlap: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Which predictions (rows, most confident first) get a true box (columns)."""
+    overlap = overlap.copy()
+    right = np.zeros(len(overlap), dtype=bool)
+    for row in range(len(overlap) if overlap.shape[1] else 0):
+        column = len(overlap[row]) - 1 - int(np.argmax(overlap[row, ::-1]))  # of equals the last, as COCO does
+        if overlap[row, column] >= min(threshold, 1 - 1e-10):
+            right[row] = True
+            overlap[:, column] = -1.0
+    return right
+
+
+def _interpolated(right: NDArray[np.bool_], positives: int) -> float:
+    """Area under the precision envelope at 101 recalls."""
+    hits = np.cumsum(right)
+    recall = hits / positives
+    precision = hits / np.arange(1, len(right) + 1)
+    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
+    return float(np.mean(envelope[np.searchsorted(recall, _RECALLS, side="left")]))
