@@ -1,14 +1,17 @@
 """The posterior of every task over all laws: weighted nodes in the laws' shape parameters, the error level in closed form.
 
-For law m with shape parameters theta and floor share f the error is level * h(n, P; theta, f), h = 1 at the largest pilot.
-Given (theta, f) the level is a one-parameter regression: its integral is closed, the rest is importance sampling from the
-priors on a fixed low-discrepancy set of nodes, the same for every task, so that nothing depends on order or on luck.
+For a law with shape parameters theta and floor share f the error is level * h(n, P; theta, f), h = 1 at the largest
+pilot. The measured cells scatter around it by seeds and by the law's drift: a random walk in ln n and in ln P_j that
+starts at the largest pilot, so that cells far from it count less and forecasts far from it are less sure. Given theta, f
+and the drift's rate tau the level is a one-parameter regression with a closed integral; over theta, f and tau the
+posterior is found by importance sampling on low-discrepancy nodes: first from the prior, then around what fitted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,39 +19,76 @@ from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
 from budget.fitting.laws import LAWS, Law
-from budget.fitting.laws.base import Parameter
+from budget.fitting.noise import NoisePrior, growth, magnitude, one_run
 
 Array = NDArray[np.float64]
-
-FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
-FLOOR = Parameter("floor share", "share of the error at the largest pilot that no label removes", -1.0, 1.5, "logit")
+FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
+PADDING = 1e6  # variance of a cell that is not there
 
 
 @dataclass(frozen=True)
 class Settings:
     """Constants of the posterior; docs/method.md says where each comes from."""
 
-    nodes: int = 1024
-    draws: int = 200
-    prior_noise: float = 0.01  # standard deviation of one run at the largest pilot, as a share of its error, a priori
-    prior_runs: float = 2.0  # what that guess weighs, in runs
-    shared: float = 0.25  # variance that repeats do not average out, in units of one run's variance
+    nodes: int = 192  # shapes from the prior, the same for every task
+    floors: int = 8  # floors for each of them
+    near: int = 128  # a round around what fitted
+    rounds: tuple[int, int] = (1, 2)  # such rounds: laws of the labels, joint laws
+    drifts: tuple[float, ...] = (
+        0.02,
+        0.05,
+        0.1,
+        0.2,
+        0.4,
+        0.8,
+    )  # standard deviation of the drift per sqrt of a factor e
+    drift_mean: float = -2.8
+    drift_deviation: float = 1.2
+    noises: tuple[float, ...] = (
+        0.1,
+        0.3,
+        1.0,
+        3.0,
+    )  # times the guessed standard deviation, where there are few repeats
 
 
 SETTINGS = Settings()
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """One law's posterior for one task: theta (M, p), floor (M,), log weight (M,), level mean and deviation (M,)."""
+class Batch:
+    """T tasks with at most N cells and J varied pools; labels and pools in units of the largest pilot."""
 
-    law: Law
-    pools: int
-    theta: Array
-    floor: Array
+    names: tuple[str, ...]
+    labels: Array  # (T, N)
+    pools: Array  # (T, N, J)
+    error: Array  # (T, N)
+    scale: Array  # (T, N) magnitude
+    noise: Array  # (T, N) variance of the mean over seeds
+    walk: Array  # (T, N, N) covariance of the drift at rate 1
+    known: bool
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors (M,); and K weighted pairs of a node and a
+    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, and drift, each (K,)."""
+
+    laws: tuple[Law, ...]
+    theta: tuple[Array, ...]
+    node_floor: Array
+    node: NDArray[np.intp]
     weight: Array
     level: Array
     deviation: Array
+    drift: Array
+
+    def law_weights(self) -> dict[str, float]:
+        """{law: posterior weight}, adding up to 1."""
+        ends = np.cumsum([len(t) for t in self.theta])
+        law = np.searchsorted(ends, self.node, side="right")
+        total = np.bincount(law, self.weight, minlength=len(self.laws))
+        return {law.name: float(w) for law, w in zip(self.laws, total, strict=True)}
 
 
 def sequence(count: int, dimensions: int) -> Array:
@@ -64,94 +104,198 @@ def sequence(count: int, dimensions: int) -> Array:
     return np.asarray((0.5 + np.outer(np.arange(1, count + 1), steps)) % 1)
 
 
-def prior_nodes(law: Law, pools: int, count: int) -> tuple[Array, Array]:
-    """Shape parameters (M, p) and floor shares (M,) spread over the prior."""
-    parameters = (*law.parameters(pools), FLOOR)
-    normal = ndtri(sequence(count, len(parameters)))
-    columns = [p.natural(p.mean + p.deviation * normal[:, i]) for i, p in enumerate(parameters)]
-    return np.stack(columns[:-1], 1), columns[-1]
+def natural(law: Law, pools: int, latent: Array) -> Array:
+    """Latent standard normals (..., p) -> shape parameters (..., p)."""
+    parameters = law.parameters(pools)
+    return np.stack([p.natural(p.mean + p.deviation * latent[..., i]) for i, p in enumerate(parameters)], -1)
+
+
+def relative_shape(law: Law, theta: Array, labels: Array, pools: Array) -> Array:
+    """g (..., M, N), shape over the shape at the largest pilot: theta (..., M, p), labels (..., N), pools (..., N, J)."""
+    t = theta[..., :, None, :]
+    shape = law.shape(t, labels[..., None, :], pools[..., None, :, :])
+    return np.asarray(shape / law.shape(t, np.ones(1), np.ones((1, pools.shape[-1]))))
 
 
 def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: Array) -> Array:
-    """h (M, N): error over the error at the largest pilot; labels (N,), pools (N, J) in units of the largest pilot."""
-    one = np.ones(1)
-    shape = law.shape(theta[:, None, :], labels[None], pools[None])
-    largest = law.shape(theta[:, None, :], one[None], np.ones((1, 1, pools.shape[-1])))
-    return np.asarray(floor[:, None] + (1 - floor[:, None]) * shape / largest)
+    """h (M, N) = f + (1 - f) g, error over the error at the largest pilot: theta (M, p), floor (M,)."""
+    return np.asarray(floor[:, None] + (1 - floor[:, None]) * relative_shape(law, theta, labels, pools))
 
 
-def laws_for(task: Cells) -> list[Law]:
-    """Joint laws where a pool was varied, else laws of the labels alone."""
-    joint = bool(task.varied)
-    return [law for law in LAWS.values() if law.joint == joint]
+def distance(position: Array) -> Array:
+    """ln of labels (N,) against the largest pilot, >= 0; a cell without any is a factor e below the smallest with some."""
+    positive = position[position > 0]
+    small = positive.min() / np.e if len(positive) and (position == 0).any() else 0.0
+    return -np.log((position + small) / (1 + small)) if len(positive) else np.zeros_like(position)
 
 
-def posterior(task: Cells, settings: Settings = SETTINGS) -> list[Nodes]:
-    """Posterior nodes of every law; the weights add up to 1 over all laws."""
+def _walk(task: Cells) -> Array:
+    """(N, N): random walks from the largest pilot downwards, one along labels and one along each varied pool."""
     largest, pools = task.largest
-    varied = list(task.varied)
-    x, p = task.labels / largest, (task.pool_labels / pools)[:, varied]
-    level = float(np.average(task.error, weights=task.labels + 1e-9 * largest)) or 1e-6
-    growth = np.maximum(x, 1e-3) if np.ptp(x) else np.ones_like(x)
-    precision = 1 / (1 / (task.repeats * growth) + settings.shared)
-    freedom = settings.prior_runs + float((task.repeats - 1).sum())
-    squares = settings.prior_runs * (settings.prior_noise * abs(level)) ** 2 + float((task.squares * growth).sum())
+    axes = [task.labels / largest, *(task.pool_labels[:, j] / pools[j] for j in task.varied)]
+    total = np.zeros((len(task.labels), len(task.labels)))
+    for axis in axes:
+        far = distance(axis)
+        total += np.minimum(far[:, None], far[None])
+    scale = magnitude(task.error)
+    return total * np.outer(scale, scale)
+
+
+def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
+    """Tasks with equally many varied pools, padded to the longest."""
+    size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
+    labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
+    noise, walk, pool = np.full((count, size), PADDING), np.zeros((count, size, size)), np.ones((count, size, pools))
+    known = True
+    for i, task in enumerate(tasks):
+        n = len(task.labels)
+        largest, most = task.largest
+        variance, freedom = one_run(task, prior)
+        known &= freedom >= FEW
+        labels[i, :n] = task.labels / largest
+        pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
+        error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
+        noise[i, :n] = variance / growth(task) / task.repeats
+        walk[i, :n, :n] = _walk(task)
+    return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, walk, known)
+
+
+@dataclass(frozen=True)
+class _Whitened:
+    """One value of the drift (and of the noise): its log prior, inverse Cholesky factor, whitened errors and ones, log determinant."""
+
+    drift: float
+    prior: float
+    inverse: Array
+    error: Array
+    one: Array
+    logdet: Array
+
+
+class Evaluated(NamedTuple):
+    """Arrays over tasks, nodes, floors and drifts."""
+
+    log: Array
+    level: Array
+    deviation: Array
+
+
+def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
     answer = []
-    for law in laws_for(task):
-        theta, floor = prior_nodes(law, len(varied), settings.nodes)
-        h = relative_error(law, theta, floor, x, p)
-        answer.append(_weigh(law, len(varied), theta, floor, h, task.error, precision, freedom, squares))
-    total = np.logaddexp.reduce([np.logaddexp.reduce(n.weight) for n in answer])
-    return [replace(n, weight=np.exp(n.weight - total)) for n in answer]
-
-
-def _weigh(
-    law: Law,
-    pools: int,
-    theta: Array,
-    floor: Array,
-    h: Array,
-    error: Array,
-    precision: Array,
-    freedom: float,
-    squares: float,
-) -> Nodes:
-    """Log evidence of each node, level and noise integrated out (normal-gamma)."""
-    hh = (h * h) @ precision
-    level = (h @ (precision * error)) / hh
-    residual = ((error - level[:, None] * h) ** 2) @ precision
-    degrees = freedom + len(error) - 1
-    log = -0.5 * degrees * np.log(squares + residual) - 0.5 * np.log(hh) - np.log(len(theta))
-    deviation = np.sqrt((squares + residual) / degrees / hh)
-    return Nodes(law, pools, theta, floor, log, level, deviation)
-
-
-def systematic(weights: Array, count: int) -> NDArray[np.intp]:
-    """Indices drawn in proportion to the weights with the least spread: equally spaced points of the cumulative sum."""
-    cumulative = np.cumsum(weights) / weights.sum()
-    return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
-
-
-def draw(nodes: Sequence[Nodes], settings: Settings, seed: int) -> list[tuple[Law, Array, Array, Array]]:
-    """Equally likely truths: per law theta (U, p), floor (U,), and levels (U, S) with zeros where a draw is not of that node."""
-    weight = np.concatenate([n.weight for n in nodes])
-    floor = np.concatenate([n.floor for n in nodes])
-    ends = np.concatenate(
-        [relative_error(n.law, n.theta, n.floor, np.full(1, FAR), np.full((1, n.pools), FAR))[:, 0] for n in nodes]
+    prior = np.array(
+        [-0.5 * ((np.log(t) - settings.drift_mean) / settings.drift_deviation) ** 2 for t in settings.drifts]
     )
-    order = np.argsort(ends, kind="stable")
-    chosen = order[systematic(weight[order], settings.draws)]
-    normal = np.random.default_rng(seed).permutation(ndtri((np.arange(settings.draws) + 0.5) / settings.draws))
-    level = np.concatenate([n.level for n in nodes])[chosen]
-    deviation = np.concatenate([n.deviation for n in nodes])[chosen]
-    value = np.maximum(level + deviation * normal, 0.0)
-    answer, start = [], 0
-    for n in nodes:
-        inside = np.flatnonzero((chosen >= start) & (chosen < start + len(n.weight)))
-        if len(inside):
-            unique, back = np.unique(chosen[inside], return_inverse=True)
-            levels = np.zeros((len(unique), settings.draws))
-            levels[back, inside] = value[inside]
-            answer.append((n.law, n.theta[unique - start], floor[unique], levels))
-        start += len(n.weight)
+    prior -= np.logaddexp.reduce(prior)
+    noises = (1.0,) if b.known else settings.noises
+    diagonal = np.arange(b.labels.shape[1])
+    for drift, log in zip(settings.drifts, prior, strict=True):
+        for times in noises:
+            covariance = drift**2 * b.walk
+            covariance[:, diagonal, diagonal] += b.noise * times**2 + 1e-12
+            factor = np.linalg.cholesky(covariance)
+            inverse = np.linalg.inv(factor)
+            logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
+            white = (inverse @ b.error[:, :, None])[:, :, 0]
+            answer.append(_Whitened(drift, log - np.log(len(noises)), inverse, white, inverse.sum(2), logdet))
     return answer
+
+
+def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], latent: Array, floor: Array) -> Evaluated:
+    """Log evidence, level and its deviation, each (T, M, F, C), of nodes (T or 1, M, p) with floors (T or 1, M, F) at C drifts.
+
+    h = f + (1 - f) g: with the whitened g, 1 and errors' inner products at hand every floor costs next to nothing.
+    """
+    g = relative_shape(law, natural(law, b.pools.shape[-1], latent), b.labels, b.pools)
+    f = law.floor.natural(law.floor.mean + law.floor.deviation * floor)
+    log, level, deviation = [], [], []
+    for w in whitened:
+        a = g @ w.inverse.transpose(0, 2, 1)
+        gg, go, gy = (a * a).sum(2), (a @ w.one[:, :, None])[:, :, 0], (a @ w.error[:, :, None])[:, :, 0]
+        oo, oy, yy = (w.one**2).sum(1), (w.one * w.error).sum(1), (w.error**2).sum(1)
+        rest = 1 - f
+        hh = f * f * oo[:, None, None] + 2 * f * rest * go[:, :, None] + rest * rest * gg[:, :, None]
+        hy = f * oy[:, None, None] + rest * gy[:, :, None]
+        hh = np.maximum(hh, 1e-12)
+        level.append(hy / hh)
+        deviation.append(hh**-0.5)
+        log.append((w.prior - w.logdet - 0.5 * yy)[:, None, None] + 0.5 * hy * level[-1] - 0.5 * np.log(hh))
+    return Evaluated(np.stack(log, -1), np.stack(level, -1), np.stack(deviation, -1))
+
+
+def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, Array]:
+    """Nodes (T, M2, q) around weighted nodes: a normal of their mean and covariance; with its mean and Cholesky factor."""
+    weight = weight / weight.sum(1, keepdims=True)
+    mean = np.einsum("tm,tmq->tq", weight, latent)
+    centred = latent - mean[:, None]
+    covariance = np.einsum("tm,tmq,tmr->tqr", weight, centred, centred)
+    covariance += np.eye(latent.shape[-1]) * 0.02
+    factor = np.linalg.cholesky(1.5 * covariance)
+    return mean[:, None] + normal @ factor.transpose(0, 2, 1), mean, factor
+
+
+def _density(latent: Array, mean: Array, factor: Array) -> Array:
+    """Log density (T, M) of normals, without the constant that all share."""
+    white = np.linalg.solve(factor, (latent - mean[:, None]).transpose(0, 2, 1))
+    return -0.5 * (white**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)[:, None]
+
+
+def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings) -> tuple[Array, Evaluated]:
+    """Latent nodes (T, M, p + 1), the floor last, and what they are worth at C drifts, weighted by the mixture: (T, M, C)."""
+    tasks, p = len(b.names), len(law.parameters(b.pools.shape[-1]))
+    points = sequence(settings.nodes, p + 1)
+    floors = ndtri((np.arange(settings.floors) + points[:, -1:]) / settings.floors)  # (nodes, floors)
+    theta = ndtri(points[:, :-1])
+    parts = [_flat(_evaluate(law, b, whitened, theta[None], floors[None]))]
+    both = np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1)
+    latent = np.broadcast_to(both, (tasks, *both.shape))
+    near = ndtri(sequence(settings.near, p + 1))[None]
+    mixture = [np.log(len(both)) - 0.5 * (latent**2).sum(2)]
+    proposals: list[tuple[Array, Array]] = []
+    for _ in range(settings.rounds[law.joint]):
+        log = np.logaddexp.reduce(np.concatenate([e.log for e in parts], 1), axis=2)
+        total = log - 0.5 * (latent**2).sum(2) - np.logaddexp.reduce(mixture)
+        nodes, mean, factor = _around(latent, np.exp(total - total.max(1, keepdims=True)), near)
+        proposals.append((mean, factor))
+        parts.append(_flat(_evaluate(law, b, whitened, nodes[..., :-1], nodes[..., -1:])))
+        latent = np.concatenate([latent, nodes], 1)
+        mixture = [np.log(len(both)) - 0.5 * (latent**2).sum(2)]
+        mixture += [np.log(settings.near) + _density(latent, m, f) for m, f in proposals]
+    log, level, deviation = (np.concatenate([e[i] for e in parts], 1) for i in range(3))
+    log = log + (-0.5 * (latent**2).sum(2) - np.logaddexp.reduce(mixture))[:, :, None] + np.log(law.weight)
+    return latent, Evaluated(log, level, deviation)
+
+
+def _flat(evaluated: Evaluated) -> Evaluated:
+    """(T, M, F, C) -> (T, M F, C)."""
+    return Evaluated(*(part.reshape(len(part), -1, part.shape[-1]) for part in evaluated))
+
+
+def posteriors(
+    tasks: Sequence[Cells], prior: NoisePrior, settings: Settings = SETTINGS, laws: Sequence[Law] = tuple(LAWS.values())
+) -> list[Posterior]:
+    """Posteriors of tasks with equally many varied pools."""
+    b = batch(tasks, prior)
+    whitened = _whiten(b, settings)
+    pools = b.pools.shape[-1]
+    laws = tuple(law for law in laws if law.joint == bool(pools))
+    samples = [_sample(law, b, whitened, settings) for law in laws]
+    drifts = np.array([w.drift for w in whitened])
+    return [
+        _collect(laws, [(x[i], *(part[i] for part in e)) for x, e in samples], drifts, pools) for i in range(len(tasks))
+    ]
+
+
+def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts: Array, pools: int) -> Posterior:
+    """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
+    log, level, deviation = (np.concatenate([s[part].ravel() for s in samples]) for part in (1, 2, 3))
+    weight = np.exp(log - np.logaddexp.reduce(log))
+    theta = tuple(natural(law, pools, s[0][:, :-1]) for law, s in zip(laws, samples, strict=True))
+    floors = [
+        law.floor.natural(law.floor.mean + law.floor.deviation * s[0][:, -1])
+        for law, s in zip(laws, samples, strict=True)
+    ]
+    floor = np.concatenate(floors)
+    node = np.repeat(np.arange(len(floor)), len(drifts))
+    keep = np.flatnonzero(weight > 1e-9)
+    drift = np.tile(drifts, len(floor))
+    return Posterior(laws, theta, floor, node[keep], weight[keep], level[keep], deviation[keep], drift[keep])

@@ -9,30 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budget.fitting.cells import Scale
-from budget.fitting.laws import Law
-from budget.fitting.posterior import relative_error
+from budget.fitting.draws import Draws
 from budget.plan import Hidden, Score
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Group:
-    """The draws that follow one law: theta (U, p), floor (U,), levels (U, S), zero where a draw is not of that node.
-
-    `ceiling`: no error is larger, however few the labels (chance).
-    """
-
-    law: Law
-    theta: Array
-    floor: Array
-    levels: Array
-    ceiling: float
-
-    def relative(self, labels: Array, pools: Array) -> Array:
-        """(U, k) error over the error at the largest pilot."""
-        most = self.ceiling / np.maximum(self.levels.max(1), 1e-12)
-        return np.minimum(relative_error(self.law, self.theta, self.floor, labels, pools), most[:, None])
 
 
 @dataclass(frozen=True)
@@ -56,7 +36,7 @@ class Surface:
     pools: tuple[str, ...]
     most_labels: int
     most_pools: Mapping[str, int]
-    groups: tuple[Group, ...]
+    truths: Draws
     varied: tuple[str, ...]
     unit_labels: float
     unit_pools: tuple[float, ...]
@@ -82,19 +62,11 @@ class Surface:
 
     def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         """(k,) mean over the draws, in the task's own score."""
-        x, p = self._points(labels, pools)
-        error = np.zeros(len(x))
-        for g in self.groups:
-            error += g.levels.mean(1) @ g.relative(x, p)
-        return self.scale.score(error)
+        return self.scale.score(self.truths.expected(*self._points(labels, pools)))
 
     def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         """(S, k): draw s is one possible truth, the same one at every point."""
-        x, p = self._points(labels, pools)
-        error = np.zeros((self.groups[0].levels.shape[1], len(x)))
-        for g in self.groups:
-            error += g.levels.T @ g.relative(x, p)
-        return self.scale.score(error)
+        return self.scale.score(self.truths.errors(*self._points(labels, pools)))
 
     def interval(
         self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, level: float = 0.9

@@ -10,6 +10,7 @@ LAWS: dict[str, Law] = {
     for law in (
         pow4.LAW,
         mmf4.LAW,
+        mmf4.TAKE_OFF,
         flat.LAW,
         effective_data.LAW,
         multiplicative.LAW,

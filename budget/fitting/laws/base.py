@@ -32,6 +32,9 @@ class Parameter:
         return np.asarray(1 / (1 + np.exp(-latent)))
 
 
+FLOOR = Parameter("floor share", "share of the error at the largest pilot that no label removes", -1.6, 2.0, "logit")
+
+
 @dataclass(frozen=True)
 class Law:
     """`shape(theta, labels, pools)` falls to 0 or stays; theta (..., p), labels (...), pools (..., J) broadcast.
@@ -47,7 +50,8 @@ class Law:
     each_pool: tuple[Parameter, ...]
     shape: Callable[[Array, Array, Array], Array]
     curvature: str
-    has_floor: bool = True
+    weight: float = 1.0
+    floor: Parameter = FLOOR
 
     @property
     def joint(self) -> bool:
@@ -58,8 +62,8 @@ class Law:
         return self.own + self.each_pool * pools
 
 
-OFFSET = Parameter("offset", "labels that were worth having before the first, in units of the largest pilot", -4.0, 2.0)
-EXPONENT = Parameter("exponent", "how fast the error falls with labels", float(np.log(0.4)), 0.5)
+OFFSET = Parameter("offset", "labels that were worth having before the first, in units of the largest pilot", -3.0, 2.7)
+EXPONENT = Parameter("exponent", "how fast the error falls with labels", -0.23, 0.53)
 POOL_SCALE = Parameter("pool_scale", "pool labels at which the pool begins to help", -2.0, 2.0)
 POOL_EXPONENT = Parameter("pool_exponent", "how fast the error falls with pool labels", float(np.log(0.3)), 0.7)
 TINY = 1e-9  # labels are at least this share of the largest pilot inside a shape: n = 0 is legal everywhere

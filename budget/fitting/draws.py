@@ -1,0 +1,111 @@
+"""Equally likely truths from a posterior: which node each follows, at which level, and how it drifts beyond the pilot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit, ndtri
+
+from budget.fitting.laws import Law
+from budget.fitting.posterior import Posterior, relative_error
+
+Array = NDArray[np.float64]
+FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
+INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their logit is taken
+
+
+@dataclass(frozen=True)
+class Group:
+    """The draws that follow one law: theta (U, p), floor (U,), levels (U, S), zero where a draw is not of that node."""
+
+    law: Law
+    theta: Array
+    floor: Array
+    levels: Array
+
+
+@dataclass(frozen=True)
+class Draws:
+    """S equally likely truths. `drift` (S,): rates; `normal` (S, 1 + J): where each drifts, along labels and pools.
+
+    `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
+    forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
+    """
+
+    groups: tuple[Group, ...]
+    drift: Array
+    normal: Array
+    ceiling: float
+    central: Array
+
+    def expected(self, labels: Array, pools: Array) -> Array:
+        """Error (k,) at labels (k,) and pools (k, J) in units of the largest pilot: mean over the central half."""
+        total = np.zeros(len(labels))
+        for g in self.groups:
+            weight = (g.levels @ self.central) / len(self.central)
+            some = weight > 0
+            total += weight[some] @ self._relative(g, labels, pools)[some]
+        return total
+
+    def errors(self, labels: Array, pools: Array) -> Array:
+        """(S, k): every truth's error, its drift included."""
+        law = np.zeros((len(self.drift), len(labels)))
+        for g in self.groups:
+            law += g.levels.T @ self._relative(g, labels, pools)
+        share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
+        return np.asarray(self.ceiling * expit(logit(share) + self._moves(labels, pools)))
+
+    def _moves(self, labels: Array, pools: Array) -> Array:
+        """(S, k): how far each truth has drifted, in logits of the error."""
+        total = np.zeros((len(self.drift), len(labels)))
+        for i, axis in enumerate((labels, *pools.T)):
+            beyond = np.sqrt(np.log(np.maximum(axis, 1.0)))
+            total += np.outer(self.drift * self.normal[:, i], beyond)
+        return total
+
+    def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
+        """(U, k) error over the error at the largest pilot, up to the ceiling."""
+        most = self.ceiling / np.maximum(group.levels.max(1), 1e-12)
+        h = relative_error(group.law, group.theta, group.floor, labels, pools)
+        return np.minimum(h, most[:, None])
+
+
+def systematic(weights: Array, count: int) -> NDArray[np.intp]:
+    """Indices drawn in proportion to the weights with the least spread: equally spaced points of the cumulative sum."""
+    cumulative = np.cumsum(weights) / weights.sum()
+    return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
+
+
+def draw(posterior: Posterior, pools: int, ceiling: float, count: int, seed: int) -> Draws:
+    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their normals."""
+    far = np.full(1, FAR), np.full((1, pools), FAR)
+    sizes = [len(t) for t in posterior.theta]
+    starts = np.cumsum([0, *sizes])
+    floors = posterior.node_floor
+    ends = np.concatenate(
+        [
+            relative_error(law, theta, floors[a:b], *far)[:, 0]
+            for law, theta, a, b in zip(posterior.laws, posterior.theta, starts, starts[1:], strict=False)
+        ]
+    )
+    value = ends[posterior.node] * posterior.level
+    order = np.argsort(value, kind="stable")
+    chosen = order[systematic(posterior.weight[order], count)]
+    random = np.random.default_rng(seed)
+    normal = ndtri((np.arange(count) + 0.5) / count)
+    level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
+    groups = []
+    for i, law in enumerate(posterior.laws):
+        node = posterior.node[chosen] - starts[i]
+        inside = np.flatnonzero((node >= 0) & (node < sizes[i]))
+        if len(inside):
+            unique, back = np.unique(node[inside], return_inverse=True)
+            levels = np.zeros((len(unique), count))
+            levels[back, inside] = level[inside]
+            groups.append(Group(law, posterior.theta[i][unique], floors[starts[i] + unique], levels))
+    normals = np.stack([random.permutation(normal) for _ in range(1 + pools)], 1)
+    rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
+    central = np.where(np.abs(rank - (count - 1) / 2) < count / 4, 2.0, 0.0)
+    return Draws(tuple(groups), posterior.drift[chosen], normals, ceiling, central)

@@ -1,0 +1,66 @@
+"""How much a measured cell may differ from the law: seeds, the test set, and the law's own drift away from the pilot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget.fitting.cells import Cells
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoisePrior:
+    """Variance of one run at the largest pilot, as a share of e (1 - e), and how many runs that guess is worth."""
+
+    variance: float = 0.015**2
+    runs: float = 2.0
+
+
+def magnitude(error: Array) -> Array:
+    """e (1 - e): the scale on which errors near 0 and near chance move less than those between; at least 0.01 * 0.99."""
+    inside = np.clip(error, 0.01, 0.99)
+    return inside * (1 - inside)
+
+
+def growth(task: Cells) -> Array:
+    """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where labels were not varied."""
+    x = task.labels / task.largest[0]
+    positive = x[x > 0]
+    if np.ptp(x) == 0 or not len(positive):
+        return np.ones_like(x)
+    return np.maximum(x, positive.min() / 2)
+
+
+def seen(task: Cells) -> tuple[float, float]:
+    """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
+    return float((task.squares * growth(task)).sum()), float((task.repeats - 1).sum())
+
+
+def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
+    """What the tasks of one fit have in common: the middle of their variances, worth more the less they differ.
+
+    The logarithm of a variance estimated from v degrees of freedom has a variance of about 2 / v; what the tasks differ
+    beyond that is the spread of the true variances, and a prior worth r runs spreads by 2 / r.
+    """
+    logs, within = [], []
+    for task in tasks:
+        squares, freedom = seen(task)
+        if freedom >= 2 and squares > 0:
+            logs.append(np.log(squares / freedom / magnitude(task.error[-1:])[0]))
+            within.append(2 / freedom)
+    if len(logs) < 3:
+        return fallback
+    between = max(float(np.var(logs, ddof=1)) - float(np.mean(within)), 0.1)
+    return NoisePrior(float(np.exp(np.median(logs))), min(max(2 / between, 1.0), 20.0))
+
+
+def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
+    """Variance of one run at the largest pilot, and how many degrees of freedom it rests on."""
+    squares, freedom = seen(task)
+    guess = prior.variance * float(magnitude(task.error[-1:])[0])
+    return (prior.runs * guess + squares) / (prior.runs + freedom), freedom
