@@ -6,8 +6,14 @@ It decides nothing about how a run is carried out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pilots.trainers import Run
+from budget.errors import InvalidInput
+from budget.messages import nearest
+from pilots.trainers import Run, Trainer
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
 
 
 def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
@@ -87,3 +93,28 @@ def _halving_ranks(count: int) -> list[int]:
 
     halve(0, count - 1, 1)
     return ranks
+
+
+def for_brief(brief: Brief, trainer: Trainer, seeds: int = 2, small_seeds: int = 3) -> tuple[Run, ...]:
+    """The grid over the labels that a brief says are owned: five sizes up to them, a sixteenth the smallest, and two of
+    every pool, a quarter and all. Raises InvalidInput for what the trainer does not know, or nothing owned to train on.
+
+    >>> from budget import Brief
+    >>> from pilots.trainers.networks import digit_scenes
+    >>> brief = Brief.from_dict({"budget": 9, "tasks": {"detection": {"label_cost": 1, "owned": 800}}})
+    >>> sorted({run.labels for run in for_brief(brief, digit_scenes())})
+    [50, 100, 200, 400, 800]
+    """
+    faults = []
+    for section, lines, known in (("tasks", brief.tasks, trainer.tasks), ("pools", brief.pools, trainer.pools)):
+        for name, line in lines.items():
+            if name not in known:
+                allowed = f"of {', '.join(known)}, which can be trained here"
+                faults.append(brief.fault((section, name), repr(name), allowed, nearest(name, known)))
+            elif section == "tasks" and line.owned < 1:
+                faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
+    if faults:
+        raise InvalidInput(tuple(faults))
+    labels = {name: sizes(max(task.owned // 16, 1), task.owned, 5) for name, task in brief.tasks.items()}
+    pools = {name: (pool.owned // 4, pool.owned) for name, pool in brief.pools.items()}
+    return grid(labels, pools, seeds, small_seeds)
