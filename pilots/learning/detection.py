@@ -85,13 +85,16 @@ def _centres(side: int, device: torch.device) -> Tensor:
 
 
 def _assigned(boxes: Tensor, kinds: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Each object takes the cells within a cell of its centre; where two want the same, the smaller object."""
+    """Each object takes the cells of its own within a cell of its centre; where two want the same, the smaller one."""
     areas = (boxes[..., 2:] - boxes[..., :2]).prod(dim=2).masked_fill(kinds < 0, torch.inf)
     boxes = torch.nan_to_num(boxes, nan=-9.0)
     middles = (boxes[..., :2] + boxes[..., 2:]) / 2
-    off = (_centres(side, boxes.device)[None, :, None] - middles[:, None]).abs().amax(dim=3)
-    nearest = off == off.amin(dim=1, keepdim=True)  # an object between all cells still has one
-    price = areas[:, None].masked_fill((off > 1.0) & ~nearest, torch.inf)
+    away = (_centres(side, boxes.device)[None, :, None] - middles[:, None]).abs()
+    reach = ((boxes[..., 2:] - boxes[..., :2]) / 2).clamp(max=1.0)
+    distance = away.amax(dim=3)
+    nearest = distance == distance.amin(dim=1, keepdim=True)  # an object between all cells still has one
+    own = (away < reach[:, None]).all(dim=3) | nearest
+    price = areas[:, None].masked_fill(~own, torch.inf)
     cheapest, owner = price.min(dim=2)
     chosen = kinds.gather(1, owner).masked_fill(cheapest == torch.inf, -1)
     return chosen, boxes.gather(1, owner[..., None].expand(-1, -1, 4))

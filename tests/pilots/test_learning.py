@@ -1,0 +1,191 @@
+"""Learning: losses whose least is the right answer, the best weights kept, the same seed the same result."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pilots.data.examples import IGNORED, Examples
+from pilots.data.scenes import scenes
+from pilots.learning.backbone import Backbone, as_input
+from pilots.learning.detection import STRIDE, BoxHead
+from pilots.learning.heads import ClassHead, MaskHead, PointHead
+from pilots.learning.pretraining import joined, load, save
+from pilots.learning.training import Diverged, Network, Recipe, outputs, train
+
+CPU = torch.device("cpu")
+QUICK = Recipe(pace=4, batch=16, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=3, patience=5)
+HEADS = {
+    "classification": lambda: ClassHead(10),
+    "detection": lambda: BoxHead(10),
+    "segmentation": lambda: MaskHead(11),
+    "keypoints": lambda: PointHead(5, 32),
+}
+
+
+def some(split="train", count=64):
+    return scenes("fragments", split, np.arange(count))
+
+
+def learned(kind, recipe=QUICK, seed=0, train_on=None):
+    torch.manual_seed(seed)
+    head = HEADS[kind]()
+    network = Network(Backbone(), head)
+    train(network, head, train_on or some(), some("validation"), recipe, seed)
+    return network, head
+
+
+def several(first, apart):
+    """Examples with more than one object an image: two scenes' boxes in one, of which the last image has one only."""
+    pair = scenes("fragments", "train", np.arange(first, first + 16))
+    second = pair.boxes[8:] / 2 + 16 if apart else pair.boxes[8:]
+    boxes = np.concatenate([pair.boxes[:8] / 2 if apart else pair.boxes[:8], second], axis=1)
+    kinds = np.concatenate([pair.kinds[:8], pair.kinds[8:]], axis=1)
+    boxes[-1, 1], kinds[-1, 1] = np.nan, -1
+    return replace(pair.take(np.arange(8)), boxes=boxes, kinds=kinds)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_the_same_seed_gives_the_same_result(kind):
+    torch.set_num_threads(1)
+    first, second = (outputs(learned(kind)[0], some("test"), CPU) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_training_lowers_the_loss_on_what_it_learns_from(kind):
+    torch.manual_seed(0)
+    head = HEADS[kind]()
+    seen = some()
+    network = Network(Backbone(), head)
+    before = float(head.loss(outputs(network, seen, CPU), head.targets(seen)))
+    train(network, head, seen, seen, replace(QUICK, pace=10), 0)
+    assert float(head.loss(outputs(network, seen, CPU), head.targets(seen))) < 0.8 * before
+
+
+def test_the_network_ends_with_the_weights_that_scored_best_on_validation():
+    torch.manual_seed(0)
+    head = HEADS["classification"]()
+    network = Network(Backbone(), head)
+    validation = some("validation")
+    best = train(network, head, some(), validation, replace(QUICK, checks=8, patience=99), 0)
+    assert head.score(outputs(network, validation, CPU), validation) == best
+
+
+def test_training_stops_when_the_validation_score_no_longer_rises(monkeypatch):
+    scores = iter([0.5, 0.4, 0.3, 0.9, 0.9, 0.9])
+    monkeypatch.setattr(ClassHead, "score", lambda *_: next(scores))
+    torch.manual_seed(0)
+    head = ClassHead(10)
+    assert (
+        train(Network(Backbone(), head), head, some(), some("validation"), replace(QUICK, checks=6, patience=1), 0)
+        == 0.5
+    )
+    assert next(scores) == 0.9
+
+
+def test_a_loss_that_is_no_number_is_an_error_that_says_where():
+    with pytest.raises(Diverged, match="at step"):
+        learned("keypoints", replace(QUICK, head_rate=math.inf))
+
+
+def test_a_backbone_with_rate_zero_is_left_as_it_was():
+    torch.manual_seed(0)
+    head, backbone = ClassHead(10), Backbone()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    train(Network(backbone, head), head, some(), some("validation"), replace(QUICK, backbone_rate=0.0), 0)
+    after = backbone.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_steps_grow_with_the_root_of_the_labels():
+    assert [replace(QUICK, pace=8).steps(labels) for labels in (1, 100, 400)] == [8, 80, 160]
+
+
+@pytest.mark.parametrize("examples", [some(), several(0, True), several(500, True)], ids=["one", "two", "more"])
+def test_outputs_that_say_each_cell_s_target_find_every_object(examples):
+    head = BoxHead(10)
+    kinds, boxes = head.targets(examples)
+    side = examples.images.shape[2] // STRIDE
+    line = torch.arange(side) + 0.5
+    down, across = torch.meshgrid(line, line, indexing="ij")
+    centres = torch.stack([across.flatten(), down.flatten()], dim=1)
+    away = torch.cat([centres - boxes[..., :2], boxes[..., 2:] - centres], dim=2).clamp(min=1e-3)
+    raw = torch.where(away > 20, away, torch.log(torch.expm1(away)))
+    logits = torch.full((len(examples), side * side, 10), -9.0)
+    logits[kinds >= 0, kinds[kinds >= 0]] = 9.0
+    perfect = torch.cat([logits, raw], dim=2).transpose(1, 2).unflatten(2, (side, side))
+    assert head.score(perfect, examples) == pytest.approx(1.0, abs=1e-6)
+    assert float(head.loss(perfect, (kinds, boxes))) < 0.01
+
+
+def test_every_object_has_a_cell_and_a_contested_cell_goes_to_the_smaller_one():
+    examples = several(0, False)
+    kinds, boxes = BoxHead(10).targets(examples)
+    for image in range(len(examples)):
+        found = {tuple(box) for box in boxes[image][kinds[image] >= 0].tolist()}
+        areas = [np.prod(box[2:] - box[:2]) for box in examples.boxes[image] / STRIDE]
+        smallest = tuple((examples.boxes[image] / STRIDE)[int(np.nanargmin(areas))].tolist())
+        assert smallest in found
+
+
+def test_overlapping_boxes_of_one_class_are_thinned_out_and_others_stay():
+    head = BoxHead(2)
+    outputs_of = torch.full((1, 6, 8, 8), -9.0)
+    outputs_of[0, 2:] = 2.0
+    outputs_of[0, 0, 3, 3], outputs_of[0, 0, 3, 4], outputs_of[0, 1, 3, 3], outputs_of[0, 0, 0, 0] = 3.0, 2.0, 1.0, 0.5
+    found = head.predictions(outputs_of)
+    assert found.kinds.tolist() == [0, 1, 0]
+    assert found.confidences == pytest.approx(1 / (1 + np.exp([-3.0, -1.0, -0.5])))
+
+
+def test_masks_said_pixel_by_pixel_score_one_and_ignored_pixels_cost_nothing():
+    examples, head = some(count=16), MaskHead(11)
+    masks = examples.masks.copy()
+    masks[:, :4] = IGNORED
+    examples = replace(examples, masks=masks)
+    truth = torch.from_numpy(np.where(masks == IGNORED, 10, masks).astype(np.int64))
+    logits = 20.0 * torch.nn.functional.one_hot(truth, 11).permute(0, 3, 1, 2)
+    perfect = torch.nn.functional.pixel_unshuffle(logits.float(), 2)
+    assert head.score(perfect, examples) == 1.0
+    assert float(head.loss(perfect, head.targets(examples))) < 1e-6
+
+
+def test_heat_at_one_place_is_a_point_there():
+    head = PointHead(1, 32)
+    head.decoder = torch.nn.Identity()
+    heat = torch.full((1, 1, 8, 8), -50.0)
+    heat[0, 0, 2, 5] = 50.0
+    head.last = torch.nn.Identity()
+    assert head(heat)[0, 0].tolist() == pytest.approx([5.5 / 8, 2.5 / 8])
+
+
+def test_points_without_a_label_cost_nothing():
+    examples, head = some(count=8), PointHead(5, 32)
+    hidden = examples.points.copy()
+    hidden[:, 1:] = [999.0, 999.0, 0.0]
+    places = torch.from_numpy(examples.points[..., :2]) / 32
+    examples = replace(examples, points=hidden)
+    assert float(head.loss(places, head.targets(examples))) == 0.0
+    assert head.score(places, examples) == 1.0
+
+
+def test_a_saved_backbone_comes_back_and_nothing_else_is_left(tmp_path):
+    torch.manual_seed(1)
+    backbone = Backbone(3)
+    save(backbone, tmp_path / "deep" / "backbone.pt")
+    again = load(tmp_path / "deep" / "backbone.pt", 3)
+    images = as_input(torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8))
+    backbone.eval(), again.eval()
+    assert torch.equal(backbone(images)[2], again(images)[2])
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["backbone.pt"]
+
+
+def test_pools_are_joined_with_classes_of_their_own():
+    first, second = some(count=4), some("validation", count=3)
+    both = joined([first, second], [10, 10])
+    assert isinstance(both, Examples)
+    assert both.classes.tolist() == [*first.classes.tolist(), *(second.classes + 10).tolist()]
+    np.testing.assert_array_equal(both.images, np.concatenate([first.images, second.images]))
