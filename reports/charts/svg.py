@@ -1,0 +1,281 @@
+"""The primitives of every chart: an axis pair drawn in percent of its width, so that text keeps its size at any width.
+
+Curves lie in an inner picture that is stretched; strokes are not (`vector-effect`), and a dot is a stroke of no length
+with a round cap. That keeps 40 charts of 100 dots each in a few kilobytes, and needs no script to follow the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from reports.charts.scale import Scale, spread
+
+INNER = 2000  # units of the stretched inner picture, both ways
+LABEL_GAP = 15.0  # pixels between the baselines of two labels
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A scale, its title, and its ticks with their texts."""
+
+    scale: Scale
+    title: str
+    ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    points: tuple[tuple[float, float], ...]
+    style: str
+
+
+@dataclass(frozen=True)
+class Band:
+    points: tuple[tuple[float, float, float], ...]  # x, low, high
+    style: str
+
+
+@dataclass(frozen=True)
+class Dots:
+    points: tuple[tuple[float, float], ...]
+    style: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the x axis that is set apart, with the reason written at its top."""
+
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One point that is named, with an upright interval where `low` and `high` differ."""
+
+    x: float
+    y: float
+    style: str
+    label: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: bool = False  # its name stands over it, not beside
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as data: what it says in words, its axes, and its layers from back to front."""
+
+    key: str
+    title: str
+    description: str
+    x: Axis
+    y: Axis
+    height: int = 280
+    regions: tuple[Region, ...] = ()
+    bands: tuple[Band, ...] = ()
+    lines: tuple[Line, ...] = ()
+    dots: tuple[Dots, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    cursor: Mark | None = None  # a mark that a script may move
+
+
+def draw(chart: Chart) -> Markup:
+    """The chart as one `<svg>` whose text lies partly outside its box: the style sheet gives it the margins."""
+    inner = Markup("").join(
+        [
+            *(_band(chart, band) for band in chart.bands),
+            *(_line(chart, line) for line in chart.lines),
+            *(_dots(chart, dots) for dots in chart.dots),
+        ]
+    )
+    body = Markup("").join(
+        [
+            *(_region(chart, region) for region in chart.regions),
+            _grid(chart),
+            tag("svg", inner, viewBox=f"0 0 {INNER} {INNER}", preserveAspectRatio="none", width="100%", height="100%"),
+            *(_mark(chart, mark) for mark in chart.marks),
+            _labels(chart),
+            _cursor(chart),
+        ]
+    )
+    heading = tag("title", chart.title, id=f"{chart.key}-t") + tag("desc", chart.description, id=f"{chart.key}-d")
+    names = f"{chart.key}-t {chart.key}-d"
+    return tag(
+        "svg", heading + body, class_="plot", role="img", aria_labelledby=names, width="100%", height=chart.height
+    )
+
+
+def tag(name: str, content: str | Markup = "", **attributes: object) -> Markup:
+    """One element, everything escaped; `class_` and `stroke_width` are written as `class` and `stroke-width`.
+
+    >>> tag("text", "a < b", x="5%", class_="tick")
+    Markup('<text x="5%" class="tick">a &lt; b</text>')
+    """
+    pairs = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
+    return Markup(f"<{name}{pairs}>{escape(content)}</{name}>" if content else f"<{name}{pairs}/>")
+
+
+def percent(position: float) -> str:
+    """A position of 0..1 as an SVG length."""
+    return f"{100 * position:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def _down(chart: Chart, value: float) -> float:
+    """Pixels from the top for a value of the y axis."""
+    return round(chart.height * (1 - chart.y.scale.at(value)), 1)
+
+
+def _path(chart: Chart, points: Iterable[tuple[float, float]]) -> list[str]:
+    x, y = chart.x.scale, chart.y.scale
+    return [f"{INNER * x.at(along):.0f} {INNER * (1 - y.at(up)):.0f}" for along, up in points]
+
+
+def _line(chart: Chart, line: Line) -> Markup:
+    return tag("path", class_=f"line {line.style}", d="M" + "L".join(_path(chart, line.points)))
+
+
+def _band(chart: Chart, band: Band) -> Markup:
+    lower = [(x, low) for x, low, _ in band.points]
+    upper = [(x, high) for x, _, high in reversed(band.points)]
+    return tag("path", class_=f"band {band.style}", d="M" + "L".join(_path(chart, lower + upper)) + "Z")
+
+
+def _dots(chart: Chart, dots: Dots) -> Markup:
+    places = dict.fromkeys(_path(chart, dots.points))  # dots that fall on one another are drawn once
+    return tag("path", class_=f"dots {dots.style}", d="".join(f"M{place}h0" for place in places))
+
+
+def _grid(chart: Chart) -> Markup:
+    """Horizontal grid lines with their values at the left, x ticks below, both titles."""
+    parts = []
+    for value, text in chart.y.ticks:
+        y = _down(chart, value)
+        parts.append(tag("line", class_="grid", x1="0", x2="100%", y1=y, y2=y))
+        parts.append(tag("text", text, class_="tick end", x="-8", y=y + 4))
+    floor = chart.height
+    parts.append(tag("line", class_="axis", x1="0", x2="100%", y1=floor, y2=floor))
+    for value, text in chart.x.ticks:
+        x = percent(chart.x.scale.at(value))
+        parts.append(tag("line", class_="axis", x1=x, x2=x, y1=floor, y2=floor + 5))
+        anchor = "end" if chart.x.scale.at(value) > 0.97 else "middle"
+        parts.append(tag("text", text, class_=f"tick {anchor}", x=x, y=floor + 19))
+    parts.append(tag("text", chart.y.title, class_="tick title", x="-40", y="-12"))
+    parts.append(tag("text", chart.x.title, class_="tick title end", x="100%", y=floor + 37))
+    return Markup("").join(parts)
+
+
+def _region(chart: Chart, region: Region) -> Markup:
+    start, end = chart.x.scale.at(region.start), chart.x.scale.at(region.end)
+    shade = tag("rect", class_="beyond", x=percent(start), y="0", width=percent(max(end - start, 0)), height="100%")
+    return shade + tag("text", region.label, class_="tick end", x=percent(end), y="-6")
+
+
+def _mark(chart: Chart, mark: Mark) -> Markup:
+    x, parts = percent(chart.x.scale.at(mark.x)), []
+    if mark.low is not None and mark.high is not None:
+        low, high = _down(chart, mark.low), _down(chart, mark.high)
+        parts.append(tag("line", class_=f"whisker {mark.style}", x1=x, x2=x, y1=low, y2=high))
+    parts.append(tag("circle", class_=f"mark {mark.style}", cx=x, cy=_down(chart, mark.y), r="5"))
+    return Markup("").join(parts)
+
+
+def _labels(chart: Chart) -> Markup:
+    """The names of the marks, each left or right of its own mark, moved apart where they would meet."""
+    parts = []
+    named = [mark for mark in chart.marks if mark.label and not mark.above]
+    for mark in chart.marks:
+        if mark.above:
+            x = chart.x.scale.at(mark.x)
+            anchor = " start" if x < 0.1 else " end" if x > 0.9 else " middle"
+            height = _down(chart, mark.y) - 15
+            parts.append(
+                tag("text", mark.label, class_=f"label {mark.style}{anchor}", x=percent(x), y=round(height, 1))
+            )
+    for left in (True, False):
+        side = [mark for mark in named if (chart.x.scale.at(mark.x) > 0.7) == left]
+        places = spread([_down(chart, mark.y) + 4 for mark in side], LABEL_GAP, 14, chart.height - 6)
+        for mark, y in zip(side, places, strict=True):
+            where = {"x": percent(chart.x.scale.at(mark.x)), "dx": "-11" if left else "11", "y": round(y, 1)}
+            parts.append(tag("text", mark.label, class_=f"label {mark.style}{' end' if left else ''}", **where))
+    return Markup("").join(parts)
+
+
+def _cursor(chart: Chart) -> Markup:
+    if chart.cursor is None:
+        return Markup("")
+    x, y = cursor_at(chart, chart.cursor.x, chart.cursor.y)
+    return tag("circle", class_="cursor", data_cursor="1", cx=x, cy=y, r="9")
+
+
+def cursor_at(chart: Chart, x: float, y: float) -> tuple[str, str]:
+    """Where the cursor of this chart stands for a point of its axes, as two SVG lengths."""
+    return percent(chart.x.scale.at(x)), str(_down(chart, y))
+
+
+def cell(parts: Sequence[Markup], height: int = 24) -> Markup:
+    """A small picture inside a table's row: what it shows stands as numbers in the same row."""
+    return tag("svg", Markup("").join(parts), class_="cell", aria_hidden="true", width="100%", height=height)
+
+
+def bar_cell(share: float, style: str) -> Markup:
+    """A bar of `share` (0..1) of the cell's width."""
+    return cell([tag("rect", class_=f"bar {style}", x="0", y="7", width=percent(share), height="10")])
+
+
+def interval_cell(
+    scale: Scale,
+    interval: tuple[float, float, float],
+    style: str,
+    since: float | None = None,
+    target: float | None = None,
+) -> Markup:
+    """An interval (expected, low, high); an open dot where it comes from (`since`) and a tick at the target.
+
+    One that lies wholly right of the axis is an arrow there.
+    """
+    expected, low, high = interval
+    parts = [tag("line", class_="track", x1="0", x2="100%", y1="12", y2="12")]
+    if low > scale.high:
+        arrow = tag("path", class_=f"mark {style}", d="M-9 -5L0 0L-9 5Z")
+        return cell([*parts, tag("svg", arrow, x="100%", y="12", overflow="visible")])
+    if scale.low < 0 < scale.high:
+        zero = percent(scale.at(0))
+        parts.append(tag("line", class_="zero", x1=zero, x2=zero, y1="0", y2="24"))
+    if since is not None:
+        start, end = percent(scale.at(since)), percent(scale.at(expected))
+        parts.append(tag("line", class_=f"rise {style}", x1=start, x2=end, y1="12", y2="12"))
+        parts.append(tag("circle", class_=f"since {style}", cx=start, cy="12", r="3.5"))
+    first, last = scale.at(low), scale.at(high)
+    parts.append(tag("rect", class_=f"range {style}", x=percent(first), y="8", width=percent(last - first), height="8"))
+    if target is not None:
+        at = percent(scale.at(target))
+        parts.append(tag("line", class_="target", x1=at, x2=at, y1="3", y2="21"))
+    parts.append(tag("circle", class_=f"mark {style}", cx=percent(scale.at(expected)), cy="12", r="4.5"))
+    return cell(parts)
+
+
+def split_bar(key: str, title: str, description: str, parts: Sequence[tuple[float, str, str]]) -> Markup:
+    """One bar cut into parts of (share, style, name): the whole is the money spent."""
+    pieces, start = [], 0.0
+    for share, style, name in parts:
+        where = {"x": percent(start), "width": percent(share)}
+        pieces.append(tag("rect", tag("title", name), class_=f"piece {style}", y="0", height="36", **where))
+        start += share
+    heading = tag("title", title, id=f"{key}-t") + tag("desc", description, id=f"{key}-d")
+    body = heading + Markup("").join(pieces)
+    return tag("svg", body, class_="split", role="img", aria_labelledby=f"{key}-t {key}-d", width="100%", height="36")
+
+
+def tornado_cell(scale: Scale, low: float, high: float) -> Markup:
+    """Two bars from zero: where the score goes with an assumption's low and with its high value."""
+    zero = scale.at(0)
+    parts = [tag("line", class_="zero", x1=percent(zero), x2=percent(zero), y1="0", y2="24")]
+    for end, style, y in ((low, "low", 4), (high, "high", 13)):
+        start, stop = sorted((zero, scale.at(end)))
+        parts.append(tag("rect", class_=f"bar {style}", x=percent(start), y=y, width=percent(stop - start), height="7"))
+    return cell(parts)

@@ -1,0 +1,74 @@
+"""render(plan): the whole page as one string, with its style, its script, its pictures and the plan itself inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from budget.plan import Plan
+from reports.view import view_of
+from reports.wording import labels
+
+
+def render(plan: Plan) -> str:
+    """One self-contained page for this plan: HTML that is well-formed XML, with no request to anywhere.
+
+    The page holds the plan itself in `<script type="application/json" id="plan">`, so that it can be drawn again.
+    """
+    view = view_of(plan)
+    style, script = _source("style.css"), _source("script.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            view=view,
+            say=labels,
+            plan=_json(plan.to_dict()),
+            states=_json({"chosen": view.frontier.chosen, "states": view.frontier.states}),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
+    )
+
+
+def _json(value: Any) -> Markup:
+    """JSON that may stand inside a script element of HTML and of XML alike: no `<`, `>` or `&` is left in it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029\ufffe\uffff":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be loaded, and only this style and this script may run."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    allowed = f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        autoescape=True, loader=FunctionLoader(_source), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+@cache
+def _folder() -> Traversable:
+    """The templates: beside this package once installed, or at the top of a checkout."""
+    shipped = files("reports") / "_templates"
+    return shipped if shipped.is_dir() else Path(__file__).parents[1] / "templates"
+
+
+def _source(name: str) -> str:
+    return (_folder() / name).read_text(encoding="utf-8")

@@ -1,0 +1,61 @@
+"""Plan -> what the page says: plain frozen data, every number already text. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budget.plan import Plan
+from reports.view.allocation import Allocation, allocation_of
+from reports.view.alternatives import Alternatives, alternatives_of
+from reports.view.changes import Changes, changes_of
+from reports.view.evidence import EvidenceView, evidence_of
+from reports.view.findings import Findings, findings_of
+from reports.view.frontier import Frontier, frontier_of
+from reports.view.method import Method, method_of
+from reports.view.parts import Context, Heading, Name, clean, context_of, name_of
+from reports.view.shared import Shared, shared_of
+from reports.view.verdict import Verdict, verdict_of
+from reports.wording import grammar, labels
+
+__all__ = ["View", "view_of"]
+
+
+@dataclass(frozen=True)
+class View:
+    """The whole page as data, in the order in which it is read."""
+
+    title: Name
+    date: str
+    verdict: Verdict
+    findings: Findings
+    allocation: Allocation
+    alternatives: Alternatives
+    frontier: Frontier
+    shared: Shared
+    evidence: EvidenceView
+    changes: Changes
+    method: Method
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        """The sections in their order."""
+        rest = (self.alternatives, self.frontier, self.shared, self.evidence, self.changes, self.method)
+        return tuple(section.heading for section in (self.verdict, self.findings, self.allocation, *rest))
+
+
+def view_of(plan: Plan) -> View:
+    """Everything that the page of this plan says."""
+    context: Context = context_of(plan)
+    return View(
+        name_of(clean(plan.title) or labels.UNTITLED),
+        grammar.moment(plan.provenance.created),
+        verdict_of(context),
+        findings_of(context),
+        allocation_of(context),
+        alternatives_of(context),
+        frontier_of(context),
+        shared_of(context),
+        evidence_of(context),
+        changes_of(context),
+        method_of(context),
+    )

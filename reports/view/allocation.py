@@ -1,0 +1,202 @@
+"""The allocation: one table that adds up, pools first, with the money and the scores drawn in its rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from budget.plan import Plan, PoolLine, TaskLine
+from reports.charts.scale import Scale, even_scale
+from reports.charts.svg import bar_cell, interval_cell
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of
+from reports.wording import decision, grammar
+
+
+@dataclass(frozen=True)
+class Allocation:
+    heading: Heading
+    table: Table
+    rounding: str
+    axis: str
+    none: tuple[str, ...]  # why a task gets nothing
+    none_more: str
+
+
+def allocation_of(context: Context) -> Allocation:
+    plan = context.plan
+    scale = score_scale(context)
+    widest = widest_cost(plan)
+    rows = [_pool_row(context, name, line, widest) for name, line in plan.pools.items()]
+    rows += [_task_row(context, name, line, widest, scale) for name, line in plan.tasks.items()]
+    headline = decision.allocation_headline(
+        sum(line.buy > 0 for line in plan.tasks.values()),
+        len(plan.tasks),
+        sum(line.buy > 0 for line in plan.pools.values()),
+        len(plan.pools),
+    )
+    table = Table(
+        "What to buy, what it costs and what to expect", _columns(context), tuple(rows), (_total(context),)
+    ).without_empty()
+    none = tuple(why_nothing(context, name) for name, line in plan.tasks.items() if line.buy == 0)
+    n = context.numbers
+    return Allocation(
+        Heading("allocation", "Allocation", headline),
+        table,
+        decision.rounding(n.currency, context.cents),
+        decision.score_axis(n.plain(scale.low), n.plain(scale.high)),
+        none,
+        grammar.capital(grammar.many(len(none) - 8, "further task")),
+    )
+
+
+def widest_cost(plan: Plan) -> float:
+    """The cost that fills a bar."""
+    return max(line.cost for line in lines_of(plan).values()) or 1.0
+
+
+def score_scale(context: Context) -> Scale:
+    """The one axis on which every task's score is drawn: its place between worst (0) and best (100)."""
+    places = [
+        context.units[name].place(value)
+        for name, line in context.plan.tasks.items()
+        for value in (line.now, line.expected, line.low, line.high, *([] if line.target is None else [line.target]))
+    ]
+    around = even_scale(places)
+    return Scale(max(math.floor(around.low / 10) * 10.0, 0.0), min(math.ceil(around.high / 10) * 10.0, 100.0))
+
+
+def _columns(context: Context) -> tuple[Column, ...]:
+    money = context.numbers.currency
+    return (
+        Column("", "text"),
+        Column("Owned"),
+        Column("Buy"),
+        Column("Cost", note=money),
+        Column("Share", note="of spend"),
+        Column("", "picture"),
+        Column("Now"),
+        Column("Expected"),
+        Column("Range", note=context.level),
+        Column("", "picture", note="now to expected"),
+        Column("Target", note="probability"),
+        Column("Held by", "text"),
+        Column("Next gain", note=f"per {context.step}"),
+    )
+
+
+def share_text(context: Context, cost: float, whole: float) -> str:
+    return context.numbers.percent(cost / whole if whole else 0.0, 1)
+
+
+def _money_cells(context: Context, name: str, line: TaskLine | PoolLine, widest: float, kind: str) -> tuple[Cell, ...]:
+    n = context.numbers
+    whole = Cell(context.names[name], note=clean(line.metric) if isinstance(line, TaskLine) else "shared pool")
+    return (
+        whole,
+        Cell(n.count(line.owned)),
+        Cell(n.count(line.buy), live="buy"),
+        Cell(context.cost(line.cost), live="cost"),
+        Cell(share_text(context, line.cost, context.plan.cost), live="share"),
+        Cell(picture=bar_cell(line.cost / widest, kind)),
+    )
+
+
+def _pool_row(context: Context, name: str, line: PoolLine, widest: float) -> Row:
+    gain = context.scores.change(line.next_gain, _gain_decimals(context))
+    empty = (Cell(),) * 5
+    rest = (
+        Cell(_held(line.binding), once=True),
+        Cell(context.scores.with_unit(gain) if line.next_gain else "", once=True),
+    )
+    return Row(
+        (*_money_cells(context, name, line, widest, "pool"), *empty, *rest),
+        f"r{name_index(context.plan, name)}",
+        "pool",
+    )
+
+
+def _task_row(context: Context, name: str, line: TaskLine, widest: float, scale: Scale) -> Row:
+    unit = context.units[name]
+    place = unit.place
+    low, high = sorted((place(line.low), place(line.high)))
+    target = None if line.target is None else place(line.target)
+    picture = interval_cell(scale, (place(line.expected), low, high), "task", since=place(line.now), target=target)
+    scores = (
+        Cell(unit.show(line.now)),
+        Cell(unit.show(line.expected), live="expected"),
+        Cell(f"{unit.show(line.low)} to {unit.show(line.high)}", live="range"),
+        Cell(picture=picture),
+        _target(context, name, line),
+    )
+    rest = (Cell(_held(line.binding), once=True), Cell(task_gain(context, name, line), once=True))
+    cells = (*_money_cells(context, name, line, widest, "task"), *scores, *rest)
+    return Row(cells, f"r{name_index(context.plan, name)}", "task")
+
+
+def name_index(plan: Plan, name: str) -> int:
+    """The number of a line in the page's one order: what a script finds its row by."""
+    return list(lines_of(plan)).index(name)
+
+
+def _target(context: Context, name: str, line: TaskLine) -> Cell:
+    if line.target is None:
+        return Cell("")
+    chance = "" if line.target_probability is None else context.numbers.probability(line.target_probability)
+    return Cell(context.units[name].show(line.target), note=chance, once=True)
+
+
+def _held(binding: tuple[str, ...]) -> str:
+    return ", ".join(decision.LIMITS.get(key, clean(key)) for key in binding)
+
+
+def task_gain(context: Context, name: str, line: TaskLine) -> str:
+    """The rise of the task's own score for one more step of money, + is better."""
+    unit = context.units[name]
+    size = abs(unit.best - unit.worst)
+    if abs(line.next_gain) < 1e-6 * size:
+        return "0"
+    return context.numbers.gain(abs(line.next_gain) if unit.minimised else line.next_gain)
+
+
+def _gain_decimals(context: Context) -> int:
+    return context.scores.unit.decimals + 1
+
+
+def _total(context: Context) -> Row:
+    plan, n, scores = context.plan, context.numbers, context.scores
+    lines = lines_of(plan).values()
+    cells = (
+        Cell("Total", note=decision.score_note(scores.unit.per)),
+        Cell(n.count(sum(line.owned for line in lines))),
+        Cell(n.count(sum(line.buy for line in lines)), live="buy"),
+        Cell(context.cost(plan.cost), live="cost"),
+        Cell(n.percent(1.0, 1) if plan.cost else n.percent(0.0, 1), live="share"),
+        Cell(),
+        Cell(scores.plain(plan.now.expected)),
+        Cell(scores.plain(plan.score.expected), live="expected"),
+        Cell(scores.interval(plan.score), live="range"),
+        Cell(),
+        Cell(),
+        Cell(),
+        Cell(scores.with_unit(scores.change(plan.next_money.gain, _gain_decimals(context))), once=True),
+    )
+    return Row(cells, "total", "total")
+
+
+def why_nothing(context: Context, name: str) -> str:
+    """Why a task gets no labels of its own: a limit, or money that brings more elsewhere."""
+    plan, line = context.plan, context.plan.tasks[name]
+    unit, scores = context.units[name], context.scores
+    weights = math.fsum(task.weight for task in plan.tasks.values())
+    own = abs(line.next_gain / (unit.best - unit.worst)) * line.weight / weights
+    decimals = max(_gain_decimals(context), 2)
+    held = tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding)
+    return decision.none_bought(
+        context.names[name].said,
+        context.step,
+        scores.little(own, decimals),
+        scores.little(plan.next_money.gain, decimals),
+        held,
+        line.trust,
+        own > plan.next_money.gain,
+    )

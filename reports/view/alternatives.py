@@ -1,0 +1,89 @@
+"""The alternatives at the same spend: a forest plot inside a table, so that intervals stand beside numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budget.plan import Baseline
+from reports.charts.scale import Scale
+from reports.charts.svg import interval_cell
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of, name_of
+from reports.wording import decision
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    heading: Heading
+    table: Table
+    axis: str
+    detail: Table | None  # what each alternative buys
+
+
+def alternatives_of(context: Context) -> Alternatives:
+    baselines = context.plan.baselines
+    better = sum(baseline.gain.low > 0 for baseline in baselines.values())
+    headline = decision.alternatives_headline(better, len(baselines))
+    scale = difference_scale(list(baselines.values()))
+    spent = [baseline.gain for baseline in baselines.values() if baseline.cost > 0]
+    decimals = context.scores.fine(*(gain.expected for gain in spent), *(gain.high - gain.low for gain in spent))
+    names = sorted(baselines, key=lambda name: (baselines[name].gain.expected, name))
+    rows = tuple(_row(context, name, baselines[name], scale, decimals) for name in names)
+    columns = (
+        Column("", "text"),
+        Column("Cost", note=context.numbers.currency),
+        Column("Score", note=context.scores.unit.per),
+        Column("Plan better by", note=context.scores.unit.per),
+        Column("Range", note=context.level),
+        Column("", "picture", note="worse, equal, better"),
+        Column("Probability", note="at least as good"),
+    )
+    low, high = context.scores.change(scale.low), context.scores.change(scale.high)
+    return Alternatives(
+        Heading("alternatives", "Alternatives", headline, (decision.ALTERNATIVES_LEAD,) if rows else ()),
+        Table("How much better the plan is than each alternative", columns, rows),
+        decision.difference_axis(low, high),
+        _purchases(context, names) if rows else None,
+    )
+
+
+def difference_scale(baselines: list[Baseline]) -> Scale:
+    """One axis for every difference, with zero in it; buying nothing may lie beyond, for it is not the same spend."""
+    spent = [baseline for baseline in baselines if baseline.cost > 0] or baselines
+    values = [0.0, *(end for baseline in spent for end in (baseline.gain.low, baseline.gain.high))]
+    low, high = min(values), max(values)
+    air = 0.06 * (high - low) or 0.01
+    return Scale(low - air, high + air)
+
+
+def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals: int) -> Row:
+    gain, scores = baseline.gain, context.scores
+    style = "good" if gain.low > 0 else "bad" if gain.high < 0 else "even"
+    return Row(
+        (
+            Cell(name_of(name)),
+            Cell(context.numbers.plain(baseline.cost, context.cents)),
+            Cell(scores.plain(baseline.score.expected)),
+            Cell(scores.change(gain.expected, decimals)),
+            Cell(scores.changes(gain, decimals)),
+            Cell(picture=interval_cell(scale, (gain.expected, gain.low, gain.high), style)),
+            Cell(context.numbers.probability(baseline.beaten_probability)),
+        )
+    )
+
+
+def _purchases(context: Context, names: list[str]) -> Table:
+    """What each alternative buys, beside the plan."""
+    plan, n = context.plan, context.numbers
+    lines = lines_of(plan)
+    rows = tuple(
+        Row(
+            cells(
+                context.names[line],
+                n.count(lines[line].buy),
+                *(n.count(plan.baselines[name].buy.get(line, 0)) for name in names),
+            )
+        )
+        for line in lines
+    )
+    columns = (Column("", "text"), Column("This plan"), *(Column(name_of(name).said) for name in names))
+    return Table("Labels that each alternative buys", columns, rows)

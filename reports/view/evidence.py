@@ -1,0 +1,205 @@
+"""The evidence: per task what was measured, what was fitted, and how far the plan goes beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from budget.plan import Curve, Evidence, TaskLine
+from reports.charts.scale import Scale, even_scale, log_scale
+from reports.charts.svg import Axis, Band, Chart, Dots, Line, Mark, Region, draw
+from reports.view.parts import Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
+from reports.wording import outlook
+
+
+@dataclass(frozen=True)
+class TaskEvidence:
+    name: Name
+    metric: str
+    picture: Markup | None
+    sentences: tuple[str, ...]
+    table: Table
+    backtest: Table | None
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    heading: Heading
+    tasks: tuple[TaskEvidence, ...]
+
+
+def evidence_of(context: Context) -> EvidenceView:
+    plan = context.plan
+    beyond = sum(line.beyond_pilot > 1 for line in plan.tasks.values())
+    hidden = [(plan.tasks[name], line) for name, evidence in plan.evidence.items() for line in evidence.backtest]
+    inside = sum(line.low <= line.measured <= line.high for _, line in hidden)
+    lead = (outlook.EVIDENCE_LEAD, outlook.backtest_sentence(inside, len(hidden), context.level))
+    heading = Heading("evidence", "Evidence", outlook.evidence_headline(beyond, len(plan.tasks)), lead)
+    tasks = tuple(
+        _task(context, index, name, plan.evidence[name])
+        for index, name in enumerate(plan.tasks)
+        if name in plan.evidence
+    )
+    return EvidenceView(heading, tasks)
+
+
+def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEvidence:
+    line, unit = context.plan.tasks[name], context.units[name]
+    metric = f"{clean(line.metric)}, lower is better" if unit.minimised else clean(line.metric)
+    picture = draw(_chart(context, index, name, evidence)) if evidence.curves or evidence.dots else None
+    table = _curve_table(context, name, evidence)
+    return TaskEvidence(
+        context.names[name],
+        metric,
+        picture,
+        _sentences(context, name, evidence),
+        table,
+        _backtest(context, unit, evidence),
+    )
+
+
+def _chart(context: Context, index: int, name: str, evidence: Evidence) -> Chart:
+    line, unit, n = context.plan.tasks[name], context.units[name], context.numbers
+    measured = [dot for dot in evidence.dots if dot.score is not None]
+    x = _label_scale(line, evidence)
+    heights = [dot.score for dot in measured if dot.score is not None] + [line.low, line.high]
+    heights += [value for curve in evidence.curves for value in curve.expected]
+    y = even_scale(heights, share=0.08)
+    planned = planned_curve(context, evidence)
+    bands, lines = [], []
+    for curve in sorted(evidence.curves, key=lambda curve: curve is planned):
+        style = curve_style(curve, planned)
+        lines += list(_split_line(curve, evidence.most_labels, style, x))
+        if curve is planned:
+            around = zip(curve.labels, curve.low, curve.high, strict=True)
+            bands.append(Band(tuple(point for point in around if x.low <= point[0] <= x.high), style))
+    beyond = Region(evidence.most_labels, x.high, outlook.BEYOND) if x.high > evidence.most_labels > 0 else None
+    return Chart(
+        f"curve-{index}",
+        outlook.curve_title(context.names[name].whole),
+        outlook.curve_description(
+            len(measured),
+            n.count(evidence.most_labels),
+            unit.show(line.expected),
+            n.count(line.labels),
+            clean(line.metric),
+        ),
+        Axis(x, "labels", ticks(x.ticks(5), n.compact)),
+        Axis(y, "", ticks(y.ticks(4), lambda tick: n.compact(tick))),
+        height=190,
+        regions=(beyond,) if beyond else (),
+        bands=tuple(bands),
+        lines=tuple(lines),
+        dots=tuple(_dots(evidence)),
+        marks=(Mark(line.labels, line.expected, "chosen", low=line.low, high=line.high),),
+    )
+
+
+def _label_scale(line: TaskLine, evidence: Evidence) -> Scale:
+    labels = [float(dot.labels) for dot in evidence.dots] + [float(line.labels), float(line.owned)]
+    return log_scale(labels if any(labels) else [1.0])
+
+
+def planned_curve(context: Context, evidence: Evidence) -> Curve | None:
+    """The curve at the pool labels that the plan buys, or else the one nearest to them."""
+    planned = {name: line.labels for name, line in context.plan.pools.items()}
+    return min(
+        evidence.curves, key=lambda curve: sum(abs(planned[p] - curve.pools.get(p, 0)) for p in planned), default=None
+    )
+
+
+def curve_style(curve: Curve, planned: Curve | None) -> str:
+    return "plan" if curve is planned else "without" if not any(curve.pools.values()) else "some"
+
+
+def _split_line(curve: Curve, most: int, style: str, scale: Scale) -> Iterable[Line]:
+    """Solid within the pilots, dashed beyond; the two meet in one point. What lies off the axis is left out."""
+    first, last = scale.low, scale.high
+    points = [point for point in zip(curve.labels, curve.expected, strict=True) if first <= point[0] <= last]
+    within = [point for point in points if point[0] <= most]
+    yield from [Line(tuple(within), style)] if within else []
+    beyond = within[-1:] + [point for point in points if point[0] > most]
+    yield from [Line(tuple(beyond), f"{style} dashed")] if len(beyond) > 1 else []
+
+
+def _dots(evidence: Evidence) -> Iterable[Dots]:
+    for style, shared in (("without", False), ("plan", True)):
+        points = tuple(
+            (float(dot.labels), dot.score)
+            for dot in evidence.dots
+            if dot.score is not None and any(dot.pools.values()) is shared
+        )
+        if points:
+            yield Dots(points, style)
+
+
+def _sentences(context: Context, name: str, evidence: Evidence) -> tuple[str, ...]:
+    """The laws and what they say, in words."""
+    line, unit, n = context.plan.tasks[name], context.units[name], context.numbers
+    laws = sorted(evidence.laws.items(), key=lambda law: -law[1])
+    shown = [f"{clean(law)} {n.percent(weight)}" for law, weight in laws if weight >= 0.005]
+    found = [outlook.laws(shown)] if shown else []
+    if evidence.floor is not None:
+        found.append(
+            outlook.ceiling(
+                unit.show(evidence.floor.expected), unit.interval(evidence.floor), n.percent(evidence.floor.level)
+            )
+        )
+    if evidence.exponent is not None:
+        e = evidence.exponent
+        found.append(outlook.exponent(n.plain(e.expected, 2), f"{n.plain(e.low, 2)} to {n.plain(e.high, 2)}"))
+    failed = sum(dot.score is None for dot in evidence.dots)
+    if failed:
+        found.append(outlook.failed(failed))
+    if line.beyond_pilot > 1:
+        found.append(outlook.beyond(n.times(line.beyond_pilot), n.count(evidence.most_labels)))
+    return tuple(found)
+
+
+def _curve_table(context: Context, name: str, evidence: Evidence) -> Table:
+    """The measured means, one row for each (labels, pool labels)."""
+    n, unit, plan = context.numbers, context.units[name], context.plan
+    pools = [pool for pool in plan.pools if any(dot.pools.get(pool) for dot in evidence.dots)]
+    groups: dict[tuple[int, ...], list[float]] = {}
+    for dot in evidence.dots:
+        if dot.score is not None:
+            groups.setdefault((dot.labels, *(dot.pools.get(pool, 0) for pool in pools)), []).append(dot.score)
+    rows = tuple(
+        Row(cells(*(n.count(part) for part in key), unit.show(sum(scores) / len(scores)), n.count(len(scores))))
+        for key, scores in sorted(groups.items())
+    )
+    heads = (
+        Column("Labels"),
+        *(Column(context.names[pool].said) for pool in pools),
+        Column("Mean score"),
+        Column("Runs"),
+    )
+    return Table("What was measured", heads, rows)
+
+
+def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
+    if not evidence.backtest:
+        return None
+    n = context.numbers
+    rows = tuple(
+        Row(
+            cells(
+                n.count(line.labels),
+                unit.show(line.predicted),
+                f"{unit.show(line.low)} to {unit.show(line.high)}",
+                unit.show(line.measured),
+                outlook.INSIDE if line.low <= line.measured <= line.high else outlook.OUTSIDE,
+            )
+        )
+        for line in evidence.backtest
+    )
+    columns = (
+        Column("Labels"),
+        Column("Predicted"),
+        Column("Range", note=context.level),
+        Column("Came"),
+        Column("", "text"),
+    )
+    return Table("Hidden pilots: predicted and what came", columns, rows)

@@ -1,0 +1,135 @@
+"""Shared or specific: the score against the share spent on pools, and what the pools bring to each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budget.plan import SharePoint
+from reports.charts.scale import Scale, even_scale
+from reports.charts.svg import Axis, Band, Chart, Line, Mark, draw
+from reports.view.parts import Cell, Column, Context, Figure, Heading, Row, Table, cells, money_on, ticks
+from reports.wording import labels, outlook
+
+POINT = 0.01  # of the way from worst to best
+
+
+@dataclass(frozen=True)
+class Shared:
+    heading: Heading
+    figure: Figure | None
+    sentences: tuple[str, ...]
+    brings: Table | None
+
+
+def shared_of(context: Context) -> Shared:
+    plan, n = context.plan, context.numbers
+    share = shared_share(context)
+    heading = Heading("shared", "Shared or specific", outlook.shared_headline(n.percent(share), share, len(plan.pools)))
+    points = sorted(plan.shares, key=lambda point: point.share)
+    if not plan.pools or len(points) < 2:
+        return Shared(heading, None, (), _brings(context))
+    columns = (
+        Column("Share on shared labels"),
+        Column("Cost", note=n.currency),
+        Column("Score", note=context.scores.unit.per),
+        Column("Range", note=context.level),
+    )
+    rows = tuple(
+        Row(
+            cells(
+                n.percent(p.share, 1),
+                context.cost(p.cost),
+                context.scores.plain(p.score.expected),
+                context.scores.interval(p.score),
+            )
+        )
+        for p in points
+    )
+    chart = _chart(context, points, share)
+    figure = Figure(
+        chart.title, draw(chart), Table("The best plan for each share of the budget on shared labels", columns, rows)
+    )
+    return Shared(heading, figure, _flat(context, points), _brings(context))
+
+
+def shared_share(context: Context) -> float:
+    """The share of the spend that goes to pools."""
+    plan = context.plan
+    spent = money_on({name: line.cost for name, line in plan.pools.items()}, plan.pools)
+    return spent / plan.cost if plan.cost else 0.0
+
+
+def _chart(context: Context, points: list[SharePoint], share: float) -> Chart:
+    plan, n, value = context.plan, context.numbers, context.scores.value
+    y = even_scale([value(end) for point in points for end in (point.score.low, point.score.high)])
+    x = Scale(0.0, 1.0)
+    first, last = points[0], points[-1]
+    return Chart(
+        "shares-chart",
+        "Expected score against the share spent on shared labels",
+        outlook.shares_description(
+            n.percent(first.share),
+            context.scores.show(first.score.expected),
+            n.percent(last.share),
+            context.scores.show(last.score.expected),
+        ),
+        Axis(x, "share of the budget on shared labels", ticks((0.0, 0.25, 0.5, 0.75, 1.0), n.percent)),
+        Axis(
+            y,
+            outlook.y_title(context.scores.unit.per, context.scores.unit.noun, context.scores.unit.minimised),
+            ticks(y.ticks(5), n.compact),
+        ),
+        height=280,
+        bands=(Band(tuple((p.share, value(p.score.low), value(p.score.high)) for p in points), "pool"),),
+        lines=(Line(tuple((p.share, value(p.score.expected)) for p in points), "pool"),),
+        marks=(
+            *(Mark(p.share, value(p.score.expected), "solved pool") for p in points),
+            Mark(share, value(plan.score.expected), "chosen", labels.THIS_PLAN, above=True),
+        ),
+    )
+
+
+def _flat(context: Context, points: list[SharePoint]) -> tuple[str, ...]:
+    """Between which shares the choice costs less than a point, and what the two extremes cost."""
+    plan, n, scores = context.plan, context.numbers, context.scores
+    near = [point.share for point in points if point.score.expected > plan.score.expected - POINT]
+    ends = [outlook.share_end(n.percent(p.share), scores.show(p.score.expected)) for p in (points[0], points[-1])]
+    flat = outlook.share_flat(n.percent(min(near)), n.percent(max(near)), scores.size(POINT)) if len(near) > 1 else ""
+    return tuple(sentence for sentence in (flat, " ".join(ends)) if sentence)
+
+
+def _brings(context: Context) -> Table | None:
+    """Per task, what each pool that is bought brings at the planned labels, and where that fades."""
+    plan = context.plan
+    pools = [name for name, line in plan.pools.items() if line.brings]
+    if not pools:
+        return None
+    columns = [Column("", "text")]
+    for pool in pools:
+        short = context.names[pool].said
+        columns += [Column(f"{short} brings", note=context.level), Column("fades", "text", note=short)]
+    rows = tuple(Row((Cell(context.names[task]), *_pool_cells(context, task, pools))) for task in plan.tasks)
+    return Table(
+        "What the shared labels bring to each task at its planned labels, in its own unit", tuple(columns), rows
+    )
+
+
+def _pool_cells(context: Context, task: str, pools: list[str]) -> tuple[Cell, ...]:
+    unit, found = context.units[task], []
+    for pool in pools:
+        brings = context.plan.pools[pool].brings.get(task)
+        if brings is None:
+            found += [Cell(""), Cell("")]
+            continue
+        ends = (brings.high, brings.low) if unit.minimised else (brings.low, brings.high)
+        interval = f"{unit.better(ends[0])} to {unit.better(ends[1])}"
+        found += [Cell(unit.better(brings.expected), note=interval), Cell(_fades(context, task, pool))]
+    return tuple(found)
+
+
+def _fades(context: Context, task: str, pool: str) -> str:
+    evidence = context.plan.evidence.get(task)
+    if evidence is None or pool not in evidence.fades_at:
+        return ""
+    labels = evidence.fades_at[pool]
+    return outlook.FADES_NOT if labels is None else outlook.fades(context.numbers.count(labels))

@@ -1,0 +1,27 @@
+"""The fixed texts of the page: heads, buttons, what stands beside a figure."""
+
+UNTITLED = "Label budget"
+KIND = "Label budget: a proposal to sign"
+SKIP = "To the verdict"
+CONTENTS = "Contents"
+NAME = "Name"
+PICTURE = "Drawn"
+NUMBERS = "The numbers of this picture"
+SPLIT = "How the money is split"
+NEXT = "Next:"
+KINDS = {"stop": "Decide first", "check": "Look at this", "note": "Good to know"}
+WHY_NOTHING = "Why some tasks get no labels of their own"
+PROVENANCE = "Where the numbers come from"
+MACHINE_READABLE = (
+    "This page holds the whole plan as data, in the element with the id “plan”: the same numbers, unrounded, from "
+    "which the page can be drawn again."
+)
+SIGNATURE = ("Name", "Date", "Signature")
+LOOKING = "The verdict and the allocation follow; everything else on the page is about the proposed plan."
+BACK = "Back to the proposed plan"
+THIS_PLAN = "this plan"
+SLIDER_LABEL = "Budget"
+SLIDER_HELP = (
+    "Each step is a plan that was really solved. The verdict and the allocation above follow it; "
+    "printing shows the proposed plan."
+)

@@ -1,0 +1,77 @@
+"use strict";
+(function () {
+  // The slider: shows the texts that were written for each solved budget. It computes nothing.
+  var slider = document.getElementById("budget");
+  var data = JSON.parse(document.getElementById("states").textContent);
+  var looking = document.getElementById("looking");
+  var first = new Map();
+
+  function all(selector, action) {
+    Array.from(document.querySelectorAll(selector)).forEach(action);
+  }
+  function put(element, text) {
+    if (!first.has(element)) { first.set(element, element.textContent); }
+    element.textContent = text;
+  }
+  function place(element, attributes) {
+    if (!element) { return; }
+    if (!first.has(element)) { first.set(element, Object.keys(attributes).map(function (key) { return [key, element.getAttribute(key)]; })); }
+    Object.keys(attributes).forEach(function (key) { element.setAttribute(key, attributes[key]); });
+  }
+  function restore() {
+    first.forEach(function (value, element) {
+      if (typeof value === "string") { element.textContent = value; return; }
+      value.forEach(function (pair) { element.setAttribute(pair[0], pair[1]); });
+    });
+  }
+  function showRow(row, values) {
+    Array.from(row.querySelectorAll("[data-cell]")).forEach(function (cell) {
+      if (cell.dataset.cell in values) { put(cell, values[cell.dataset.cell]); }
+    });
+    if (values.bar) { place(row.querySelector("svg .bar"), { width: values.bar }); }
+    if (values.at) {
+      place(row.querySelector("svg .mark"), { cx: values.at[0] });
+      place(row.querySelector("svg .rise"), { x2: values.at[0] });
+      place(row.querySelector("svg .range"), { x: values.at[1], width: values.at[2] });
+    }
+  }
+  function show(index) {
+    var state = data.states[index];
+    restore();
+    document.body.classList.toggle("other", !state.plan);
+    looking.hidden = state.plan;
+    document.getElementById("looking-title").textContent = state.title;
+    document.getElementById("stepped").textContent = state.title + ". " + state.expectation;
+    slider.setAttribute("aria-valuetext", state.title);
+    if (state.plan) { return; }
+    all("[data-live]", function (element) {
+      if (element.dataset.live in state) { put(element, state[element.dataset.live]); }
+    });
+    all("[data-row]", function (row) {
+      if (row.dataset.row in state.rows) { showRow(row, state.rows[row.dataset.row]); }
+    });
+    place(document.querySelector("[data-cursor]"), { cx: state.cursor[0], cy: state.cursor[1] });
+  }
+  if (slider) {
+    slider.value = data.chosen;
+    document.getElementById("stepper").hidden = false;
+    slider.addEventListener("input", function () { show(Number(slider.value)); });
+    document.getElementById("back").addEventListener("click", function () {
+      slider.value = data.chosen;
+      show(data.chosen);
+    });
+    show(data.chosen);
+  }
+
+  // Print: the proposed plan, and everything that is folded.
+  var folded = [];
+  window.addEventListener("beforeprint", function () {
+    folded = Array.from(document.querySelectorAll("details:not([open])"));
+    folded.forEach(function (fold) { fold.open = true; });
+    if (slider) { show(data.chosen); }
+  });
+  window.addEventListener("afterprint", function () {
+    folded.forEach(function (fold) { fold.open = false; });
+    if (slider) { show(Number(slider.value)); }
+  });
+}());

@@ -1,0 +1,199 @@
+"""The page in a real Chromium: what it shows, at every width, in the dark, on paper, without scripts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports import render
+from reports.numbers import Numbers
+from reports.view.frontier import solved
+from tests.reports.plans import PLANS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WIDTHS = (390, 768, 1280, 1920)
+
+# Every element whose text is wider than its box, or that reaches out of the window.
+CLIPPED = """() => {
+  const out = [], wide = document.documentElement.clientWidth;
+  for (const e of document.querySelectorAll("body *")) {
+    const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    if (!box.width || style.visibility === "hidden" || e.closest(".unseen, .skip, thead")) continue;
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (own && (box.right > wide + 1 || box.left < -1)) out.push(["outside", e.tagName, e.textContent.slice(0, 60)]);
+    if (own && e.scrollWidth > e.clientWidth + 1 && style.display !== "inline" && !e.closest("svg"))
+      out.push(["clipped", e.tagName, e.textContent.slice(0, 60)]);
+  }
+  return out;
+}"""
+
+# Pairs of visible cells of one row that lie on one another.
+OVERLAPS = """() => {
+  const out = [];
+  for (const row of document.querySelectorAll("tr")) {
+    const cells = [...row.children].map(cell => {
+      const range = document.createRange(); range.selectNodeContents(cell);
+      return [cell, range.getBoundingClientRect()];
+    }).filter(([cell, box]) => box.width && !cell.querySelector("svg") && !cell.closest("thead, .unseen"));
+    cells.forEach(([one, a], i) => cells.slice(i + 1).forEach(([two, b]) => {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (across > 1 && down > 1) out.push([one.textContent, two.textContent]);
+    }));
+  }
+  return out;
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One page a plan, written once."""
+    where = tmp_path_factory.mktemp("pages")
+    for name in ("one", "four", "forty", "hostile", "minimised", "zero"):
+        (where / f"{name}.html").write_text(render(PLANS[name]()), encoding="utf-8")
+    return where
+
+
+@pytest.fixture
+def opened(page: Page, folder: Path) -> Iterator[Page]:
+    """The page of four tasks, with everything that it asks for or complains of being an error."""
+    trouble: list[str] = []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith("file:") else None)
+    page.goto((folder / "four.html").as_uri())
+    yield page
+    assert trouble == []
+
+
+def step_to(page: Page, index: int) -> None:
+    """Move the slider with the keyboard, as a reader would."""
+    page.locator("#budget").focus()
+    page.keyboard.press("Home")
+    for _ in range(index):
+        page.keyboard.press("ArrowRight")
+
+
+def row(page: Page, key: str) -> dict[str, str]:
+    cells = page.locator(f'tr[data-row="{key}"] [data-cell]')
+    return {cells.nth(i).get_attribute("data-cell") or "": cells.nth(i).inner_text() for i in range(cells.count())}
+
+
+@pytest.mark.parametrize("index", [0, 4, 9])
+def test_slider_shows_the_values_of_the_plan_that_was_solved_there(opened: Page, index: int) -> None:
+    plan, numbers = PLANS["four"](), Numbers("USD")
+    point = solved(plan)[index]
+    step_to(opened, index)
+    names = [*plan.pools, *plan.tasks]
+    for position, name in enumerate(names):
+        shown = row(opened, f"r{position}")
+        assert shown["buy"] == numbers.count(point.buy[name])
+        assert float(shown["cost"].replace(",", "")) == pytest.approx(point.costs[name], abs=0.005)
+        if name in point.tasks:
+            assert float(shown["expected"]) == pytest.approx(point.tasks[name].expected, abs=0.006)
+    total = row(opened, "total")
+    assert total["buy"] == numbers.count(sum(point.buy.values()))
+    assert float(total["cost"].replace(",", "")) == pytest.approx(point.cost, abs=0.005)
+    verdict = opened.locator("h2.verdict").inner_text()
+    assert ("Buy nothing" if point.cost == 0 else numbers.money(point.cost)) in verdict
+    assert f"{100 * point.score.expected:.1f}" in opened.locator(".expect").inner_text()
+    assert opened.locator("#looking").is_visible()
+
+
+def test_slider_back_at_the_plan_restores_every_text_and_picture(opened: Page) -> None:
+    before = opened.locator("main").inner_html()
+    step_to(opened, 2)
+    assert opened.locator("main").inner_html() != before
+    opened.locator("#back").click()
+    after = opened.locator("main").inner_html()
+    assert re.sub(r' aria-valuetext="[^"]*"', "", after) == re.sub(r' aria-valuetext="[^"]*"', "", before)
+    assert not opened.locator("#looking").is_visible()
+
+
+def test_print_is_whole_and_shows_the_plan_whatever_the_slider_says(opened: Page) -> None:
+    verdict = opened.locator("h2.verdict").inner_text()
+    step_to(opened, 1)
+    opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    opened.emulate_media(media="print")
+    assert opened.locator("h2.verdict").inner_text() == verdict
+    assert opened.locator("details:not([open])").count() == 0
+    assert all(table.is_visible() for table in opened.locator("details table").all())
+    assert not opened.locator("#stepper").is_visible()
+    opened.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.locator("h2.verdict").inner_text() != verdict
+
+
+def test_paper_shows_folded_tables_without_scripts_too(browser: Browser, folder: Path) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((folder / "four.html").as_uri())
+    page.emulate_media(media="print")
+    tables = page.locator("details table")
+    assert tables.count() > 5
+    assert all((tables.nth(index).bounding_box() or {"height": 0})["height"] > 20 for index in range(tables.count()))
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["four", "hostile", "forty"])
+def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browser, folder: Path, name: str) -> None:
+    page = browser.new_page()
+    page.goto((folder / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CLIPPED) == []
+        assert page.evaluate(OVERLAPS) == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["four", "hostile"])
+def test_axe_finds_no_violation(browser: Browser, folder: Path, name: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto((folder / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"][:4]]) for one in found] == []
+    page.close()
+
+
+def test_without_scripts_everything_but_the_slider_is_there(browser: Browser, folder: Path) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((folder / "four.html").as_uri())
+    assert page.locator("main > section").count() == 9
+    assert "Spend" in page.locator("h2.verdict").inner_text()
+    assert page.locator("svg.plot").count() == 6
+    assert not page.locator("#stepper").is_visible()
+    page.close()
+
+
+def test_the_eye_sees_the_same_totals_as_plan_json(opened: Page) -> None:
+    plan = json.loads(opened.locator("#plan").inner_text() or opened.locator("#plan").text_content() or "")
+    total = row(opened, "total")
+    lines = [*plan["pools"].values(), *plan["tasks"].values()]
+    assert float(total["cost"].replace(",", "")) == plan["cost"]
+    assert int(total["buy"].replace(",", "")) == sum(line["buy"] for line in lines)
+    costs = [row(opened, f"r{index}")["cost"].replace(",", "") for index in range(len(lines))]
+    assert sum(map(float, costs)) == pytest.approx(plan["cost"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["one", "minimised", "zero", "hostile"])
+def test_hostile_names_and_odd_plans_run_nothing_and_ask_for_nothing(page: Page, folder: Path, name: str) -> None:
+    trouble: list[str] = []
+    page.on("dialog", lambda dialog: trouble.append(dialog.message))
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith("file:") else None)
+    page.goto((folder / f"{name}.html").as_uri())
+    page.locator("#budget").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("End")
+    assert trouble == []
