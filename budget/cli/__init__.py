@@ -6,7 +6,6 @@ It loads nothing but click, so that `labelbudget --help` answers at once.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -85,7 +84,3 @@ class Commands(click.Group):
 def main() -> None:
     """Split a fixed budget for labels between shared pretraining data and each team's own labels, from measured
     learning curves. Begin with `labelbudget demo`, or with `labelbudget init` for a brief of your own."""
-
-
-if __name__ == "__main__":
-    sys.exit(main())
