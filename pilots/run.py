@@ -7,19 +7,16 @@ of the others.
 from __future__ import annotations
 
 import math
-import multiprocessing
-import multiprocessing.forkserver
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerProcess
+from functools import partial
 from pathlib import Path
 
 from pilots.agenda import Agenda, Pretraining
+from pilots.forking import Server
 from pilots.store import Row, Store, canonical, now, recipe_hash, run_name
 from pilots.trainers import Outcome, Run, Trainer
 from pilots.worker import BUSY, Job, carry_out, forget_result, read_result
@@ -91,20 +88,19 @@ def default_slots() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Attempt:
-    """A job in its process. `slot` is its place among the slots, `deadline` on the monotonic clock."""
+    """A job under way. `slot` is its place among the slots, `deadline` on the monotonic clock."""
 
     step: Run | Pretraining
     job: Job
-    process: ForkServerProcess
     slot: int
     deadline: float
     started: str
 
 
 class _Execution:
-    """One call of `execute`: the agenda, the processes under way, and the counts."""
+    """One call of `execute`: the agenda, the attempts under way by process id, and the counts."""
 
     def __init__(
         self, runs: Sequence[Run], trainer: Trainer, store: Store, slots: int, limits: Limits, devices: tuple[str, ...]
@@ -114,14 +110,12 @@ class _Execution:
         self._agenda = Agenda(runs)
         self._total = len(runs)
         self._done = self._failed = self._elsewhere = 0
-        self._attempts: list[_Attempt] = []
+        self._attempts: dict[int, _Attempt] = {}
         self._crashes: dict[Run | Pretraining, int] = {}
         self._last: Row | None = None
         self._pause_until = math.inf
         self._clock = time.monotonic()
         self._folder = store.folder / recipe_hash(trainer.recipe)
-        share = str(max(1, default_slots() // slots))
-        self._threads = {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
 
     def forget_failures(self, runs: Iterable[Run]) -> None:
         """Results without a score that an earlier call left are no reason not to try again."""
@@ -130,19 +124,23 @@ class _Execution:
 
     def carry_out(self, on_progress: Callable[[Progress], None], skipped: int) -> Summary:
         """Until nothing is left to do; whatever happens, no process outlives this."""
-        try:
-            on_progress(self._progress())
-            while self._fill_slots():
-                for attempt in self._ended():
-                    self._last = None
-                    self._settle(attempt)
-                    on_progress(self._progress())
-        finally:
-            for attempt in self._attempts:
-                _end(attempt.process)
+        if self._total:
+            server = Server(partial(carry_out, self._trainer), _threads(self._slots))
+            try:
+                self._work_through(server, on_progress)
+            finally:
+                server.close()
         return Summary(self._done, self._failed, skipped + self._elsewhere, time.monotonic() - self._clock)
 
-    def _fill_slots(self) -> bool:
+    def _work_through(self, server: Server, on_progress: Callable[[Progress], None]) -> None:
+        on_progress(self._progress())
+        while self._fill_slots(server):
+            for pid, status in self._ended(server).items():
+                self._last = None
+                self._settle(self._attempts.pop(pid), status)
+                on_progress(self._progress())
+
+    def _fill_slots(self, server: Server) -> bool:
         """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
         if time.monotonic() >= self._pause_until:
             self._agenda.recall()
@@ -154,46 +152,36 @@ class _Execution:
             if isinstance(step, Run) and self._store.holds(self._trainer.recipe, step):
                 self._elsewhere += 1
             else:
-                self._start(step)
+                self._start(step, server)
         return bool(self._agenda or self._attempts)
 
-    def _start(self, step: Run | Pretraining) -> None:
-        slot = min(set(range(self._slots)) - {attempt.slot for attempt in self._attempts})
-        environment = dict(self._threads)
-        if self._devices:
-            environment["CUDA_VISIBLE_DEVICES"] = self._devices[slot % len(self._devices)]
+    def _start(self, step: Run | Pretraining, server: Server) -> None:
+        slot = min(set(range(self._slots)) - {attempt.slot for attempt in self._attempts.values()})
+        device = {"CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)]} if self._devices else {}
         job = self._job(step)
         job.folder.mkdir(parents=True, exist_ok=True)
-        context = multiprocessing.get_context("forkserver")
-        process = context.Process(target=carry_out, args=(job, self._trainer, environment))
-        deadline = time.monotonic() + self._limits.timeout
-        self._attempts.append(_Attempt(step, job, process, slot, deadline, now()))
-        _ensure_server(type(self._trainer).__module__, self._threads)
-        process.start()
+        pid = server.start(job, job.folder / "log.txt", device)
+        self._attempts[pid] = _Attempt(step, job, slot, time.monotonic() + self._limits.timeout, now())
 
-    def _ended(self) -> list[_Attempt]:
-        """Wait until something happens; the attempts that are over, those past their deadline ended by force."""
-        moment = min([self._pause_until, *(attempt.deadline for attempt in self._attempts)])
-        seconds = min(max(0.0, moment - time.monotonic()), LONGEST_WAIT_SECONDS)
-        wait([attempt.process.sentinel for attempt in self._attempts], seconds)
-        late = [attempt for attempt in self._attempts if time.monotonic() >= attempt.deadline]
-        for attempt in late:
-            _end(attempt.process)
-        return [attempt for attempt in self._attempts if not attempt.process.is_alive()]
+    def _ended(self, server: Server) -> dict[int, int]:
+        """Wait until something happens: {pid: status} of attempts that are over; late ones are ended by force."""
+        moment = min([self._pause_until, *(attempt.deadline for attempt in self._attempts.values())])
+        ended = server.wait(min(max(0.01, moment - time.monotonic()), LONGEST_WAIT_SECONDS))
+        for pid, attempt in self._attempts.items():
+            if time.monotonic() >= attempt.deadline and pid not in ended:
+                server.end(pid)
+        return ended
 
-    def _settle(self, attempt: _Attempt) -> None:
-        """Take an ended attempt off its slot and draw the consequence from what it left."""
-        self._attempts.remove(attempt)
-        exit_status = attempt.process.exitcode
-        _end(attempt.process)  # whatever it started and left behind
+    def _settle(self, attempt: _Attempt, status: int) -> None:
+        """Draw the consequence from what an attempt left."""
         result = read_result(attempt.job.folder)
         if result is not None:
             self._succeed(attempt.step, *result)
-        elif exit_status == BUSY:
+        elif status == BUSY:
             self._agenda.postpone(attempt.step)
             self._pause_until = min(self._pause_until, time.monotonic() + BUSY_PAUSE_SECONDS)
         else:
-            self._crashed(attempt, _reason(attempt, exit_status, self._limits.timeout))
+            self._crashed(attempt, _reason(attempt, status, self._limits.timeout))
 
     def _succeed(self, step: Run | Pretraining, outcome: Outcome, started: str) -> None:
         if isinstance(step, Run):
@@ -224,7 +212,7 @@ class _Execution:
             self._done += 1
 
     def _progress(self) -> Progress:
-        running = sum(isinstance(attempt.step, Run) for attempt in self._attempts)
+        running = sum(isinstance(attempt.step, Run) for attempt in self._attempts.values())
         ended = self._done + self._failed
         total = self._total - self._elsewhere
         left = (time.monotonic() - self._clock) / ended * (total - ended) if ended else None
@@ -239,39 +227,20 @@ class _Execution:
         return Job(None, pools, seed, self._folder / "pretraining" / name, shared)
 
 
-def _ensure_server(module: str, environment: Mapping[str, str]) -> None:
-    """Start the process that the others are forked from, the trainer's module loaded and its threads limited."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", module])
-        multiprocessing.forkserver.ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _threads(slots: int) -> dict[str, str]:
+    """What keeps the slots from getting into each other's way: an equal share of the processors' threads for each."""
+    share = str(max(1, default_slots() // slots))
+    return {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
 
 
-def _end(process: ForkServerProcess) -> None:
-    """End a process and everything in its group, and wait until it has ended."""
-    if process.pid is None:
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.join()
-
-
-def _reason(attempt: _Attempt, exit_status: int | None, timeout: float) -> str:
+def _reason(attempt: _Attempt, status: int, timeout: float) -> str:
     """Why an attempt ended without a result, in one line."""
     if time.monotonic() >= attempt.deadline:
         return f"ended after {timeout:g} s, the timeout"
-    if exit_status is not None and exit_status < 0:
-        name = signal.Signals(-exit_status).name
+    if status < 0:
+        name = signal.Signals(-status).name
         return f"killed by {name}" + (", as happens when memory runs out" if name == "SIGKILL" else "")
-    return _last_line(attempt.job.folder / "log.txt") or f"ended with status {exit_status}"
+    return _last_line(attempt.job.folder / "log.txt") or f"ended with status {status}"
 
 
 def _last_line(path: Path) -> str:

@@ -9,22 +9,16 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from pilots.store import now
 from pilots.trainers import Outcome, Run, Trainer
 
 BUSY = 75  # EX_TEMPFAIL: another process is at this job
-GRACE_SECONDS = 1.0  # how long a run may outlive its parent: what ends in this time is not done a second time
 
 
 @dataclass(frozen=True)
@@ -41,14 +35,8 @@ class Job:
     shared: Path
 
 
-def carry_out(job: Job, trainer: Trainer, environment: Mapping[str, str]) -> None:
-    """The main function of the process: exits 0 with a result, BUSY if another is at it, else with a traceback."""
-    os.setsid()  # a group of its own, so that everything the trainer starts can be ended with it
-    os.environ.update(environment)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    log = os.open(job.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+def carry_out(trainer: Trainer, job: Job) -> None:
+    """What the process does: it ends with a result, with the status BUSY if another is at it, or with a traceback."""
     lock = os.open(job.folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,12 +81,3 @@ def _write_result(folder: Path, outcome: Outcome, started: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.rename(folder / "result.json")
-
-
-def _end_with_parent() -> None:
-    """If the parent dies, end this process and all that it started, a moment later."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "runs only as a child"
-    wait([parent.sentinel])
-    time.sleep(GRACE_SECONDS)
-    os.killpg(0, signal.SIGKILL)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,3 +60,21 @@ def append(log: Path, line: str) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(file, f"{line}\n".encode())
     os.close(file)
+
+
+def fork_example(folder: Path, case: str) -> None:
+    """What a forked process of test_forking does."""
+    (folder / "server").write_text(str(os.getppid()))
+    if case == "print":
+        print(f"said {case} in slot {os.environ['SLOT']} with {os.environ['OMP_NUM_THREADS']} threads")
+    elif case == "exit 7":
+        sys.exit(7)
+    elif case == "raise":
+        raise ValueError("no good")
+    elif case == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        left = subprocess.Popen(["sleep", "600"])
+        (folder / ("left" if case == "leave" else "started")).write_text(str(left.pid))
+        if case == "wait":
+            left.wait()

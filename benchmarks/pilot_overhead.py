@@ -1,0 +1,86 @@
+"""What carrying out a pilot costs beside its training: milliseconds a run, and as many times a rival's.
+
+usage: python benchmarks/pilot_overhead.py [--runs 1000] [--slots 2]
+
+Trivial runs, which train nothing, in the same number of slots: the runner of this package (a result counts once it is
+on disk), against `subprocess` (a fresh interpreter a run, nothing loaded in it) and the standard library's
+ProcessPoolExecutor with a fork server and a fresh process a task. Neither rival keeps anything, and one killed worker
+loses the pool's batch. Prints, last, one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilots.run import default_slots, execute
+from pilots.store import Store
+from pilots.trainers import Outcome, Run
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A trainer that trains nothing."""
+
+    tasks: tuple[str, ...] = ("nothing",)
+    pools: tuple[str, ...] = ()
+    recipe: str = "nothing"
+
+    def pretrain(self, pools: tuple[tuple[str, int], ...], seed: int, folder: Path) -> None:
+        raise AssertionError("no run asks for a pool")
+
+    def train(self, run: Run, folder: Path) -> Outcome:
+        return Outcome(1 / (1 + run.seed), 1, 0.0, "cpu")
+
+
+def ours(runs: int, slots: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "pilots.sqlite") as store:
+        summary = execute([Run("nothing", 1, seed) for seed in range(runs)], Nothing(), store, slots)
+        assert summary.done == len(store.rows()) == runs
+
+
+def interpreters(runs: int, slots: int) -> None:
+    def start(seed: int) -> str:
+        command = [sys.executable, "-c", f"print({1 / (1 + seed)})"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    with ThreadPoolExecutor(slots) as pool:
+        assert len([float(text) for text in pool.map(start, range(runs))]) == runs
+
+
+def process_pool(runs: int, slots: int) -> None:
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(slots, mp_context=context, max_tasks_per_child=1) as pool:
+        assert len(list(pool.map(Nothing().train, [Run("nothing", 1, seed) for seed in range(runs)], [Path()] * runs)))
+
+
+def milliseconds(work: Callable[[int, int], None], runs: int, slots: int) -> float:
+    """Wall clock of one run in one slot: what a slot spends on a run that takes no time."""
+    started = time.perf_counter()
+    work(runs, slots)
+    return (time.perf_counter() - started) / runs * slots * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--slots", type=int, default=min(2, default_slots()))
+    options = parser.parse_args()
+    found = {}
+    for name, work in (("labelbudget", ours), ("subprocess", interpreters), ("ProcessPoolExecutor", process_pool)):
+        found[name] = milliseconds(work, options.runs, options.slots)
+        print(f"{name:20} {found[name]:7.1f} ms a run and slot   {found[name] / found['labelbudget']:5.2f} x ours")
+    print(json.dumps({"benchmark": "pilot_overhead", "runs": options.runs, "slots": options.slots} | found))
+
+
+if __name__ == "__main__":
+    main()
