@@ -49,13 +49,8 @@ def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mappin
 
 def _curve(surface: Surface, pools: dict[str, int], labels: np.ndarray) -> Curve:
     low, high = surface.interval(labels, pools)
-    return Curve(
-        pools,
-        tuple(float(n) for n in labels),
-        tuple(float(s) for s in surface.expected(labels, pools)),
-        tuple(float(s) for s in np.minimum(low, high)),
-        tuple(float(s) for s in np.maximum(low, high)),
-    )
+    parts = (labels, surface.expected(labels, pools), np.minimum(low, high), np.maximum(low, high))
+    return Curve(pools, *(tuple(float(f"{value:.6g}") for value in part) for part in parts))  # drawn, never decided on
 
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:
@@ -68,6 +63,6 @@ def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:
     for task, labels, score, seed, *mix in zip(*columns, strict=True):
         value = None if np.isnan(score) else float(score)
         found.setdefault(str(task), []).append(
-            Dot(int(labels), value, int(seed), dict(zip(pools, map(int, mix), strict=True)))
+            Dot(int(labels), value, int(seed), {pool: int(n) for pool, n in zip(pools, mix, strict=True) if n})
         )
     return {task: tuple(each) for task, each in found.items()}

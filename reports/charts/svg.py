@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from reports.charts.scale import Scale, spread
 
 INNER = 2000  # units of the stretched inner picture, both ways
+TICK = 40  # of these units
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 
@@ -88,6 +89,7 @@ def draw(chart: Chart) -> Markup:
     """The chart as one `<svg>` whose text lies partly outside its box: the style sheet gives it the margins."""
     inner = Markup("").join(
         [
+            _rules(chart),
             *(_band(chart, band) for band in chart.bands),
             *(_line(chart, line) for line in chart.lines),
             *(_dots(chart, dots) for dots in chart.dots),
@@ -96,8 +98,16 @@ def draw(chart: Chart) -> Markup:
     body = Markup("").join(
         [
             *(_region(chart, region) for region in chart.regions),
-            _grid(chart),
-            tag("svg", inner, viewBox=f"0 0 {INNER} {INNER}", preserveAspectRatio="none", width="100%", height="100%"),
+            _ticks(chart),
+            tag(
+                "svg",
+                inner,
+                viewBox=f"0 0 {INNER} {INNER}",
+                preserveAspectRatio="none",
+                width="100%",
+                height="100%",
+                overflow="visible",
+            ),
             *(_mark(chart, mark) for mark in chart.marks),
             _labels(chart),
             _cursor(chart),
@@ -150,22 +160,23 @@ def _dots(chart: Chart, dots: Dots) -> Markup:
     return tag("path", class_=f"dots {dots.style}", d="".join(f"M{place}h0" for place in places))
 
 
-def _grid(chart: Chart) -> Markup:
-    """Horizontal grid lines with their values at the left, x ticks below, both titles."""
-    parts = []
-    for value, text in chart.y.ticks:
-        y = _down(chart, value)
-        parts.append(tag("line", class_="grid", x1="0", x2="100%", y1=y, y2=y))
-        parts.append(tag("text", text, class_="tick end", x="-8", y=y + 4))
-    floor = chart.height
-    parts.append(tag("line", class_="axis", x1="0", x2="100%", y1=floor, y2=floor))
+def _rules(chart: Chart) -> Markup:
+    """Horizontal grid lines and the x axis with its ticks, inside the stretched picture: two paths."""
+    rows = "".join(f"M0 {INNER * (1 - chart.y.scale.at(value)):.0f}H{INNER}" for value, _ in chart.y.ticks)
+    columns = "".join(f"M{INNER * chart.x.scale.at(value):.0f} {INNER}v{TICK}" for value, _ in chart.x.ticks)
+    return tag("path", class_="grid", d=rows) + tag("path", class_="axis", d=f"M0 {INNER}H{INNER}{columns}")
+
+
+def _ticks(chart: Chart) -> Markup:
+    """The values of both axes and their titles."""
+    parts = [tag("text", text, class_="tick end", x="-8", y=_down(chart, value) + 4) for value, text in chart.y.ticks]
     for value, text in chart.x.ticks:
-        x = percent(chart.x.scale.at(value))
-        parts.append(tag("line", class_="axis", x1=x, x2=x, y1=floor, y2=floor + 5))
-        anchor = "end" if chart.x.scale.at(value) > 0.97 else "middle"
-        parts.append(tag("text", text, class_=f"tick {anchor}", x=x, y=floor + 19))
-    parts.append(tag("text", chart.y.title, class_="tick title", x="-40", y="-12"))
-    parts.append(tag("text", chart.x.title, class_="tick title end", x="100%", y=floor + 37))
+        position = chart.x.scale.at(value)
+        anchor = "end" if position > 0.97 else "middle"
+        parts.append(tag("text", text, class_=f"tick {anchor}", x=percent(position), y=chart.height + 19))
+    if chart.y.title:
+        parts.append(tag("text", chart.y.title, class_="tick title", x="-40", y="-12"))
+    parts.append(tag("text", chart.x.title, class_="tick title end", x="100%", y=chart.height + 37))
     return Markup("").join(parts)
 
 

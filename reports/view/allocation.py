@@ -102,11 +102,11 @@ def _money_cells(context: Context, name: str, line: TaskLine | PoolLine, widest:
 
 
 def _pool_row(context: Context, name: str, line: PoolLine, widest: float) -> Row:
-    gain = context.scores.change(line.next_gain, _gain_decimals(context))
+    gain = context.scores.step(line.next_gain)
     empty = (Cell(),) * 5
     rest = (
         Cell(_held(line.binding), once=True),
-        Cell(context.scores.with_unit(gain) if line.next_gain else "", once=True),
+        Cell(gain, once=True),
     )
     return Row(
         (*_money_cells(context, name, line, widest, "pool"), *empty, *rest),
@@ -155,11 +155,7 @@ def task_gain(context: Context, name: str, line: TaskLine) -> str:
     size = abs(unit.best - unit.worst)
     if abs(line.next_gain) < 1e-6 * size:
         return "0"
-    return context.numbers.gain(abs(line.next_gain) if unit.minimised else line.next_gain)
-
-
-def _gain_decimals(context: Context) -> int:
-    return context.scores.unit.decimals + 1
+    return context.numbers.gain(-line.next_gain if unit.minimised else line.next_gain)
 
 
 def _total(context: Context) -> Row:
@@ -178,7 +174,7 @@ def _total(context: Context) -> Row:
         Cell(),
         Cell(),
         Cell(),
-        Cell(scores.with_unit(scores.change(plan.next_money.gain, _gain_decimals(context))), once=True),
+        Cell(scores.step(plan.next_money.gain), once=True),
     )
     return Row(cells, "total", "total")
 
@@ -188,14 +184,13 @@ def why_nothing(context: Context, name: str) -> str:
     plan, line = context.plan, context.plan.tasks[name]
     unit, scores = context.units[name], context.scores
     weights = math.fsum(task.weight for task in plan.tasks.values())
-    own = abs(line.next_gain / (unit.best - unit.worst)) * line.weight / weights
-    decimals = max(_gain_decimals(context), 2)
+    own = line.next_gain / (unit.best - unit.worst) * line.weight / weights
     held = tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding)
     return decision.none_bought(
         context.names[name].said,
         context.step,
-        scores.little(own, decimals),
-        scores.little(plan.next_money.gain, decimals),
+        scores.step(own),
+        scores.step(plan.next_money.gain),
         held,
         line.trust,
         own > plan.next_money.gain,

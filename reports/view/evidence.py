@@ -35,7 +35,7 @@ def evidence_of(context: Context) -> EvidenceView:
     beyond = sum(line.beyond_pilot > 1 for line in plan.tasks.values())
     hidden = [(plan.tasks[name], line) for name, evidence in plan.evidence.items() for line in evidence.backtest]
     inside = sum(line.low <= line.measured <= line.high for _, line in hidden)
-    lead = (outlook.EVIDENCE_LEAD, outlook.backtest_sentence(inside, len(hidden), context.level))
+    lead = (outlook.evidence_lead(_kinds(context)), outlook.backtest_sentence(inside, len(hidden), context.level))
     heading = Heading("evidence", "Evidence", outlook.evidence_headline(beyond, len(plan.tasks)), lead)
     tasks = tuple(
         _task(context, index, name, plan.evidence[name])
@@ -43,6 +43,14 @@ def evidence_of(context: Context) -> EvidenceView:
         if name in plan.evidence
     )
     return EvidenceView(heading, tasks)
+
+
+def _kinds(context: Context) -> tuple[bool, bool, bool]:
+    """Are there runs with shared labels, curves without any, and curves at other levels than the plan's?"""
+    evidence = context.plan.evidence.values()
+    styles = {curve_style(curve, planned_curve(context, one)) for one in evidence for curve in one.curves}
+    runs = any(any(dot.pools.values()) for one in evidence for dot in one.dots)
+    return runs, "without" in styles, "some" in styles
 
 
 def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEvidence:
@@ -125,7 +133,8 @@ def _split_line(curve: Curve, most: int, style: str, scale: Scale) -> Iterable[L
 
 
 def _dots(evidence: Evidence) -> Iterable[Dots]:
-    for style, shared in (("without", False), ("plan", True)):
+    with_pools = any(any(dot.pools.values()) for dot in evidence.dots)
+    for style, shared in (("without", False), ("plan", True)) if with_pools else (("plan", False),):
         points = tuple(
             (float(dot.labels), dot.score)
             for dot in evidence.dots

@@ -99,7 +99,7 @@ def _target(context: Context, name: str, line: TaskLine) -> Iterator[Finding]:
         "Target",
         context.names[name],
         text,
-        decision.TARGET_ACTION,
+        decision.target_action("max_labels" in line.binding),
     )
 
 

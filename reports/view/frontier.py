@@ -14,6 +14,7 @@ from reports.wording import decision, labels, outlook
 
 KNEE = 0.8  # share of the plan's gain whose price is named
 SAME = 1e-9
+NOTHING = 1e-7  # a gain that no reader would call one
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ class Frontier:
 
 def frontier_of(context: Context) -> Frontier:
     plan, n = context.plan, context.numbers
-    gain = plan.next_money.gain
-    size = context.scores.size(gain, context.scores.unit.decimals + 1)
-    headline = outlook.more_headline(context.step, size, gain * 100 > 10.0 ** -(context.scores.unit.decimals + 2))
+    size = context.scores.step(plan.next_money.gain).lstrip("+")
+    headline = outlook.more_headline(context.step, size, plan.next_money.gain > NOTHING)
     points = solved(plan)
     chosen = [point.budget for point in points].index(plan.budget)
     if len(points) == 1:

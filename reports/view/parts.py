@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from budget.plan import Plan, PoolLine, Score, TaskLine
-from reports.numbers import Numbers, decimals_for
+from reports.numbers import Numbers, decimals_for, two_digits
 
 LONGEST_NAME = 44  # a longer name is shortened in the middle and shown whole on hover and in print
 BIDI_CONTROLS = {chr(code) for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -222,12 +222,12 @@ class PlanScores:
         """A difference without its sign, with its unit."""
         return self.with_unit(self.change(abs(places), decimals).lstrip("+"))
 
-    def little(self, places: float, decimals: int) -> str:
-        """A difference without its sign, with its unit; one too small to show is said to be less than the smallest."""
-        smallest = 10.0**-decimals
-        if abs(places) * abs(self.unit.best - self.unit.worst) < smallest / 2:
-            return self.with_unit(f"less than {self.unit.numbers.plain(smallest, decimals)}")
-        return self.size(places, decimals)
+    def step(self, places: float) -> str:
+        """The gain of one more step of money, two significant digits, with its unit."""
+        value = places * abs(self.unit.best - self.unit.worst)
+        if abs(places) < 1e-7:
+            return self.with_unit("0")
+        return self.with_unit(self.unit.numbers.signed(value, max(self.unit.decimals, two_digits(value))))
 
     def changes(self, gain: Score, decimals: int | None = None) -> str:
         return f"{self.change(gain.low, decimals)} to {self.change(gain.high, decimals)}"

@@ -140,7 +140,11 @@ def target_text(target: str, expected: str, probability: str, reached: bool) -> 
     )
 
 
-TARGET_ACTION = "Give this task more weight or money, or agree on a lower target."
+def target_action(limited: bool) -> str:
+    """`limited`: the task has all the labels it may have, so that money is not what it lacks."""
+    if limited:
+        return "Raise its label limit, or agree on a lower target."
+    return "Give this task more weight or money, or agree on a lower target."
 
 
 def beyond_text(labels: str, factor: str, pilot: str) -> str:

@@ -116,11 +116,18 @@ def backtest_sentence(inside: int, total: int, level: str) -> str:
     return f"{hidden} hidden and predicted from the smaller ones: {hit} {level} range."
 
 
-EVIDENCE_LEAD = (
-    "Each dot is one training run as measured: round with shared labels, square without. The thick line is the "
-    "expected score with the shared labels of this plan, the thin one without; they are dashed where nothing was "
-    "measured. The large dot is the plan, its upright line the range."
-)
+def evidence_lead(kinds: tuple[bool, bool, bool]) -> str:
+    """How to read the curves. `kinds`: runs with shared labels, curves without any, curves at other levels."""
+    runs, without, others = kinds
+    dots = "Each dot is one training run as measured" + (": round with shared labels, square without" if runs else "")
+    line = "The thick line is the expected score with the shared labels of this plan"
+    line = line if without or others else "The line is the expected score"
+    line += ", the thin one without" if without else ""
+    line += ", the faint one with those of the largest pilot" if others else ""
+    plan = "The large dot is the plan, its upright line the range"
+    return f"{dots}. {line}; dashed where nothing was measured. {plan}."
+
+
 BEYOND = "beyond the pilots"
 INSIDE = "inside"
 OUTSIDE = "outside"

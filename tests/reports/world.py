@@ -157,14 +157,14 @@ def plan_for(world: World, budget: float, title: str, currency: str = "USD", **c
         budget=budget,
         cost=cost,
         unspent=round(budget - cost, 2),
-        unspent_reason="lot sizes" if cost < budget else "",
+        unspent_reason=_reason(world, buy) if cost < budget else "",
         score=spread(total),
         now=spread(none),
         certificate=Certificate(float(total.mean()) + 2e-6, 2e-6, "HiGHS 1.12", 0.04, "linear program over tangents"),
         next_money=NextMoney(
             step,
             float(max(world.total(more).mean() - total.mean(), 0)),
-            {name: more[name] - buy[name] for name in more},
+            {n: more[n] - buy[n] for n in more},
         ),
         tasks={name: _task(world, name, buy, step) for name in world.tasks},
         pools={name: _pool(world, name, buy, step) for name in world.pools},
@@ -188,6 +188,10 @@ def plan_for(world: World, budget: float, title: str, currency: str = "USD", **c
         notes=("The program is concave in every line, so one linear program over tangent planes is exact.",),
     )
     return replace(plan, **changes)
+
+
+def _reason(world: World, buy: dict[str, int]) -> str:
+    return "lot sizes" if any(buy[name] < world.room(name) for name in buy) else "every line is at its limit"
 
 
 def _task(world: World, name: str, buy: dict[str, int], step: float) -> TaskLine:
@@ -215,7 +219,7 @@ def _task(world: World, name: str, buy: dict[str, int], step: float) -> TaskLine
         target_probability=None if task.target is None else float(np.mean(toward * (values - task.target) >= 0)),
         binding=("max_labels",) if labels >= task.most else (),
         beyond_pilot=labels / task.pilot,
-        next_gain=float(abs(more - score.expected)),
+        next_gain=float(more - score.expected),
         weight=task.weight,
         label_cost=task.price,
         metric=task.metric,
@@ -327,7 +331,7 @@ def _evidence(world: World, name: str, buy: dict[str, int]) -> Evidence:
             for seed in range(2 if few else 3):
                 pools = dict.fromkeys(world.pools, level)
                 mean = float(in_unit(task, world.places(name, labels, pools)).mean())
-                dots.append(Dot(labels, mean + noise.normal() * 0.012 * size, seed, pools))
+                dots.append(Dot(labels, round(mean + noise.normal() * 0.012 * size, 4), seed, pools if level else {}))
     planned = {pool: buy[pool] for pool in world.pools}
     furthest = max(task.owned + buy[name], task.pilot) * 1.6
     curves = tuple(
