@@ -1,0 +1,227 @@
+"""plan, fit, frontier, report and demo: what they print, what they write, and what they never touch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from budget.cli import main, planning
+from budget.plan import Plan, PoolLine, TaskLine
+
+COMMAND = str(Path(sys.executable).with_name("labelbudget"))
+INPUTS = ("brief.yaml", "measurements.csv")
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs a command line, in this process, in a folder with the brief and the measurements that `init` writes."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments, prog_name="labelbudget")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code == status, result.stderr
+        return result
+
+    run("init")
+    return run
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_plan_is_a_table_and_three_files(call: Call, tmp_path: Path) -> None:
+    result = call("plan", *INPUTS, "-o", "out")
+    assert files(tmp_path / "out") == {"plan.json", "allocation.csv", "report.html"}
+    plan = Plan.from_file(tmp_path / "out/plan.json")
+    lines: dict[str, PoolLine | TaskLine] = {**plan.pools, **plan.tasks}
+    for name, line in lines.items():
+        (row,) = [row.split() for row in result.stdout.splitlines() if row.startswith(f"{name} ")]
+        assert row[:4] == [name, f"{line.owned:,}", f"{line.buy:,}", f"{line.cost:,.2f}"]
+    rows = csv.DictReader(io.StringIO((tmp_path / "out/allocation.csv").read_text()))
+    assert {row["name"]: int(row["buy"]) for row in rows} == {name: line.buy for name, line in lines.items()}
+    assert plan.cost <= plan.budget == 500
+    assert str(Path("out/report.html")) in result.stderr
+
+
+def test_json_is_the_plan_and_nothing_else_and_writes_nothing_unasked(call: Call, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    printed = Plan.from_json(call("plan", *INPUTS, "--json").stdout)
+    assert files(tmp_path) == before
+    again = Plan.from_json(call("plan", *INPUTS, "--json", "-o", "out").stdout)
+    assert {**printed.to_dict(), "provenance": None, "certificate": None} == {
+        **Plan.from_file(tmp_path / "out/plan.json").to_dict(), "provenance": None, "certificate": None,
+    }  # fmt: skip
+    assert again == Plan.from_file(tmp_path / "out/plan.json")
+
+
+def test_a_plan_replaces_an_earlier_plan_and_no_file_of_anyone_else(call: Call, tmp_path: Path) -> None:
+    call("plan", *INPUTS)
+    call("plan", *INPUTS, "--budget", "300")
+    assert Plan.from_file(tmp_path / "plan.json").budget == 300
+    (tmp_path / "plan.json").unlink()
+    (tmp_path / "report.html").write_text("mine")
+    result = call("plan", *INPUTS, status=2)
+    assert "report.html" in result.stderr
+    assert (tmp_path / "report.html").read_text() == "mine"
+    call("plan", *INPUTS, "--force")
+    assert (tmp_path / "report.html").read_text() != "mine"
+
+
+def test_a_brief_that_cannot_be_met_ends_with_3_and_its_smallest_repair(call: Call, tmp_path: Path) -> None:
+    result = call("plan", *INPUTS, "--budget", "10", "-o", "out", status=3)
+    assert "smallest repair: raise the budget to 52" in result.stderr
+    assert result.stdout == ""
+    assert not (tmp_path / "out").exists()
+    document = json.loads(call("plan", *INPUTS, "--budget", "10", "--json", status=3).stdout)
+    assert document["status"] == "cannot be met"
+    assert set(document["reasons"][0]) == {"reason", "repair"}
+
+
+@pytest.mark.parametrize("money", ["-5", "nan", "inf", "1e13"])
+def test_a_budget_that_is_no_money_is_invalid(money: str, call: Call) -> None:
+    assert "budget: found" in call("plan", *INPUTS, "--budget", money, status=2).stderr
+
+
+def test_the_same_measurements_from_a_store_or_parquet_give_the_same_plan(call: Call, tmp_path: Path) -> None:
+    call("pilot", "import", INPUTS[1])
+    call("pilot", "export", "-o", "m.parquet")
+    plans = [
+        json.loads(call("plan", INPUTS[0], name, "--json").stdout) for name in (INPUTS[1], "pilots.sqlite", "m.parquet")
+    ]
+    assert plans[0]["tasks"] == plans[1]["tasks"] == plans[2]["tasks"]
+    assert len({plan["provenance"]["measurements_sha256"] for plan in plans}) == 1
+
+
+def test_a_task_without_measurements_is_named_with_its_neighbour(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / INPUTS[0]
+    path.write_text(path.read_text().replace("  detection:", "  detections:"))
+    result = call("plan", *INPUTS, status=2)
+    assert "tasks.detections" in result.stderr
+    assert "did you mean detection?" in result.stderr
+
+
+def test_fit_shows_every_task_with_its_trust(call: Call) -> None:
+    table = call("fit", *INPUTS).stdout
+    documents = json.loads(call("fit", *INPUTS, "--json").stdout)
+    assert set(documents) == {"detection", "segmentation", "keypoints"}
+    for task, document in documents.items():
+        assert sum(document["laws"].values()) == pytest.approx(1)
+        assert document["trust"]["status"] in ("PASS", "REVIEW", "FAIL")
+        assert f"{task} " in table
+
+
+def test_the_frontier_is_a_plan_for_each_budget(call: Call) -> None:
+    points = json.loads(call("frontier", *INPUTS, "--json").stdout)
+    budgets = [point["budget"] for point in points]
+    assert budgets == sorted(budgets)
+    assert 500 in budgets
+    assert all(point["cost"] <= point["budget"] for point in points)
+    assert len(call("frontier", *INPUTS).stdout.splitlines()) == 2 + len(points)
+
+
+def test_report_draws_the_same_page_from_the_plan_alone(call: Call, tmp_path: Path) -> None:
+    call("plan", *INPUTS, "-o", "out")
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert call("report", "out/plan.json", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
+    call("report", "out/plan.json", "-o", "again.html")
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+    assert call("report", "out/plan.json").stdout.strip() == str(Path("out/report.html"))
+
+
+def test_report_refuses_what_is_no_plan_and_replaces_nothing_of_others(call: Call, tmp_path: Path) -> None:
+    call("report", INPUTS[0], status=2)
+    call("plan", *INPUTS)
+    (tmp_path / "page.html").write_text("mine")
+    call("report", "plan.json", "-o", "page.html", status=2)
+    assert (tmp_path / "page.html").read_text() == "mine"
+
+
+def test_progress_is_said_with_v_and_nothing_with_q(call: Call) -> None:
+    assert "fitted 3 tasks" in call("plan", *INPUTS, "--json", "-v").stderr
+    assert call("plan", *INPUTS, "-o", "out", "-q").stderr == ""
+
+
+def test_ctrl_c_ends_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planning, "read_inputs", interrupt)
+    assert "Stopped" in call("plan", *INPUTS, status=130).stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_message(call: Call, tmp_path: Path) -> None:
+    result = call("plan", *INPUTS, "-o", "brief.yaml/out", status=1)
+    assert "brief.yaml" in result.stderr
+
+
+SMALL = """\
+budget: 5
+tasks:
+  classification: {metric: {worst: 0.1}, label_cost: 0.02, owned: 32, max_labels: 400}
+"""
+
+
+@pytest.mark.slow
+def test_the_demo_goes_from_its_brief_to_the_page_and_trains_nothing_twice(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo/brief.yaml").write_text(SMALL)
+    command = [COMMAND, "demo", "demo"]
+    first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert first.returncode == 0, first.stderr
+    assert files(tmp_path / "demo") >= {
+        "measurements.csv",
+        "pilots.sqlite",
+        "plan.json",
+        "allocation.csv",
+        "report.html",
+    }
+    assert "demo/report.html" in first.stdout
+    assert (tmp_path / "demo/brief.yaml").read_text() == SMALL
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "0 runs done" in second.stderr
+    assert second.stdout == first.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_middle_of_pilots_keeps_what_is_finished_and_leaves_nothing_running(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(SMALL)
+    process = subprocess.Popen(
+        [COMMAND, "pilot", "run", "b.yaml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first run has ended
+    os.killpg(process.pid, signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert not alive_in_group(process.pid)
+    done = subprocess.run(
+        [COMMAND, "pilot", "status", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert sum(task["done"] for task in json.loads(done.stdout)) >= 1
+
+
+def alive_in_group(group: int) -> bool:
+    """Whether a process of this group still runs, after a moment to end."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.05)
+    return True
