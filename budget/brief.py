@@ -155,14 +155,14 @@ class Brief(_Part):
 # Keys that are understood and checked, but that no plan keeps to yet, and what they will mean. Set in a brief they are
 # refused: a limit that is not kept must not look as if it were.
 NOT_YET = {
-    "goal": "raise the lowest score (worst), or reach every target for the least money (cheapest)",
-    "risk": "plan for the worst share of what the pilots leave open",
-    "hours": "keep to the annotator hours there are",
+    "goal": "let a plan raise the lowest score, or reach every target for the least money",
+    "risk": "let a plan look at the worst share of what the pilots leave open",
+    "hours": "limit the annotator hours that a plan needs",
     "groups": "give a group of tasks a least share and a most cost",
-    "constraints": "keep to linear constraints between tasks, pools and groups",
-    "tiers": "prices that change with the number of labels bought",
-    "setup_cost": "money paid once if anything is bought",
-    "min_buy": "buy nothing, or at least so many",
+    "constraints": "bind tasks, pools and groups by linear constraints",
+    "tiers": "give prices that change with the number of labels bought",
+    "setup_cost": "add money paid once if anything is bought",
+    "min_buy": "let a plan buy nothing, or at least so many",
     "target_confidence": "reach the target with this probability",
 }
 
@@ -178,9 +178,7 @@ def not_yet(brief: Brief) -> tuple[Fault, ...]:
     parts += [(("pools", name), pool) for name, pool in brief.pools.items()]
     parts += [(("tasks", name), task) for name, task in brief.tasks.items()]
     return tuple(
-        brief.fault(
-            (*where, key), shown(getattr(part, key)), "this key left out, for now", f"remove it; it will: {meaning}"
-        )
+        brief.fault((*where, key), shown(getattr(part, key)), f"nothing yet (it will {meaning})", "remove the key")
         for where, part in parts
         for key, meaning in NOT_YET.items()
         if key in (fields := type(part).model_fields) and getattr(part, key) != fields[key].default

@@ -23,7 +23,7 @@ class Fault:
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.place, self.path) if part)
-        advice = f"; try: {self.hint}" if self.hint else ""
+        advice = f"; {self.hint}" if self.hint.endswith("?") else f"; try: {self.hint}" if self.hint else ""
         return f"{where}: found {self.found}; allowed: {self.allowed}{advice}"
 
 
