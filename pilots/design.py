@@ -5,6 +5,7 @@ It decides nothing about how a run is carried out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from pilots.trainers import Run, Trainer
 
 if TYPE_CHECKING:
     from budget.brief import Brief
+
+SMALLEST = 50  # labels of the smallest run, where sixteen times as many or more are owned
+MOST_SIZES = 7
 
 
 def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
@@ -30,6 +34,31 @@ def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
         return (largest,)
     ratio = (largest / smallest) ** (1 / (count - 1))
     return tuple(sorted({round(smallest * ratio**step) for step in range(count)}))
+
+
+def for_brief(brief: Brief, trainer: Trainer, seeds: int = 2, small_seeds: int = 3) -> tuple[Run, ...]:
+    """The grid over the labels that a brief says are owned: each task up to all of them from a sixteenth or less, each
+    pool at none, a quarter and all. Raises InvalidInput for what the trainer does not know, and where nothing is owned.
+
+    >>> from budget import Brief
+    >>> from pilots.trainers.networks import digit_scenes
+    >>> brief = Brief.from_dict({"budget": 9, "tasks": {"detection": {"label_cost": 1, "owned": 800}}})
+    >>> sorted({run.labels for run in for_brief(brief, digit_scenes())})
+    [50, 100, 200, 400, 800]
+    """
+    faults = []
+    for section, lines, known in (("tasks", brief.tasks, trainer.tasks), ("pools", brief.pools, trainer.pools)):
+        for name, line in lines.items():
+            if name not in known:
+                allowed = f"of {', '.join(known)}, which can be trained here"
+                faults.append(brief.fault((section, name), repr(name), allowed, nearest(name, known)))
+            elif section == "tasks" and line.owned < 1:
+                faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
+    if faults:
+        raise InvalidInput(tuple(faults))
+    labels = {name: _sizes_up_to(task.owned) for name, task in brief.tasks.items()}
+    pools = {name: (pool.owned // 4, pool.owned) for name, pool in brief.pools.items()}
+    return grid(labels, pools, seeds, small_seeds)
 
 
 def grid(
@@ -63,6 +92,16 @@ def grid(
     return tuple(run for _, run in sorted(ranked, key=lambda pair: pair[0]))
 
 
+def _sizes_up_to(owned: int) -> tuple[int, ...]:
+    """Sizes up to what is owned, each at least twice the one before.
+
+    >>> _sizes_up_to(100_000)
+    (50, 177, 630, 2236, 7937, 28173, 100000)
+    """
+    smallest = min(SMALLEST, max(1, owned // 16))
+    return sizes(smallest, owned, min(MOST_SIZES, 1 + int(math.log2(owned / smallest))))
+
+
 def _pool_levels(pools: Mapping[str, Sequence[int]]) -> dict[tuple[tuple[str, int], ...], int]:
     """Each combination of pool labels to be tried, with its rank: 0 for none and the largest of a pool."""
     levels: dict[tuple[tuple[str, int], ...], int] = {(): 0}
@@ -93,28 +132,3 @@ def _halving_ranks(count: int) -> list[int]:
 
     halve(0, count - 1, 1)
     return ranks
-
-
-def for_brief(brief: Brief, trainer: Trainer, seeds: int = 2, small_seeds: int = 3) -> tuple[Run, ...]:
-    """The grid over the labels that a brief says are owned: five sizes up to them, a sixteenth the smallest, and two of
-    every pool, a quarter and all. Raises InvalidInput for what the trainer does not know, or nothing owned to train on.
-
-    >>> from budget import Brief
-    >>> from pilots.trainers.networks import digit_scenes
-    >>> brief = Brief.from_dict({"budget": 9, "tasks": {"detection": {"label_cost": 1, "owned": 800}}})
-    >>> sorted({run.labels for run in for_brief(brief, digit_scenes())})
-    [50, 100, 200, 400, 800]
-    """
-    faults = []
-    for section, lines, known in (("tasks", brief.tasks, trainer.tasks), ("pools", brief.pools, trainer.pools)):
-        for name, line in lines.items():
-            if name not in known:
-                allowed = f"of {', '.join(known)}, which can be trained here"
-                faults.append(brief.fault((section, name), repr(name), allowed, nearest(name, known)))
-            elif section == "tasks" and line.owned < 1:
-                faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
-    if faults:
-        raise InvalidInput(tuple(faults))
-    labels = {name: sizes(max(task.owned // 16, 1), task.owned, 5) for name, task in brief.tasks.items()}
-    pools = {name: (pool.owned // 4, pool.owned) for name, pool in brief.pools.items()}
-    return grid(labels, pools, seeds, small_seeds)

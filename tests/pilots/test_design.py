@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilots.design import grid, sizes
+from budget import Brief
+from budget.errors import InvalidInput
+from pilots.design import for_brief, grid, sizes
 
 LABELS = {"cars": (50, 100, 200, 400, 800), "lanes": (10, 40, 160)}
 POOLS = {"general": (0, 1000, 4000)}
@@ -61,3 +63,33 @@ def test_sizes_rise_from_the_smallest_to_the_largest(one, other, count):
 def test_sizes_that_cannot_be_are_refused(arguments):
     with pytest.raises(ValueError, match="smallest"):
         sizes(*arguments)
+
+
+class Knows:
+    tasks = ("cars", "lanes")
+    pools = ("general",)
+
+
+def brief(tasks, pools=None):
+    lines = {name: {"label_cost": 0.1, "owned": owned} for name, owned in tasks.items()}
+    shared = {name: {"label_cost": 0.1, "owned": owned} for name, owned in (pools or {}).items()}
+    return Brief.from_dict({"budget": 100, "tasks": lines, "pools": shared})
+
+
+def test_a_brief_is_measured_up_to_what_it_owns_and_no_further():
+    runs = for_brief(brief({"cars": 800, "lanes": 20}, {"general": 4001}), Knows())
+    largest = {task: max(run.labels for run in runs if run.task == task) for task in Knows.tasks}
+    assert largest == {"cars": 800, "lanes": 20}
+    assert {run.pools for run in runs} == {(), (("general", 1000),), (("general", 4001),)}
+
+
+@pytest.mark.parametrize(("owned", "smallest", "count"), [(1, 1, 1), (16, 1, 5), (800, 50, 5), (10**6, 50, 7)])
+def test_a_brief_is_measured_over_a_wide_range_in_few_sizes(owned, smallest, count):
+    found = sorted({run.labels for run in for_brief(brief({"cars": owned}), Knows())})
+    assert (found[0], found[-1], len(found)) == (smallest, owned, count)
+
+
+def test_everything_that_cannot_be_measured_is_said_at_once():
+    with pytest.raises(InvalidInput) as error:
+        for_brief(brief({"cars": 0, "boats": 50}, {"web": 10}), Knows())
+    assert [fault.path for fault in error.value.faults] == ["tasks.cars", "tasks.boats", "pools.web"]
