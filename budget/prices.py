@@ -66,6 +66,11 @@ def tiers(line: Priced) -> tuple[tuple[int, float], ...]:
     return tuple((start, float(price)) for start, price in _steps(line))
 
 
+def exact_tiers(line: Priced) -> tuple[tuple[int, Fraction], ...]:
+    """As `tiers`, exactly."""
+    return tuple(_steps(line))
+
+
 def label_hours(line: Priced) -> float | None:
     """Annotator hours a label, review included; None where the brief does not say how long a label takes."""
     if line.label_seconds is None:

@@ -24,8 +24,9 @@ def plan(
     surfaces: Mapping[str, Surface] | None = None,
     seed: int = 0,
     solver: str = "highs",
+    seconds: float | None = None,
 ) -> Plan:
-    """Split the budget of a brief by what its pilots measured.
+    """Split the budget of a brief by what its pilots measured. `seconds`: limit for a program with whole choices.
 
     Raises InvalidInput where the brief asks for what was not measured, CannotBeMet where no plan keeps to the brief.
     """
@@ -51,30 +52,33 @@ def plan(
     table = tabulate(asked)
     rivals = baselines(asked)
     solving = time.perf_counter()
-    best = optimum(table, asked, solver, tuple(rivals.values()))
-    seconds = time.perf_counter() - solving
+    best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
+    if best is None:
+        raise audit.explained(table, asked, solver)
+    spent = time.perf_counter() - solving
     amount = NEXT * brief.budget
-    richer = optimum(table, asked.with_budget(brief.budget + amount), solver, (best.choice,))
+    more_money = asked.with_budget(brief.budget + amount)
+    richer = optimum(table, more_money, solver, (best.choice,), seconds) or best
     nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
     chosen, more, bare, *scored = evaluate(asked, [best.choice, richer.choice, nothing, *rivals.values()])
     solution = assemble.Solution(asked, chosen, bare, more, amount)
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
     known = (best.choice, richer.choice, *rivals.values())
-    gap = max(best.bound - chosen.expected, 0.0)
+    gap = max(best.bound - best.value, 0.0)
     return Plan(
         status="optimal" if gap <= 1e-4 else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
         cost=float(chosen.cost), unspent=float(asked.money - chosen.cost),
         unspent_reason=assemble.unspent_reason(asked, best.choice),
         score=chosen.score, now=bare.score,
-        certificate=Certificate(max(best.bound, chosen.expected), gap, best.solver, seconds, best.form),
+        certificate=Certificate(best.bound, gap, best.solver, spent, best.form),
         next_money=assemble.next_money(solution), tasks=tasks, pools=pools,
         baselines=assemble.compared(chosen, dict(zip(rivals, scored, strict=True)), asked),
         provenance=_provenance(brief, measurements, seed, started),
-        frontier=assemble.frontier_points(frontier.along_budgets(table, asked, known), asked),
-        shares=assemble.share_points(frontier.along_shares(table, asked, best.choice), asked),
-        sensitivity=sensitivity(table, asked, chosen),
+        frontier=assemble.frontier_points(frontier.along_budgets(table, asked, known, best.prices), asked),
+        shares=assemble.share_points(frontier.along_shares(table, asked, best.choice, best.prices), asked),
+        sensitivity=sensitivity(table, asked, chosen, best.prices),
         evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from budget.allocation.evaluation import Evaluated, evaluate, means, spread
 from budget.allocation.evidence import dots, evidence
-from budget.allocation.problem import Array, Choice, Line, Problem, Scored
+from budget.allocation.lines import Array, Line
+from budget.allocation.problem import Choice, Problem, Scored
 from budget.plan import (
     Baseline,
     FrontierPoint,
@@ -39,13 +40,8 @@ class Solution:
     amount: float
 
 
-def own_unit(one: Scored, score: Array) -> Array:
-    """A normalised score in the task's own unit."""
-    return one.worst + score * (one.best - one.worst)
-
-
 def task_score(one: Scored, expected: float, draws: Array) -> Score:
-    return spread(float(own_unit(one, np.array(expected))), own_unit(one, draws))
+    return spread(float(one.own(np.array(expected))), one.own(draws))
 
 
 def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution) -> dict[str, TaskLine]:
@@ -61,7 +57,7 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
         lines[one.name] = TaskLine(
             owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
             expected=score.expected, low=score.low, high=score.high,
-            now=float(own_unit(one, solution.nothing.tasks[i])),
+            now=float(one.own(solution.nothing.tasks[i])),
             trust=trust.status, trust_reason=trust.reason, trust_remedy=trust.remedy,
             target=one.target, target_probability=_reached(one, solution.plan.draws[:, i]),
             binding=_binding(line, buy, task.max_labels),
@@ -144,7 +140,7 @@ def compared(plan: Evaluated, baselines: Mapping[str, Evaluated], problem: Probl
             cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
             beaten_probability=float((plan.total_draws >= each.total_draws).mean()),
             gain=spread(plan.expected - each.expected, plan.total_draws - each.total_draws),
-            expected={one.name: float(own_unit(one, each.tasks[i])) for i, one in enumerate(problem.scored)},
+            expected={one.name: float(one.own(each.tasks[i])) for i, one in enumerate(problem.scored)},
         )
         for name, each in baselines.items()
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from budget.allocation.problem import Problem
+from budget.allocation.table import Table
 from budget.errors import CannotBeMet, Shortfall
 
 
@@ -18,3 +19,8 @@ def check(problem: Problem) -> None:
             f"the least that must be bought costs {float(total):.10g} ({parts}), the budget is {problem.budget:.10g}"
         )
         raise CannotBeMet((Shortfall(reason, f"raise the budget to {float(total):.10g}"),))
+
+
+def explained(table: Table, problem: Problem, solver: str) -> CannotBeMet:
+    """Why no plan was found."""
+    return CannotBeMet((Shortfall("no plan keeps to all limits and targets at once", "loosen a limit or a target"),))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from budget.allocation.problem import Choice, Line, Problem
+from budget.allocation.lines import Line
+from budget.allocation.problem import Choice, Problem
 
 
 def baselines(problem: Problem) -> dict[str, Choice]:

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from budget.allocation.problem import Array, Choice, Problem, labels_of
+from budget.allocation.lines import Array
+from budget.allocation.problem import Choice, Problem, labels_of
 from budget.plan import Score
 
 LEVEL = 0.9
@@ -60,13 +61,13 @@ def expected(problem: Problem, choices: Sequence[Choice]) -> Array:
 
 
 def evaluate(problem: Problem, choices: Sequence[Choice]) -> list[Evaluated]:
-    """Score several choices with their draws, one call a task. The expected score is the mean over the draws."""
+    """Score several choices with their draws."""
     if not choices:
         return []
     labels, bought = labels_of(problem, choices)
     draws = np.stack([problem.draws(i, labels[:, i], bought) for i in range(len(problem.scored))], axis=2)  # (S, k, n)
-    means = draws.mean(axis=0)
+    tasks = means(problem, choices)
     return [
-        Evaluated(choice, problem.cost(choice), means[k], draws[:, k], problem.weights)
+        Evaluated(choice, problem.cost(choice), tasks[k], draws[:, k], problem.weights)
         for k, choice in enumerate(choices)
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from budget.allocation.evaluation import Evaluated, evaluate, expected
-from budget.allocation.optimum import quick
-from budget.allocation.problem import Array, Choice, Problem
+from budget.allocation.evaluation import Evaluated, evaluate
+from budget.allocation.goals import goal_value, meets_targets
+from budget.allocation.lines import Array
+from budget.allocation.optimum import quick, search_at
+from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax
 from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table
@@ -17,38 +18,45 @@ STEPS = 12  # budgets up to the brief's, and as many beyond it
 SHARES = 10
 
 
-def along_budgets(table: Table, problem: Problem, known: Sequence[Choice]) -> list[tuple[float, Evaluated]]:
-    """(budget, best plan for it) from nothing to twice the budget; budgets below the least purchases are left out.
+def along_budgets(
+    table: Table, problem: Problem, known: Sequence[Choice], prices: Array | None
+) -> list[tuple[float, Evaluated]]:
+    """(budget, best plan for it) from nothing to twice the budget; budgets that no plan keeps to are left out.
 
-    `known`: other plans; where one is affordable and better, it stands.
+    `known`: other plans; where one is affordable and better, it stands. For the goal `cheapest`, more money than needed
+    buys the best mean score.
     """
+    asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
     budgets = [problem.budget * step / STEPS for step in range(2 * STEPS + 1)] if problem.budget > 0 else [0.0]
-    least = float(sum(line.cost(line.least) for line in problem.lines))
-    cases = [problem.with_budget(b) for b in budgets if b >= least]
-    if not cases:
-        return []
-    found = quick(table, cases)
-    pool = [*found, *known]
-    scores = expected(problem, pool)
-    best = [_best(case, pool, scores) for case in cases]
-    return list(zip([case.budget for case in cases], evaluate(problem, best), strict=True))
+    cases = [asked.with_budget(b) for b in budgets]
+    cases = [case for case in cases if sum(line.cost(line.least) for line in case.lines) <= case.money]
+    found = [choice for choice in quick(table, cases, prices) if choice is not None]
+    plans = list(dict.fromkeys([*found, *known]))
+    plans = [choice for choice in plans if meets_targets(problem, choice)]
+    values = [goal_value(asked, choice) for choice in plans]
+    order = sorted(range(len(plans)), key=lambda k: -values[k])
+    best = []
+    for case in cases:
+        first = next((plans[k] for k in order if not case.broken(plans[k])), None)
+        if first is not None:
+            best.append((case.budget, first))
+    return list(zip([b for b, _ in best], evaluate(problem, [choice for _, choice in best]), strict=True))
 
 
-def _best(case: Problem, choices: Sequence[Choice], scores: Array) -> Choice:
-    """The best of the plans that this budget affords."""
-    order = np.argsort(-scores, kind="stable")
-    return next(choices[int(k)] for k in order if case.cost(choices[int(k)]) <= case.money)
-
-
-def along_shares(table: Table, problem: Problem, known: Choice) -> list[Evaluated]:
+def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | None) -> list[Evaluated]:
     """The best plans that spend up to each tenth of the budget on pools and the rest on tasks; and the plan itself."""
     if not problem.pools or problem.budget <= 0:
         return []
+    asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
     cases = []
     for step in range(SHARES + 1):
         aside = problem.budget * step / SHARES
-        relaxed, pools = relax(table, problem, aside)
+        relaxed, pools = relax(table, asked, prices, aside)
         on_pools = float(sum(line.cost(buy) for line, buy in zip(problem.pools, pools, strict=True)))
-        cases.append((problem.with_budget(on_pools + problem.budget - aside), relaxed, pools))
-    found = [known, *to_lots(*(list(each) for each in zip(*cases, strict=True)))]
-    return sorted(evaluate(problem, list(dict.fromkeys(found))), key=lambda each: problem.pool_cost(each.choice))
+        cases.append((asked.with_budget(on_pools + problem.budget - aside), relaxed, pools))
+    if replace(problem, rows=()).plain:
+        found = to_lots(*(list(each) for each in zip(*cases, strict=True)))
+    else:
+        found = [c for c in (search_at(case, pools, relaxed) for case, relaxed, pools in cases) if c is not None]
+    distinct = [c for c in dict.fromkeys([known, *found]) if not problem.broken(c)]
+    return sorted(evaluate(problem, distinct), key=lambda each: problem.pool_cost(each.choice))

@@ -1,100 +1,211 @@
 """The best plan for one problem, with the bound that proves how good it is.
 
-Water-filling over the table finds where to look; the linear program over tangent planes, with new planes where it wants
-to go until score and bound meet, finds the continuous optimum; whole lots are then chosen around it.
+Water-filling over the table finds where to look. Where there is nothing but a budget, whole lots are filled in around
+that; all else is chosen by a program over whole choices at given pools, whose prices say where to look next. The
+program over tangent planes proves a bound over all pools at once; where scores are not concave in the pools, boxes of
+pools are bounded and divided until the gap closes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from budget.allocation.evaluation import expected
-from budget.allocation.problem import Array, Choice, Problem
-from budget.allocation.program import Planes, best_under, tangents
+from budget.allocation.boxes import bound_over_boxes
+from budget.allocation.fixed import Fixed, at_pools
+from budget.allocation.goals import goal_value, meets_targets
+from budget.allocation.lines import Array
+from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax, whole_pools
-from budget.allocation.rounding import to_lots
-from budget.allocation.table import Table
+from budget.allocation.rounding import spend_rest, to_lots
+from budget.allocation.table import Table, tabulate
+from budget.allocation.tangency import Proof, prove
 
-ROUNDS, CLOSE = 25, 1e-9
-SPREAD = (0.5, 0.9, 0.99, 0.999, 1.0, 1.001, 1.01, 1.1, 2.0)  # of a good plan's labels: where the first planes touch
+SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
+TURNS = 4  # of looking for pools by the prices of the last plan
+STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried around the best plan
+BOXED_POOLS = 2  # with more pools there are too many boxes
+
+TANGENT = "linear program over tangent planes"
+CHOICES = "program over whole choices"
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """`bound`: no plan's expected score exceeds it."""
+    """`value`: what the goal counts, to be as large as possible; no plan exceeds `bound`. `prices` (R,) of the rows."""
 
     choice: Choice
-    expected: float
+    value: float
     bound: float
+    prices: Array
     solver: str
     form: str
 
 
-def quick(table: Table, cases: Sequence[Problem]) -> list[Choice]:
-    """Good plans for several cases at once (same lines and surfaces), without a proof."""
-    relaxed = [relax(table, case) for case in cases]
-    return to_lots(cases, [tasks for tasks, _ in relaxed], [pools for _, pools in relaxed])
+@dataclass
+class Search:
+    """The best plan so far, and the best at all pools that were tried."""
+
+    problem: Problem
+    solver: str
+    seconds: float | None
+    tried: dict[tuple[int, ...], Fixed | None] = field(default_factory=dict)
+    best: Fixed | None = None
+    choice: Choice | None = None
+    value: float = -np.inf
+
+    def offer(self, choice: Choice) -> None:
+        """Take a plan if it keeps to the problem and is better."""
+        if not self.problem.broken(choice) and meets_targets(self.problem, choice):
+            value = goal_value(self.problem, choice)
+            if value > self.value:
+                self.choice, self.value = choice, value
+
+    def attempt(self, pools: tuple[int, ...], near: Array | None = None) -> Fixed | None:
+        """The best plan at these pools."""
+        if pools not in self.tried:
+            found = at_pools(self.problem, pools, near, self.solver, self.seconds)
+            self.tried[pools] = found
+            if found is not None:
+                self.offer(found.choice)
+                if self.problem.goal == "mean":
+                    self.offer(spend_rest([self.problem], [found.choice])[0])
+                if self.best is None or found.value > self.best.value:
+                    self.best = found
+        return self.tried[pools]
 
 
-def optimum(table: Table, problem: Problem, solver: str, others: Sequence[Choice] = ()) -> Optimum:
-    """The best plan found, never below any of `others` that keeps to the problem, and its bound."""
-    (start,) = quick(table, [problem])
-    tasks, pools, bound, used = _continuous(table, problem, start, solver)
-    found = to_lots([problem], [tasks], [whole_pools(problem, pools)])
-    candidates = [choice for choice in (start, *found, *others) if problem.feasible(choice)]
-    scores = expected(problem, candidates)
-    best = int(np.argmax(scores))
-    form = "linear program over tangent planes: no score lies above them"
-    return Optimum(candidates[best], float(scores[best]), max(bound, float(scores[best])), used, form)
+def quick(
+    table: Table, cases: Sequence[Problem], prices: Array | None = None, solver: str = "highs"
+) -> list[Choice | None]:
+    """Good plans for several cases at once (same lines and surfaces), without a proof; None where none was found.
+
+    `prices` (R,) of the rows: from a plan of a similar case.
+    """
+    relaxed = [relax(table, case, prices) for case in cases]
+    found: list[Choice | None] = [None] * len(cases)
+    simple = [k for k, case in enumerate(cases) if replace(case, rows=()).plain]
+    if simple:
+        lots = to_lots([cases[k] for k in simple], [relaxed[k][0] for k in simple], [relaxed[k][1] for k in simple])
+        for k, choice in zip(simple, lots, strict=True):
+            found[k] = None if cases[k].broken(choice) else choice
+    for k, case in enumerate(cases):
+        if found[k] is None:
+            found[k] = search_at(case, relaxed[k][1], relaxed[k][0], solver)
+    return found
 
 
-def _continuous(table: Table, problem: Problem, start: Choice, solver: str) -> tuple[Array, Array, float, str]:
-    """Solve, touch the surfaces where the program wants to go, solve again: score and bound close in on each other."""
-    planes = lifted(table, tangents(problem, *_around(problem, start))[0])
-    best, bound = -np.inf, np.inf
-    place = np.array(start.tasks, float), np.array(start.pools, float)
-    for _ in range(ROUNDS):
-        found = best_under(problem, planes, solver)
-        bound = min(bound, found.bound)
-        more, scores = tangents(problem, found.tasks[None], found.pools[None])
-        if scores[0] > best:
-            best, place = float(scores[0]), (found.tasks, found.pools)
-        if bound - best <= CLOSE:
-            break
-        planes = planes.joined(lifted(table, more))
-    return *place, bound, found.solver
+def search_at(problem: Problem, pools: tuple[int, ...], near: Array, solver: str = "highs") -> Choice | None:
+    """The best plan at these pools, if there is one; `near` (T,): roughly what it buys of the tasks."""
+    search = Search(problem, solver, None)
+    search.attempt(pools, near)
+    return search.choice
 
 
-def _around(problem: Problem, plan: Choice) -> tuple[Array, Array]:
-    """Points around a plan: all its labels scaled together, each pool by itself, and the ends."""
-    owned = np.array([line.owned for line in problem.lines], float)
-    least = np.array([line.least for line in problem.lines], float)
-    most = np.array([line.most for line in problem.lines], float)
-    here = np.array(plan.tasks + plan.pools, float)
-    count = len(plan.tasks)
-    points = [least, most]
-    points += [np.clip((here + owned + 1) * factor - owned - 1, least, most) for factor in SPREAD]
-    for j in range(count, len(here)):
-        for factor in SPREAD:
-            moved = here.copy()
-            moved[j] = np.clip((here[j] + owned[j] + 1) * factor - owned[j] - 1, least[j], most[j])
-            points.append(moved)
-    stacked = np.array(points)
-    return stacked[:, :count], stacked[:, count:]
+def optimum(
+    table: Table, problem: Problem, solver: str, others: Sequence[Choice] = (), seconds: float | None = None
+) -> Optimum | None:
+    """The best plan found, never below any of `others` that keeps to the problem, and its bound; None: none found."""
+    search = Search(problem, solver, seconds)
+    for choice in others:
+        search.offer(choice)
+    start = relax(table, problem)
+    linear = problem.goal != "worst" and problem.risk == 0
+    proof = prove(table, problem, start, solver, seconds) if linear else None
+    places = [start] + ([(proof.tasks, whole_pools(problem, proof.pools))] if proof is not None and proof.found else [])
+    if replace(problem, rows=()).plain:
+        for tasks, pools in places:
+            search.offer(to_lots([problem], [tasks], [pools])[0])
+        if proof is not None and proof.bound - search.value <= SMOOTH:
+            return _finished(search, proof.bound, proof.prices[1:], proof.solver, TANGENT)
+    for tasks, pools in places:
+        search.attempt(pools, tasks)
+    if search.best is None:
+        _first_plan(table, search)
+    if search.best is None:
+        return None
+    return _searched(table, search, proof)
 
 
-def lifted(table: Table, planes: Planes) -> Planes:
-    """The planes raised until no sampled score lies above them: so the bound also holds there where
-    a score is not concave."""
-    at_zero = planes.at_zero.copy()
-    first = len(table.tasks)
-    for i, line in enumerate(table.line):
-        mine = np.flatnonzero(planes.task == i)
-        along = planes.slope[mine, line, None] * table.tasks[line].bought
-        across = planes.slope[mine, first:] @ table.mixes.T
-        level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
-        at_zero[mine] += np.maximum(table.values[i].reshape(level.shape[1:]) - level, 0.0).max(axis=(1, 2))
-    return Planes(planes.task, at_zero, planes.slope)
+def _first_plan(table: Table, search: Search) -> None:
+    """Where neither guess of the pools has a plan: other plans' pools, then all levels of the table, until one has."""
+    problem = search.problem
+    mixes = [
+        tuple(line.least for line in problem.pools),
+        whole_pools(problem, np.array([float(p.most) for p in problem.pools])),
+    ]
+    if search.choice is not None:
+        mixes.insert(0, search.choice.pools)
+    for mix in [*mixes, *(whole_pools(problem, mix) for mix in table.mixes)]:
+        if search.attempt(mix) is not None:
+            return
+
+
+def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
+    """Better pools, by the prices of the best plan and by trying around it; then the bound."""
+    problem = search.problem
+    assert search.best is not None
+    if problem.pools:
+        for _ in range(TURNS):
+            before = search.best
+            summed, sampled = _summed(table, problem, before)
+            tasks, pools = relax(sampled, summed, before.rows[1:])
+            if pools in search.tried:
+                break
+            search.attempt(pools, tasks)
+        bound = proof.bound if proof is not None else np.inf
+        if bound - search.value > SMOOTH:
+            _around(search)
+        if proof is None:
+            summed, sampled = _summed(table, problem, search.best)
+            near = np.array(search.best.choice.tasks, float), search.best.choice.pools
+            proof = prove(sampled, summed, near, search.solver, search.seconds)
+            bound = proof.bound
+            if proof.found:
+                search.attempt(whole_pools(problem, proof.pools), proof.tasks)
+        form = TANGENT + ", then " + CHOICES
+        if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
+            limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)
+            if limit < bound:
+                bound, form = (
+                    limit,
+                    f"{CHOICES}, over {count} boxes of pools, for scores are not concave in labels and pools",
+                )
+    else:
+        bound, form = search.best.bound, CHOICES
+        if proof is not None and proof.bound < bound:
+            bound = proof.bound
+    return _finished(search, bound, search.best.rows[1:], search.best.solver, form)
+
+
+def _summed(table: Table, problem: Problem, fixed: Fixed) -> tuple[Problem, Table]:
+    """The weighted sum of scores that a plan's prices make of the goal, and its table."""
+    if problem.goal == "cheapest":
+        return problem, table
+    scored = tuple(replace(one, weight=float(w)) for one, w in zip(problem.scored, fixed.weights, strict=True))
+    summed = replace(problem, goal="mean", risk=0.0, scored=scored, mixture=fixed.mixture)
+    if problem.goal == "worst":
+        summed = replace(summed, scored=tuple(replace(one, target=None, confidence=None) for one in scored))
+    return summed, tabulate(summed) if fixed.mixture is not None else table
+
+
+def _around(search: Search) -> None:
+    """Pools a little or much larger or smaller than the best plan's, one at a time, as long as that helps."""
+    better = True
+    while better:
+        assert search.best is not None
+        better, here = False, search.best
+        for j, line in enumerate(search.problem.pools):
+            for factor in STEPS:
+                amount = (here.choice.pools[j] + line.owned + 1) * factor - line.owned - 1
+                mix = [*here.choice.pools]
+                mix[j] = int(line.near(np.array([amount]))[0])
+                search.attempt(tuple(mix), np.array(here.choice.tasks, float))
+        better = search.best.value > here.value + SMOOTH
+
+
+def _finished(search: Search, bound: float, prices: Array, solver: str, form: str) -> Optimum:
+    assert search.choice is not None
+    return Optimum(search.choice, search.value, max(bound, search.value), prices, solver, form)

@@ -1,4 +1,4 @@
-"""The brief and the fitted surfaces as plain arrays: what can be bought, at which price, and what it brings.
+"""The brief and the fitted surfaces as one problem: what can be bought, within which limits, and what it brings.
 
 Everything inside is sorted by name, so that the order of a brief's lines changes nothing. Scores in here are
 normalised: 0 is a task's worst, 1 its best.
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from budget import prices
-from budget.errors import Fault, InvalidInput
+from budget.allocation.lines import Array, Line, line
+from budget.allocation.rows import Row, rows
+from budget.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from budget.brief import Brief, Priced, Task
+    from budget.brief import Brief, Task
 
-Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
@@ -32,7 +33,7 @@ class Forecast(Protocol):
     @property
     def most_pools(self) -> Mapping[str, int]: ...
     def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
-        """(k,) mean over the draws, in the task's own score."""
+        """(k,) expected score, in the task's own unit."""
         ...
 
     def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
@@ -41,31 +42,11 @@ class Forecast(Protocol):
 
 
 @dataclass(frozen=True)
-class Line:
-    """Something that can be bought: a task's or a pool's labels, `lot * j` of them between `least` and `most`.
-
-    `price` is money a label, exactly.
-    """
-
-    name: str
-    owned: int
-    lot: int
-    least: int
-    most: int
-    price: Fraction
-
-    def cost(self, buy: int) -> Fraction:
-        """Money for `buy` labels, exactly as the prices say."""
-        return self.price * int(buy)
-
-    def down(self, buy: float) -> int:
-        """The largest purchase allowed that is not above `buy`, or else the least one."""
-        return max(self.least, min(self.most, int(buy + 1e-9) // self.lot * self.lot))
-
-
-@dataclass(frozen=True)
 class Scored:
-    """A score that counts: the surface, its weight (weights add up to 1) and the task line whose labels it lives on."""
+    """A score that counts: the surface, its weight (weights add up to 1) and the task line whose labels it lives on.
+
+    `target`: in the task's own unit; `confidence`: it is to be reached with this probability; None: in expectation.
+    """
 
     name: str
     surface: Forecast
@@ -74,9 +55,14 @@ class Scored:
     best: float
     worst: float
     target: float | None
+    confidence: float | None
 
     def normal(self, score: Array) -> Array:
         return (score - self.worst) / (self.best - self.worst)
+
+    def own(self, score: Array) -> Array:
+        """A normalised score in the task's own unit."""
+        return self.worst + score * (self.best - self.worst)
 
 
 @dataclass(frozen=True)
@@ -86,15 +72,23 @@ class Choice:
     tasks: tuple[int, ...]
     pools: tuple[int, ...]
 
+    @property
+    def all(self) -> tuple[int, ...]:
+        return self.tasks + self.pools
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One brief, ready to be solved."""
+    """One brief, ready to be solved. `mixture` (S,): weights of the draws that make the score, if not the expected."""
 
     budget: float
+    goal: str
+    risk: float
     tasks: tuple[Line, ...]
     pools: tuple[Line, ...]
     scored: tuple[Scored, ...]
+    rows: tuple[Row, ...] = ()
+    mixture: Array | None = None
 
     @property
     def money(self) -> Fraction:
@@ -109,37 +103,50 @@ class Problem:
     def weights(self) -> Array:
         return np.array([s.weight for s in self.scored])
 
+    @property
+    def plain(self) -> bool:
+        """Is this only: spend the budget for the best expected mean, at one price a label?"""
+        asks = any(one.target is not None for one in self.scored)
+        return self.goal == "mean" and self.risk == 0 and not (self.rows or asks) and all(x.plain for x in self.lines)
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """Which scored tasks have a target to be kept; with the goal `worst` targets only set the scale."""
+        return () if self.goal == "worst" else tuple(i for i, s in enumerate(self.scored) if s.target is not None)
+
+    def costs(self, choice: Choice) -> dict[str, Fraction]:
+        """Money for each line, by name."""
+        return {each.name: each.cost(buy) for each, buy in zip(self.lines, choice.all, strict=True)}
+
     def cost(self, choice: Choice) -> Fraction:
         """Money for a whole choice, exactly."""
         return sum(self.costs(choice).values(), Fraction(0))
 
     def pool_cost(self, choice: Choice) -> Fraction:
         """Money for the pools of a choice, exactly."""
-        return sum((line.cost(buy) for line, buy in zip(self.pools, choice.pools, strict=True)), Fraction(0))
-
-    def costs(self, choice: Choice) -> dict[str, Fraction]:
-        """Money for each line, by name."""
-        return {line.name: line.cost(buy) for line, buy in zip(self.lines, choice.tasks + choice.pools, strict=True)}
+        return sum((each.cost(buy) for each, buy in zip(self.pools, choice.pools, strict=True)), Fraction(0))
 
     def buys(self, choice: Choice) -> dict[str, int]:
-        return {line.name: buy for line, buy in zip(self.lines, choice.tasks + choice.pools, strict=True)}
+        return {each.name: buy for each, buy in zip(self.lines, choice.all, strict=True)}
 
-    def feasible(self, choice: Choice) -> bool:
-        """Does the choice keep the budget, the limits and the lots?"""
-        return self.cost(choice) <= self.money and all(
-            line.least <= buy <= line.most and buy % line.lot == 0
-            for line, buy in zip(self.lines, choice.tasks + choice.pools, strict=True)
-        )
+    def broken(self, choice: Choice) -> tuple[str, ...]:
+        """The keys of the brief that a choice breaks, in plain exact arithmetic; targets are not looked at here."""
+        found = ["budget"] if self.cost(choice) > self.money else []
+        found += [each.name for each, buy in zip(self.lines, choice.all, strict=True) if not each.allows(buy)]
+        buys = self.buys(choice)
+        return (*found, *(row.key for row in self.rows if row.use(self.lines, buys) > row.limit(self.money)))
 
     def with_budget(self, budget: float) -> Problem:
         return replace(self, budget=budget)
 
     def pool_labels(self, bought: Array) -> dict[str, Array]:
         """Bought pool labels (k, P) as what a surface wants: {pool: owned + bought (k,)}."""
-        return {line.name: line.owned + bought[:, j] for j, line in enumerate(self.pools)}
+        return {each.name: each.owned + bought[:, j] for j, each in enumerate(self.pools)}
 
     def expected(self, index: int, labels: Array, bought: Array) -> Array:
-        """Normalised expected score (k,) of one scored task at labels (k,) and bought pool labels (k, P)."""
+        """Normalised score (k,) of one scored task at labels (k,) and bought pool labels (k, P)."""
+        if self.mixture is not None:
+            return np.asarray(self.mixture @ self.draws(index, labels, bought))
         one = self.scored[index]
         return one.normal(one.surface.expected(labels, self.pool_labels(bought)))
 
@@ -148,17 +155,17 @@ class Problem:
         one = self.scored[index]
         return one.normal(one.surface.draws(labels, self.pool_labels(bought)))
 
-
-def _line(name: str, part: Priced, money: Fraction) -> Line:
-    """Limits of one entry: what its bounds, its lot and the money leave."""
-    price, lot, room = prices.exact_label_cost(part), part.lot, prices.most_buyable(part)
-    if room is None and price == 0:
-        allowed = "a whole number: labels that cost nothing need a limit"
-        raise InvalidInput((Fault("", f"{name}.max_labels", "nothing", allowed, "set max_labels"),))
-    least = -(-max(part.min_labels - part.owned, 0) // lot) * lot
-    affordable = room if price == 0 else int(money / price) // lot * lot
-    limits = [limit for limit in (room, affordable) if limit is not None]
-    return Line(name, part.owned, lot, least, max(min(limits), least), price)
+    def reaches(self, index: int, labels: Array, bought: Array) -> Array:
+        """(k,) how far a scored task is above its target: of the expected score, or of the score that it has with the
+        wanted confidence; 0 or more is reached."""
+        one = self.scored[index]
+        assert one.target is not None
+        target = float(one.normal(np.array(one.target)))
+        if one.confidence is None:
+            return self.expected(index, labels, bought) - target
+        draws = np.sort(self.draws(index, labels, bought), axis=0)
+        least = int(np.ceil(one.confidence * len(draws) - 1e-9))  # so many draws have to reach it
+        return np.asarray(draws[len(draws) - least]) - target
 
 
 def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> Problem:
@@ -167,12 +174,8 @@ def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> P
     Raises InvalidInput where a task was not measured.
     """
     faults = tuple(
-        Fault(
-            "",
-            f"tasks.{name}",
-            "no measurements of it",
-            "a task with pilots",
-            f"measured: {', '.join(sorted(surfaces))}",
+        brief.fault(
+            ("tasks", name), "no measurements of it", "a task with pilots", f"measured: {', '.join(sorted(surfaces))}"
         )
         for name in brief.tasks
         if name not in surfaces
@@ -181,20 +184,22 @@ def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> P
         raise InvalidInput(faults)
     names, money = sorted(brief.tasks), reach * prices.exact(brief.budget)
     total = sum(brief.tasks[name].weight for name in names) or 1.0
-    tasks = tuple(_line(name, brief.tasks[name], money) for name in names)
-    pools = tuple(_line(name, brief.pools[name], money) for name in sorted(brief.pools))
+    tasks = tuple(line(name, brief.tasks[name], money) for name in names)
+    pools = tuple(line(name, brief.pools[name], money) for name in sorted(brief.pools))
     scored = tuple(_scored(name, brief.tasks[name], surfaces[name], total, i) for i, name in enumerate(names))
-    return Problem(brief.budget, tasks, pools, scored)
+    return Problem(brief.budget, brief.goal, brief.risk, tasks, pools, scored, rows(brief, tasks + pools))
 
 
-def _scored(name: str, task: Task, surface: Forecast, total: float, line: int) -> Scored:
+def _scored(name: str, task: Task, surface: Forecast, total: float, at: int) -> Scored:
     metric = task.metric
-    return Scored(name, surface, task.weight / total, line, metric.best, metric.worst, task.target)
+    return Scored(
+        name, surface, task.weight / total, at, metric.best, metric.worst, task.target, task.target_confidence
+    )
 
 
 def labels_of(problem: Problem, choices: Sequence[Choice]) -> tuple[Array, Array]:
     """Labels of the scored tasks (k, scored) and bought pool labels (k, P) of several choices."""
     bought = np.array([c.tasks for c in choices], float).reshape(len(choices), -1)
-    owned = np.array([line.owned for line in problem.tasks], float)
+    owned = np.array([each.owned for each in problem.tasks], float)
     labels = (bought + owned)[:, [s.line for s in problem.scored]]
     return labels, np.array([c.pools for c in choices], float).reshape(len(choices), -1)

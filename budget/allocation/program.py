@@ -1,138 +1,102 @@
-"""The linear program over tangent planes: the one place that builds it, and the bound that its prices prove.
+"""Programs: the one place that builds them in PuLP, and reckons the bound that their prices prove.
 
-    maximise    sum_i w_i s_i
-    subject to  s_i <= a_ic + b_ic . x          for every tangent plane c of task i      (price y_ic)
-                sum_j price_j x_j <= budget                                              (price y)
-                least_j <= x_j <= most_j
+    maximise    c . x    subject to    A x <= b,    E x = e,    low <= x <= high
 
-x are the labels to buy, of tasks and of pools. A concave score lies under each of its tangent planes, so the program's
-optimum is above every plan's score. Weak duality makes a bound of any prices y >= 0 with sum_c y_ic = w_i, however
-exactly the solver has reckoned:
+Weak duality makes a bound of any prices y >= 0 of the first rows and z of the second, however exactly a solver reckons:
 
-    bound = sum_ic y_ic a_ic + y budget + sum_j max over x_j of (sum_ic y_ic b_icj - y price_j) x_j
+    bound = y . b + z . e + sum_j max((c - y A - z E)_j low_j, (c - y A - z E)_j high_j)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pulp
 
-from budget.allocation.problem import Array, Problem
+from budget.allocation.lines import Array
 from budget.allocation.solver import Solved, solve
 
-STEP = 1e-4  # of a point's labels: the width over which slopes are taken
-
 
 @dataclass(frozen=True)
-class Planes:
-    """Tangent planes of all tasks: `task` (c,), value at no purchase `at_zero` (c,), `slope` (c, lines)."""
+class Answer:
+    """`values` (variables,), `prices` (rows,) never negative but for equations, `bound` on the maximum."""
 
-    task: Array
-    at_zero: Array
-    slope: Array
-
-    def joined(self, other: Planes) -> Planes:
-        return Planes(
-            np.concatenate([self.task, other.task]),
-            np.concatenate([self.at_zero, other.at_zero]),
-            np.vstack([self.slope, other.slope]),
-        )
-
-
-def tangents(problem: Problem, tasks: Array, pools: Array) -> tuple[Planes, Array]:
-    """The planes that touch every scored task at k points (purchases tasks (k, T), pools (k, P)), and the
-    weighted score (k,) there. Slopes are differences of the surfaces over a ten-thousandth of the labels."""
-    planes, score = [], np.zeros(len(tasks))
-    first = len(problem.tasks)
-    for i, one in enumerate(problem.scored):
-        line = problem.tasks[one.line]
-        value, along = _slope(problem, i, line.owned + tasks[:, one.line], pools, None)
-        slope = np.zeros((len(tasks), len(problem.lines)))
-        slope[:, one.line] = along
-        for j in range(len(problem.pools)):
-            slope[:, first + j] = _slope(problem, i, line.owned + tasks[:, one.line], pools, j)[1]
-        at_zero = value - slope[:, one.line] * tasks[:, one.line] - (slope[:, first:] * pools).sum(axis=1)
-        planes.append(Planes(np.full(len(tasks), i), at_zero, slope))
-        score += one.weight * value
-    joined = planes[0]
-    for each in planes[1:]:
-        joined = joined.joined(each)
-    return joined, score
-
-
-def _slope(problem: Problem, index: int, labels: Array, pools: Array, pool: int | None) -> tuple[Array, Array]:
-    """Score (k,) and its slope (k,) along the task's labels or, given its number, a pool."""
-    along = labels if pool is None else problem.pools[pool].owned + pools[:, pool]
-    step = np.where(along > 0, STEP * along, 1.0)
-    below = np.where(along > 0, step, 0.0)
-    moved = []
-    for shift in (np.zeros_like(step), step, -below):
-        near = pools.copy()
-        if pool is not None:
-            near[:, pool] += shift
-        moved.append((labels + shift if pool is None else labels, near))
-    points = problem.expected(index, np.concatenate([m[0] for m in moved]), np.concatenate([m[1] for m in moved]))
-    value, above, under = points.reshape(3, -1)
-    return value, (above - under) / (step + below)
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """The optimum of the program: where, and what no plan exceeds by weak duality."""
-
-    tasks: Array
-    pools: Array
+    status: str
+    values: Array
+    prices: Array
+    objective: float
     bound: float
     solver: str
 
-
-def best_under(problem: Problem, planes: Planes, solver: str) -> Bounded:
-    """Solve the program over these planes."""
-    program, scale = _build(problem, planes)
-    solved = solve(program, solver)
-    if solved.status != "optimal":
-        raise ArithmeticError(f"{solved.solver} ended a feasible linear program as {solved.status}")
-    share = np.array([solved.values.get(f"x{j}", 0.0) for j in range(len(problem.lines))])
-    least = np.array([line.least for line in problem.lines], float)
-    bought = np.clip(least + share * scale, least, least + scale)
-    tasks = len(problem.tasks)
-    return Bounded(bought[:tasks], bought[tasks:], _bound(problem, planes, solved), solved.solver)
+    @property
+    def found(self) -> bool:
+        return self.status in ("optimal", "feasible")
 
 
-def _build(problem: Problem, planes: Planes) -> tuple[pulp.LpProblem, Array]:
-    """The program in shares x of each line's room, so that all its numbers are of one size."""
-    lines = problem.lines
-    scale = np.array([line.most - line.least for line in lines], float)
-    least = np.array([line.least for line in lines], float)
-    program = pulp.LpProblem("plan", pulp.LpMaximize)
-    share = [program.add_variable(f"x{j}", 0, 1) for j in range(len(lines))]
-    score = [program.add_variable(f"s{i}") for i in range(len(problem.scored))]
-    program.setObjective(pulp.LpAffineExpression(zip(score, problem.weights.tolist(), strict=True)))
-    constants = planes.at_zero + planes.slope @ least
-    coefficients = planes.slope * scale
-    for c, task in enumerate(planes.task.tolist()):
-        used = np.flatnonzero(coefficients[c])
-        terms = [(score[task], 1.0), *((share[j], -float(coefficients[c, j])) for j in used)]
-        program.addConstraint(pulp.LpAffineExpression(terms) <= float(constants[c]), f"c{c}")
-    unit = max(problem.budget, 1e-300)
-    costs = np.array([float(line.price) for line in lines])
-    money = pulp.LpAffineExpression([(share[j], float(costs[j] * scale[j] / unit)) for j in range(len(lines))])
-    program.addConstraint(money <= float((problem.budget - costs @ least) / unit), "budget")
-    return program, scale
+@dataclass
+class Program:
+    """A program under construction: variables and rows are known by their numbers."""
 
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    gain: list[float] = field(default_factory=list)
+    whole: list[bool] = field(default_factory=list)
+    index: list[Sequence[int]] = field(default_factory=list)
+    factor: list[Sequence[float]] = field(default_factory=list)
+    right: list[float] = field(default_factory=list)
+    equal: list[bool] = field(default_factory=list)
 
-def _bound(problem: Problem, planes: Planes, solved: Solved) -> float:
-    """Weak duality, reckoned here from the program's own numbers."""
-    price = np.array([solved.prices.get(f"c{c}", 0.0) for c in range(len(planes.task))])
-    for i, weight in enumerate(problem.weights):
-        mine = planes.task == i
-        total = price[mine].sum()
-        price[mine] = price[mine] * (weight / total) if total > 0 else weight / mine.sum()
-    money = solved.prices.get("budget", 0.0) / max(problem.budget, 1e-300)
-    costs = np.array([float(line.price) for line in problem.lines])
-    gain = price @ planes.slope - money * costs
-    least = np.array([line.least for line in problem.lines], float)
-    most = np.array([line.most for line in problem.lines], float)
-    return float(price @ planes.at_zero + money * problem.budget + np.maximum(gain * least, gain * most).sum())
+    def variable(self, low: float, high: float, gain: float = 0.0, whole: bool = False) -> int:
+        self.low.append(low)
+        self.high.append(high)
+        self.gain.append(gain)
+        self.whole.append(whole)
+        return len(self.low) - 1
+
+    def row(self, index: Sequence[int], factor: Sequence[float], right: float, equal: bool = False) -> int:
+        """sum of factor x variable <= right, or = right."""
+        self.index.append(index)
+        self.factor.append(factor)
+        self.right.append(right)
+        self.equal.append(equal)
+        return len(self.right) - 1
+
+    def solve(self, solver: str, seconds: float | None = None) -> Answer:
+        """Build it in PuLP, solve it, and reckon the bound."""
+        program = pulp.LpProblem("plan", pulp.LpMaximize)
+        add = program.add_variable
+        variables = [
+            add(f"x{j}", low, high, pulp.LpInteger if whole else pulp.LpContinuous)
+            for j, (low, high, whole) in enumerate(zip(self.low, self.high, self.whole, strict=True))
+        ]
+        program.setObjective(pulp.LpAffineExpression([(v, g) for v, g in zip(variables, self.gain, strict=True) if g]))
+        for r, (index, factor) in enumerate(zip(self.index, self.factor, strict=True)):
+            left = pulp.LpAffineExpression([(variables[j], f) for j, f in zip(index, factor, strict=True)])
+            sense = pulp.LpConstraintEQ if self.equal[r] else pulp.LpConstraintLE
+            program.addConstraint(pulp.LpConstraint(left, sense, rhs=self.right[r]), f"r{r}")
+        return self._answer(solve(program, solver, seconds))
+
+    def _answer(self, solved: Solved) -> Answer:
+        low, high, gain = np.array(self.low), np.array(self.high), np.array(self.gain)
+        if not solved.found:
+            return Answer(solved.status, low, np.zeros(len(self.right)), -np.inf, np.inf, solved.solver)
+        values = np.array([solved.values.get(f"x{j}", 0.0) for j in range(len(low))])
+        values = np.clip(values, low, high)
+        prices = np.array([solved.prices.get(f"r{r}", 0.0) for r in range(len(self.right))])
+        bound = solved.limit
+        if not any(self.whole):
+            bound, prices = min((self._bound(way * prices) for way in (1, -1)), key=lambda each: each[0])
+        return Answer(solved.status, values, prices, float(gain @ values), bound, solved.solver)
+
+    def _bound(self, prices: Array) -> tuple[float, Array]:
+        """Weak duality at these prices, those of inequalities made non-negative."""
+        prices = np.where(self.equal, prices, np.maximum(prices, 0.0))
+        low, high, left = np.array(self.low), np.array(self.high), np.array(self.gain)
+        if self.index:
+            counts = [len(index) for index in self.index]
+            at = np.concatenate([np.asarray(index, int) for index in self.index])
+            factors = np.concatenate([np.asarray(factor, float) for factor in self.factor])
+            left = left - np.bincount(at, weights=factors * np.repeat(prices, counts), minlength=len(low))
+        return float(prices @ np.array(self.right) + np.maximum(left * low, left * high).sum()), prices

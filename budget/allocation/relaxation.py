@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from budget.allocation.problem import Array, Problem, Whole
+from budget.allocation.lines import Array
+from budget.allocation.problem import Problem, Whole
 from budget.allocation.table import Table
 
 ZOOMS, ZOOM_POINTS = 4, 9
@@ -31,9 +32,9 @@ class Filled:
     pieces: int  # M - 1
 
     def score(self, row: int, money: Array) -> Array:
-        """Best relaxed score (k,) of water-filling `row` for k amounts of money; -inf where there is none to spend."""
+        """Best relaxed score (k,) of water-filling `row` for k amounts of money; very low for less than none."""
         found = self.start[row] + np.interp(money, self.cost[row], self.gain[row])
-        return np.where(money < 0, -np.inf, found)
+        return np.where(money < 0, -1e9, found)
 
     def bought(self, row: int, money: float, grid: Array) -> Array:
         """(T,) what is bought of each task with that money, `grid` (T, M)."""
@@ -48,8 +49,11 @@ class Filled:
         return np.asarray(amount, float)
 
 
-def fill(values: Array, costs: Array) -> Filled:
-    """Water-filling for m tables of scores (m, T, M) over the money (T, M) of their points, rising along the last."""
+def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
+    """Water-filling for m tables of scores (m, T, M) over the money (T, M) of their points, rising along the last.
+
+    `forced` (m, T): pieces before this point are bought first, whatever they bring.
+    """
     spend = np.diff(costs, axis=1)
     gain = np.diff(values, axis=2)
     slope = gain / np.where(spend > 0, spend, np.inf)
@@ -59,8 +63,9 @@ def fill(values: Array, costs: Array) -> Filled:
     for row, line in np.argwhere((slope[:, :, 1:] > (1 + KINK) * np.maximum(slope[:, :, :-1], 0)).any(axis=2)):
         slope[row, line] = envelope(costs[line], values[row, line])
     slope = np.maximum(np.minimum.accumulate(slope, axis=2), 0.0)
+    first = slope if forced is None else np.where(np.arange(slope.shape[2]) < forced[:, :, None], np.inf, slope)
     flat = slope.reshape(len(values), -1)
-    order = np.argsort(-flat, axis=1, kind="stable")
+    order = np.argsort(-first.reshape(len(values), -1), axis=1, kind="stable")
     money = np.broadcast_to(spend.ravel(), flat.shape)
     spent = np.take_along_axis(money, order, axis=1)
     gained = np.take_along_axis(flat * money, order, axis=1)
@@ -94,50 +99,100 @@ def _slope(cost: Array, score: Array, a: int, b: int) -> float:
     return float((score[b] - score[a]) / (cost[b] - cost[a]))
 
 
-def piece_prices(problem: Problem) -> tuple[Array, float]:
-    """(T,) money a label, and spare money for those that cost nothing: they count as next to nothing, so that the
-    order of their pieces stays defined, and the spare money pays for them."""
-    tiny = 1e-12 * max(problem.budget, 1.0)
-    prices = np.array([float(line.price) or tiny / max(line.most, 1) for line in problem.tasks])
-    return prices, tiny * sum(1 for line in problem.tasks if line.price == 0)
+def spare_money(problem: Problem) -> float:
+    """Next to nothing, but something: labels that cost nothing are reckoned to cost this, so that the order of their
+    pieces stays defined. So much more money there then is."""
+    return 1e-12 * max(problem.budget, 1.0)
 
 
-def relax(table: Table, problem: Problem, pool_money: float | None = None) -> tuple[Array, tuple[int, ...]]:
-    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and whole lots of pools (P,).
+def piece_costs(problem: Problem, points: Array) -> Array:
+    """(T, C) money for purchases of every task line, that of free labels next to nothing."""
+    costs = np.stack([line.costs(row) for line, row in zip(problem.tasks, points, strict=True)])
+    tiny = spare_money(problem) / max(len(problem.tasks), 1)
+    for t, line in enumerate(problem.tasks):
+        if line.price == 0:
+            costs[t] += tiny * points[t] / max(line.most, 1)
+    return costs
 
-    `pool_money`: so much is set aside for pools, and tasks share the rest whether or not the pools take it all.
+
+def charges(problem: Problem, prices: Array, first: int, points: Array) -> Array:
+    """What purchases (lines, C) of the lines from `first` on take of the rows, at the rows' prices (R,)."""
+    total = np.zeros(points.shape)
+    for price, row in zip(prices, problem.rows, strict=True):
+        for j, bought in enumerate(points):
+            line = problem.lines[first + j]
+            total[j] += price * float(row.buy.get(line.name, 0)) * bought
+            if line.name in row.cost:
+                total[j] += price * float(row.cost[line.name]) * line.costs(bought)
+    return total
+
+
+def relax(
+    table: Table, problem: Problem, prices: Array | None = None, pool_money: float | None = None
+) -> tuple[Array, tuple[int, ...]]:
+    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,).
+
+    `prices` (R,): of the problem's rows, which are else left out. `pool_money`: so much is set aside for pools, and
+    tasks share the rest whether or not the pools take it all.
     """
-    prices, spare = piece_prices(problem)
-    costs = table.fine * prices[:, None]
-    free = problem.budget - float(costs[:, 0].sum()) + spare
-    pool_prices = np.array([float(line.price) for line in problem.pools])
+    costs = piece_costs(problem, table.fine)
+    paid = np.zeros(len(problem.rows)) if prices is None else prices
+    charged = charges(problem, paid, 0, table.fine)
+    free = problem.budget - float(costs[:, 0].sum()) + spare_money(problem)
+    last = table.fine.shape[1] - 1
 
-    def filled(mixes: Array) -> tuple[Filled, Array]:
-        spent = mixes @ pool_prices
+    def filled(mixes: Array) -> tuple[Filled, Array, Array, Array]:
+        spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
         if pool_money is None:
             money = free - spent
         else:
             money = np.where(spent <= pool_money * (1 + 1e-9), free - pool_money, -1.0)
-        return fill(table.at(mixes, problem.weights), costs), money
+        values = bridged(problem, costs, table.fine, table.at(mixes, problem.weights) - charged)
+        forced = table.needed(mixes)
+        missed = (forced > last).sum(axis=1)
+        forced = np.minimum(forced, last)
+        need = (costs[np.arange(len(costs)), forced] - costs[:, 0]).sum(axis=1)
+        if problem.goal == "cheapest":
+            money = np.minimum(money, need)
+        lack = missed + np.maximum(need - money, 0.0) / max(problem.budget, 1e-12)
+        worth = -(spent + need) / max(problem.budget, 1e-12) if problem.goal == "cheapest" else np.zeros(len(mixes))
+        worth = worth - charges(problem, paid, len(problem.tasks), mixes.T).sum(axis=0) - 1e6 * lack
+        return fill(values, costs, forced if table.targets else None), money, worth, lack
 
     def scores(mixes: Array) -> Array:
-        found, money = filled(mixes)
-        return np.array([float(found.score(row, money[row : row + 1])[0]) for row in range(len(mixes))])
+        found, money, worth, _ = filled(mixes)
+        if problem.goal == "cheapest":
+            return worth
+        each = [float(found.score(row, money[row : row + 1])[0]) for row in range(len(mixes))]
+        return np.array(each) + worth
 
     whole = whole_pools(problem, _search(table, scores))
-    found, money = filled(np.array(whole, float)[None])
+    found, money, _, _ = filled(np.array(whole, float)[None])
     return found.bought(0, max(float(money[0]), 0.0), table.fine), whole
 
 
+def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Array:
+    """Scores (m, T, M) with those between nothing and a least order laid on the line between the two.
+
+    The costs (T, M) are changed in place alike: there is nothing to be bought there."""
+    for t, line in enumerate(problem.tasks):
+        if line.least < line.first and line.first > line.lot:
+            start = min(int(np.searchsorted(points[t], line.first)), points.shape[1] - 1)
+            share = np.arange(start + 1) / start
+            costs[t, : start + 1] = share * costs[t, start]
+            values[:, t, : start + 1] = values[:, t, :1] + share * (values[:, t, start, None] - values[:, t, :1])
+    return values
+
+
 def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
-    """The nearest whole lots of each pool that the budget affords after every least purchase."""
+    """The nearest allowed purchase of each pool that the budget affords after every least purchase."""
     left = problem.money - sum((line.cost(line.least) for line in problem.lines), Fraction(0))
     bought = []
     for line, amount in zip(problem.pools, pools, strict=True):
-        buy = line.down(amount + line.lot / 2)
-        if line.price > 0:
-            buy = line.down(min(buy, line.least + int(left / line.price)))
-        left -= line.cost(buy - line.least)
+        buy = int(line.near(np.array([amount]))[0])
+        buy = min(buy, line.affordable(left + line.cost(line.least)))
+        buy = max(buy, line.least)
+        left -= line.cost(buy) - line.cost(line.least)
         bought.append(buy)
     return tuple(bought)
 

@@ -11,8 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from budget.allocation.problem import Array, Choice, Line, Problem
-from budget.allocation.relaxation import fill, piece_prices
+from budget.allocation.lines import Array, Line
+from budget.allocation.problem import Choice, Problem
+from budget.allocation.relaxation import fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
 
@@ -70,10 +71,9 @@ def _values(cases: Sequence[Problem], points: Array, mixes: Array) -> Array:
 
 def _fill(case: Problem, points: Array, values: Array, pools: tuple[int, ...]) -> Array:
     """(T,) the money of one case filled in over its windows."""
-    prices, spare = piece_prices(case)
-    costs = points * prices[:, None]
+    costs = piece_costs(case, points)
     on_pools = sum((line.cost(buy) for line, buy in zip(case.pools, pools, strict=True)), Fraction(0))
-    money = float(case.money - on_pools) - float(costs[:, 0].sum()) + spare
+    money = float(case.money - on_pools) - float(costs[:, 0].sum()) + spare_money(case)
     return fill(values[None], costs).bought(0, max(money, 0.0), points)
 
 
@@ -83,7 +83,7 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     left = [case.money - case.cost(choice) for case, choice in zip(cases, choices, strict=True)]
     extra = np.array(
         [
-            [_chunk(line, buy, rest) for line, buy in zip(case.lines, choice.tasks + choice.pools, strict=True)]
+            [_chunk(line, buy, rest) for line, buy in zip(case.lines, choice.all, strict=True)]
             for case, choice, rest in zip(cases, choices, left, strict=True)
         ],
         float,
@@ -106,19 +106,23 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
 
 
 def _chunk(line: Line, buy: int, money: Fraction) -> int:
-    """The most whole lots that this money still buys."""
-    room = line.most - buy
-    affordable = room if line.price == 0 else int(money / line.price)
-    return max(min(room, affordable) // line.lot * line.lot, 0)
+    """The most labels that this money still buys."""
+    return max(line.affordable(money + line.cost(buy)) - buy, 0)
 
 
 def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choice:
-    buys = list(choice.tasks + choice.pools)
+    buys, count = list(choice.all), len(case.tasks)
     for index in np.argsort(-gains, kind="stable"):
         if gains[index] <= 0:
             break
-        line = case.lines[index]
-        extra = _chunk(line, buys[index], left)
-        buys[index] += extra
-        left -= line.cost(extra)
-    return Choice(tuple(buys[: len(case.tasks)]), tuple(buys[len(case.tasks) :]))
+        line, before = case.lines[index], buys[index]
+        extra = _chunk(line, before, left)
+        while extra > 0:
+            buys[index] = before + extra
+            more = Choice(tuple(buys[:count]), tuple(buys[count:]))
+            if line.allows(before + extra) and not case.broken(more):
+                left -= line.cost(before + extra) - line.cost(before)
+                break
+            buys[index] = before
+            extra = extra // 2 // line.lot * line.lot
+    return Choice(tuple(buys[:count]), tuple(buys[count:]))

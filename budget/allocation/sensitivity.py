@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, means
+from budget.allocation.lines import Array
 from budget.allocation.optimum import quick
-from budget.allocation.problem import Array, Choice, Problem
+from budget.allocation.problem import Choice, Problem
 from budget.allocation.table import Table
 from budget.plan import Sensitivity
 
@@ -31,7 +32,7 @@ class Moved:
     factor: Array
 
 
-def sensitivity(table: Table, problem: Problem, plan: Evaluated) -> tuple[Sensitivity, ...]:
+def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array | None) -> tuple[Sensitivity, ...]:
     """The assumptions that move most money, each at a low and a high value, largest first.
 
     Moved are each label price by a fifth, each weight by half, what labels bring beyond those owned by a fifth
@@ -41,7 +42,8 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated) -> tuple[Sensit
     if not moved:
         return ()
     nothing = Choice((0,) * len(problem.tasks), (0,) * len(problem.pools))
-    choices = quick(table, [side.problem for side in moved])
+    found_plans = quick(table, [side.problem for side in moved], prices)
+    choices = [choice or plan.choice for choice in found_plans]
     before, *scored = means(problem, [nothing, *choices])
     ends = [
         (float(side.weights @ (before + side.factor * (each - before))), _elsewhere(problem, plan, choice))
@@ -101,7 +103,8 @@ def _affords(problem: Problem) -> bool:
 
 def _price(problem: Problem, index: int, way: int) -> Moved:
     lines, tasks = [*problem.lines], len(problem.tasks)
-    lines[index] = replace(lines[index], price=lines[index].price * (1 + way * PRICE))
+    tiers = tuple((start, price * (1 + way * PRICE)) for start, price in lines[index].tiers)
+    lines[index] = replace(lines[index], tiers=tiers)
     case = replace(problem, tasks=tuple(lines[:tasks]), pools=tuple(lines[tasks:]))
     return _moved("label_cost", lines[index].name, float(lines[index].price), case, problem.weights)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import pulp
 
@@ -13,22 +12,31 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Solved:
-    """`status`: optimal | feasible (stopped early) | infeasible | unbounded | none (nothing found in time)."""
+    """`status`: optimal | feasible (stopped early) | infeasible | unbounded | none (nothing found in time).
+
+    `prices`: by row, how much the objective moves with its right side (0 where the program has whole variables).
+    `limit`: what the solver says that no solution exceeds.
+    """
 
     status: str
     values: dict[str, float]
-    prices: dict[str, float]  # how much the objective moves for one more unit on the right of a row; never negative
+    prices: dict[str, float]
+    limit: float
     solver: str
+
+    @property
+    def found(self) -> bool:
+        return self.status in ("optimal", "feasible")
 
 
 def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None = None) -> Solved:
-    """Run the named solver: `highs` (or `cbc` where that is not installed) or `cbc`.
+    """Maximise with the named solver: `highs` (or `cbc` where that is not installed) or `cbc`.
 
-    Duals differ in sign between solvers; the rows here are all `<=` in a maximisation, so theirs are never negative.
+    Signs of prices differ between solvers; here they are those of the minimisation of the negative, up to one sign for
+    all rows.
     """
     name = solver if solver == "cbc" or pulp.HiGHS().available() else "cbc"
-    engine = _engine(name, seconds)
-    program.solve(engine)
+    program.solve(_engine(name, seconds))
     status = {
         pulp.LpStatusOptimal: "optimal",
         pulp.LpStatusInfeasible: "infeasible",
@@ -37,10 +45,19 @@ def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None 
     if status == "optimal" and program.sol_status == pulp.LpSolutionIntegerFeasible:
         status = "feasible"
     if status not in ("optimal", "feasible"):
-        return Solved(status, {}, {}, version(name))
+        return Solved(status, {}, {}, float("inf"), version(name))
     values = {v.name: float(v.varValue) for v in program.variables() if v.varValue is not None}
-    prices = {row.name: abs(float(row.pi)) for row in program.constraints() if row.pi is not None}
-    return Solved(status, values, prices, version(name))
+    prices = {row.name: float(row.pi) for row in program.constraints() if row.pi is not None}
+    return Solved(status, values, prices, _limit(program, name, status), version(name))
+
+
+def _limit(program: pulp.LpProblem, name: str, status: str) -> float:
+    """The solver's own bound on a maximum."""
+    if status == "optimal":
+        return float(program.objective.value()) + TOLERANCE
+    if name == "highs":
+        return -float(program.solverModel.getInfo().mip_dual_bound)
+    return float("inf")
 
 
 def _engine(name: str, seconds: float | None) -> pulp.LpSolver:
@@ -61,7 +78,6 @@ def _bundled_cbc() -> str:
     return str(coin_api.pulp_cbc_path)
 
 
-@cache
 def version(name: str) -> str:
     """The solver as a certificate names it."""
     if name == "highs":

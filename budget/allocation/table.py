@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from budget.allocation.problem import Array, Line, Problem
+from budget.allocation.lines import Array, Line
+from budget.allocation.problem import Problem
 
 LABEL_POINTS = 40
 FINER = 4  # steps read between two sampled points
@@ -59,11 +60,14 @@ class Grid:
 class Table:
     """`values` (n, L..., K): normalised expected score of each scored task on the pools' grids and its labels'.
 
-    `fine` (T, M): the purchases that `at` reads the scores for."""
+    `reaches` (n, L..., K): how far each is above its target, where that has to be kept. `fine` (T, M): the purchases
+    that `at` reads the scores for."""
 
     tasks: tuple[Grid, ...]
     pools: tuple[Grid, ...]
     values: Array
+    reaches: Array
+    targets: tuple[int, ...]
     line: tuple[int, ...]
     fine: Array
     to_fine: Array
@@ -80,17 +84,31 @@ class Table:
 
     def at(self, pools: Array, weights: Array) -> Array:
         """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""
-        values = np.broadcast_to(self.values, (len(pools), *self.values.shape))
-        for j, grid in enumerate(self.pools):
-            share = interpolation(grid.position(pools[:, j]), grid.size)
-            values = np.einsum("ml,mnl...->mn...", share, values)
-        weighted = (values * weights[:, None]) @ self.to_fine
+        weighted = self._read(self.values * weights.reshape(-1, *[1] * (self.values.ndim - 1)), pools)
         if self.line == tuple(range(len(self.fine))):
             return weighted
         lines = np.zeros((len(pools), *self.fine.shape))
         for i, line in enumerate(self.line):
             lines[:, line] += weighted[:, i]
         return lines
+
+    def needed(self, pools: Array) -> Array:
+        """(m, T) first point of the fine grid where all targets of a line are reached; M where none does it."""
+        first = np.zeros((len(pools), len(self.fine)), int)
+        if self.targets:
+            fine = self._read(self.reaches, pools) >= 0
+            where = np.where(fine.any(axis=2), fine.argmax(axis=2), self.fine.shape[1])
+            for k, i in enumerate(self.targets):
+                first[:, self.line[i]] = np.maximum(first[:, self.line[i]], where[:, k])
+        return first
+
+    def _read(self, values: Array, pools: Array) -> Array:
+        """(m, n, M) sampled values (n, L..., K) at m purchases of pool labels, on the fine grid."""
+        found = np.broadcast_to(values, (len(pools), *values.shape))
+        for j, grid in enumerate(self.pools):
+            share = interpolation(grid.position(pools[:, j]), grid.size)
+            found = np.einsum("ml,mnl...->mn...", share, found)
+        return np.asarray(found @ self.to_fine)
 
 
 def interpolation(position: Array, size: int) -> Array:
@@ -124,9 +142,13 @@ def tabulate(problem: Problem) -> Table:
     size = (LABEL_POINTS - 1) * FINER + 1
     fine = np.stack([Grid(line.owned, line.least, line.most, size).bought for line in problem.tasks])
     to_fine = interpolation(np.linspace(0, LABEL_POINTS - 1, size), LABEL_POINTS).T
-    unasked = np.zeros((len(problem.scored), *(g.size for g in pools), LABEL_POINTS))
-    table = Table(tasks, pools, unasked, tuple(s.line for s in problem.scored), fine, to_fine)
+    shape = (*(g.size for g in pools), LABEL_POINTS)
+    nothing = np.zeros((len(problem.scored), *shape))
+    table = Table(
+        tasks, pools, nothing, nothing[:0], problem.targets, tuple(s.line for s in problem.scored), fine, to_fine
+    )
     mixes = np.repeat(table.mixes, LABEL_POINTS, axis=0)
-    labels = [np.tile(g.bought + g.owned, len(mixes) // LABEL_POINTS) for g in tasks]
-    values = [problem.expected(i, labels[one.line], mixes) for i, one in enumerate(problem.scored)]
-    return replace(table, values=np.stack(values).reshape(unasked.shape))
+    labels = [np.tile(tasks[s.line].bought + tasks[s.line].owned, table.count) for s in problem.scored]
+    values = [problem.expected(i, labels[i], mixes) for i in range(len(problem.scored))]
+    reaches = [problem.reaches(i, labels[i], mixes) for i in problem.targets]
+    return replace(table, values=np.array(values).reshape(-1, *shape), reaches=np.array(reaches).reshape(-1, *shape))

@@ -1,0 +1,209 @@
+"""The best plan at given pool labels, for every goal: relaxed choices, listed ever more finely, then whole ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget.allocation.choice_program import Chosen, Columns, choose, right_sides, uses
+from budget.allocation.goals import goal_value, scale, worst_tail
+from budget.allocation.lines import Array
+from budget.allocation.problem import Choice, Problem
+from budget.allocation.shelf import Shelf, stocked
+
+Indices = NDArray[np.intp]
+ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
+SAME = 1e-9
+KEPT = 60  # choices a task that a program of whole choices looks at
+BLUR = 1e-8  # what choices that are not told apart may differ by in score
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """`value`: what the goal counts (a score, or minus the share of the budget spent), `bound`: of it at these pools.
+
+    `rows`: prices of budget and rows; `buys`: by task line, the purchases looked at; `weights` (n,) and `mixture` (S,)
+    make of the scores a weighted sum that the goal never exceeds: what the search for pools and the bound over all
+    pools go by.
+    """
+
+    choice: Choice
+    value: float
+    bound: float
+    rows: Array
+    weights: Array
+    mixture: Array | None
+    buys: tuple[Array, ...]
+    solver: str
+
+
+def at_pools(
+    problem: Problem, pools: tuple[int, ...], near: Array | None, solver: str, seconds: float | None = None
+) -> Fixed | None:
+    """The best plan with these purchases of pools; None if there is none."""
+    shelf = stocked(problem, pools, near)
+    if shelf.empty:
+        return None
+    tails = [np.full(shelf.scores[0].shape[0], 1.0 / shelf.scores[0].shape[0])] if problem.risk > 0 else []
+    relaxed = None
+    for _ in range(ROUNDS + (TAILS if tails else 0)):
+        relaxed = choose(_columns(shelf, tails), False, solver)
+        if not relaxed.found:
+            return None
+        finer = shelf.around(relaxed.shares)
+        grown = any(len(each) for each in finer)
+        if tails:
+            tail, value = worst_tail(problem, _totals(shelf, relaxed.shares))
+            if value < relaxed.objective - SAME:
+                tails.append(tail)
+            elif not grown:
+                break
+        elif not grown:
+            break
+        if grown:
+            shelf = shelf.grown(finer)
+    assert relaxed is not None
+    weights, mixture = _mixed(problem, relaxed, tails)
+    whole = _whole(shelf, tails, relaxed, solver, seconds)
+    if whole is None:
+        return None
+    choice, limit = whole
+    value = goal_value(problem, choice)
+    return Fixed(
+        choice, value, max(min(relaxed.bound, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
+    )
+
+
+def _columns(shelf: Shelf, tails: list[Array]) -> Columns:
+    """The shelf as the program's columns, for the goal."""
+    problem = shelf.problem
+    count = len(problem.tasks)
+    if problem.goal == "cheapest":
+        unit = max(problem.budget, 1e-12)
+        gains = [-line.costs(buys)[:, None] / unit for line, buys in zip(problem.tasks, shelf.buys, strict=True)]
+    elif problem.goal == "worst":
+        gains = [np.zeros((len(buys), len(problem.scored))) for buys in shelf.buys]
+        for i, one in enumerate(problem.scored):
+            gains[one.line][:, i] = shelf.scores[i] / scale(problem, i)
+    else:
+        cuts = max(len(tails), 1)
+        gains = [np.zeros((len(buys), cuts)) for buys in shelf.buys]
+        for i, one in enumerate(problem.scored):
+            score = shelf.scores[i]
+            gains[one.line] += one.weight * (np.stack(tails) @ score).T if tails else one.weight * score[:, None]
+    none = tuple(np.zeros((len(buys), 0)) for buys in shelf.buys)
+    used = tuple(uses(problem, t, shelf.buys[t]) for t in range(count))
+    return Columns(shelf.buys, tuple(gains), used, right_sides(problem, shelf.pools), none, np.zeros(0))
+
+
+def _totals(shelf: Shelf, shares: tuple[Array, ...]) -> Array:
+    """(S,) the plan's score under each draw, purchases in part counted in part."""
+    scored = shelf.problem.scored
+    return np.asarray(sum(one.weight * (shelf.scores[i] @ shares[one.line]) for i, one in enumerate(scored)))
+
+
+def _mixed(problem: Problem, relaxed: Chosen, tails: list[Array]) -> tuple[Array, Array | None]:
+    if problem.goal == "worst" and len(problem.scored) > 1:
+        total = relaxed.cuts.sum()
+        share = relaxed.cuts / total if total > 0 else np.full(len(relaxed.cuts), 1.0 / len(relaxed.cuts))
+        return share / np.array([scale(problem, i) for i in range(len(share))]), None
+    if problem.goal == "worst":
+        return np.array([1.0 / scale(problem, 0)]), None
+    if not tails:
+        return problem.weights, None
+    share = relaxed.cuts / relaxed.cuts.sum() if relaxed.cuts.sum() > 0 else np.eye(len(tails))[0]
+    return problem.weights, np.asarray(share @ np.stack(tails[: len(share)]))
+
+
+def _whole(
+    shelf: Shelf, tails: list[Array], relaxed: Chosen, solver: str, seconds: float | None
+) -> tuple[Choice, float] | None:
+    """Whole choices: the plan and what no plan at these pools exceeds."""
+    kept, dropped = _promising(_columns(shelf, tails), relaxed)
+    limit = np.inf
+    for _ in range(TAILS):
+        columns = _picked(_columns(shelf, tails), kept)
+        chosen = choose(columns, True, solver, seconds)
+        if not chosen.found:
+            return None
+        limit = min(limit, chosen.bound)
+        buys = _bought(columns, chosen)
+        if not tails:
+            break
+        tail, value = worst_tail(shelf.problem, _totals(shelf, _as_shares(shelf, buys)))
+        if value >= chosen.objective - SAME:
+            break
+        tails.append(tail)
+    if shelf.problem.goal == "worst":
+        buys = _levelled(columns, chosen, solver, seconds)
+    return _choice(shelf, buys), max(limit, relaxed.bound - dropped) + BLUR
+
+
+def _promising(columns: Columns, relaxed: Chosen) -> tuple[list[Indices], float]:
+    """By task line, which columns a better whole plan may be made of, and what using any other one costs at least."""
+    weights = relaxed.cuts / relaxed.cuts.sum() if relaxed.cuts.sum() > 0 else np.eye(len(relaxed.cuts))[0]
+    kept, dropped = [], np.inf
+    for gains, used in zip(columns.gains, columns.uses, strict=True):
+        worth = gains[:, : len(weights)] @ weights - used @ relaxed.rows
+        loss = worth.max() - worth
+        order = np.argsort(loss, kind="stable")
+        kept.append(np.sort(order[:KEPT]))
+        dropped = min(dropped, float(loss[order[KEPT:]].min(initial=np.inf)))
+    return kept, dropped
+
+
+def _picked(columns: Columns, kept: list[Indices]) -> Columns:
+    """Only these columns of each task line."""
+    groups = (columns.buys, columns.gains, columns.uses, columns.floors)
+    buys, gains, used, floors = (tuple(each[k] for each, k in zip(group, kept, strict=True)) for group in groups)
+    return Columns(buys, gains, used, columns.right, floors, columns.levels)
+
+
+def _levelled(columns: Columns, chosen: Chosen, solver: str, seconds: float | None) -> list[float]:
+    """The lowest score is raised; then, with it kept, the next lowest, and so on; at last their mean.
+
+    Which scores are the lowest at a level is read off the prices of the relaxed program: one with a price is at the
+    level in every optimal plan of it.
+    """
+    count = columns.gains[0].shape[1]
+    levels = np.full(count, -np.inf)
+    for _ in range(count):
+        buys = _bought(columns, chosen)
+        score = sum(
+            g[int(np.flatnonzero(b == buy)[0])] for g, b, buy in zip(columns.gains, columns.buys, buys, strict=True)
+        )
+        free = np.flatnonzero(np.isinf(levels))
+        level = float(score[free].min())
+        relaxed = choose(_levels(columns, free, np.where(np.isinf(levels), level, levels)), False, solver, seconds)
+        lowest = free[relaxed.cuts > SAME] if relaxed.found and len(free) > 1 else free
+        lowest = lowest if len(lowest) else free[[int(np.argmin(score[free]))]]
+        levels[lowest] = np.minimum(level, score[lowest])
+        free = np.flatnonzero(np.isinf(levels))
+        floors = np.where(np.isinf(levels), level, levels)
+        better = choose(
+            _levels(columns, free if len(free) else np.arange(count), floors, mean=not len(free)), True, solver, seconds
+        )
+        chosen = better if better.found else chosen
+        if not len(free):
+            break
+    return _bought(columns, chosen)
+
+
+def _levels(columns: Columns, free: Indices, floors: Array, mean: bool = False) -> Columns:
+    """The least of the `free` scores (or, with `mean`, their sum) is to be raised, every score kept at its floor."""
+    gains = tuple(g[:, free].sum(axis=1, keepdims=True) if mean else g[:, free] for g in columns.gains)
+    return Columns(columns.buys, gains, columns.uses, columns.right, columns.gains, floors - SAME)
+
+
+def _bought(columns: Columns, chosen: Chosen) -> list[float]:
+    return [float(buys[int(np.argmax(share))]) for buys, share in zip(columns.buys, chosen.shares, strict=True)]
+
+
+def _as_shares(shelf: Shelf, buys: list[float]) -> tuple[Array, ...]:
+    return tuple((listed == buy).astype(float) for listed, buy in zip(shelf.buys, buys, strict=True))
+
+
+def _choice(shelf: Shelf, buys: list[float]) -> Choice:
+    return Choice(tuple(round(buy) for buy in buys), shelf.pools)

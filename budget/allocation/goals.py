@@ -1,0 +1,49 @@
+"""What a plan is measured by under each goal: one number that is to be as large as possible."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from budget.allocation.evaluation import means
+from budget.allocation.lines import Array
+from budget.allocation.problem import Choice, Problem, labels_of
+
+
+def goal_value(problem: Problem, choice: Choice) -> float:
+    """The goal's number for a plan: mean score (under risk, of the worst tail of the draws), lowest score relative to
+    its target, or minus the share of the budget spent."""
+    if problem.goal == "cheapest":
+        return -float(problem.cost(choice)) / max(problem.budget, 1e-12)
+    if problem.goal == "worst":
+        scores = means(problem, [choice])[0]
+        return float(min(score / scale(problem, i) for i, score in enumerate(scores)))
+    if problem.risk > 0:
+        labels, bought = labels_of(problem, [choice])
+        totals = sum(one.weight * problem.draws(i, labels[:, i], bought)[:, 0] for i, one in enumerate(problem.scored))
+        return worst_tail(problem, np.asarray(totals))[1]
+    return float(means(problem, [choice])[0] @ problem.weights)
+
+
+def scale(problem: Problem, index: int) -> float:
+    """What a score is measured by under the goal `worst`: its target, else 1."""
+    one = problem.scored[index]
+    target = 1.0 if one.target is None else float(one.normal(np.array(one.target)))
+    return target if target > 0 else 1.0
+
+
+def worst_tail(problem: Problem, totals: Array) -> tuple[Array, float]:
+    """Weights (S,) of the worst share `risk` of the draws of a plan's score, and the mean over them (CVaR).
+
+    The mean over the lowest r S draws, the last of them counted in part (Rockafellar and Uryasev, 2000).
+    """
+    order = np.argsort(totals, kind="stable")
+    left = problem.risk * len(totals) - np.arange(len(totals))
+    weights = np.zeros(len(totals))
+    weights[order] = np.clip(left, 0.0, 1.0) / (problem.risk * len(totals))
+    return weights, float(weights @ totals)
+
+
+def meets_targets(problem: Problem, choice: Choice) -> bool:
+    """Does a plan reach every target that has to be kept?"""
+    labels, bought = labels_of(problem, [choice])
+    return all(problem.reaches(i, labels[:, i], bought)[0] >= -1e-12 for i in problem.targets)

@@ -1,0 +1,115 @@
+"""One thing that can be bought: what numbers of its labels there are to choose from, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget import prices
+
+if TYPE_CHECKING:
+    from budget.brief import Priced
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A task's or a pool's labels: nothing (where `least` is 0), or `lot * j` from `first` to `most` of them.
+
+    `tiers`: (labels bought, exact price of each label beyond them), from 0 upwards; `setup`: paid once if anything is
+    bought; `hours`: annotator hours a label.
+    """
+
+    name: str
+    owned: int
+    lot: int
+    least: int
+    first: int
+    most: int
+    tiers: tuple[tuple[int, Fraction], ...]
+    setup: Fraction = Fraction(0)
+    hours: Fraction = Fraction(0)
+
+    @property
+    def price(self) -> Fraction:
+        """Money for the first label."""
+        return self.tiers[0][1]
+
+    @property
+    def plain(self) -> bool:
+        """Does every lot cost the same, with no step at the start?"""
+        return len(self.tiers) == 1 and self.setup == 0 and self.first <= max(self.lot, self.least)
+
+    def cost(self, buy: int) -> Fraction:
+        """Money for `buy` labels, exactly as the prices say."""
+        if buy <= 0:
+            return Fraction(0)
+        if len(self.tiers) == 1:
+            return self.setup + self.tiers[0][1] * int(buy)
+        ends = [start for start, _ in self.tiers[1:]] + [int(buy)]
+        bought = (
+            (max(min(end, int(buy)) - start, 0), price) for (start, price), end in zip(self.tiers, ends, strict=True)
+        )
+        return self.setup + sum((labels * price for labels, price in bought), Fraction(0))
+
+    def costs(self, buys: Array) -> Array:
+        """The same for many purchases, as floats."""
+        starts = np.array([start for start, _ in self.tiers], float)
+        each = np.array([float(price) for _, price in self.tiers])
+        paid = np.concatenate([[0.0], np.cumsum(np.diff(starts) * each[:-1])])
+        tier = np.clip(np.searchsorted(starts, buys, side="right") - 1, 0, None)
+        return np.where(buys > 0, float(self.setup) + paid[tier] + (buys - starts[tier]) * each[tier], 0.0)
+
+    def allows(self, buy: int) -> bool:
+        """Is this one of the purchases to choose from?"""
+        return buy == self.least or (self.first <= buy <= self.most and buy % self.lot == 0)
+
+    def down(self, buy: float) -> int:
+        """The largest purchase allowed that is not above `buy`, or else the least one."""
+        whole = min(self.most, int(buy + 1e-9) // self.lot * self.lot)
+        return whole if whole >= max(self.first, self.least) else self.least
+
+    def near(self, buys: Array) -> Array:
+        """The allowed purchases next to these."""
+        whole = np.clip(np.round(buys / self.lot) * self.lot, self.least, self.most)
+        start = max(self.first, self.least)
+        if start > self.most:
+            return np.full(np.shape(buys), float(self.least))
+        return np.where(whole >= start, whole, np.where(2 * whole < start + self.least, self.least, start))
+
+    def affordable(self, money: Fraction) -> int:
+        """The largest purchase allowed that this money pays for; -1 if not even the least."""
+        if self.cost(self.least) > money:
+            return -1
+        if self.cost(self.most) <= money:
+            return self.most
+        if self.plain:
+            return self.down(float(money / self.price // self.lot * self.lot))
+        low, high = self.least // self.lot, self.most // self.lot  # costs never fall
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.cost(middle * self.lot) <= money else (low, middle)
+        return self.down(low * self.lot)
+
+
+def line(name: str, part: Priced, money: Fraction) -> Line:
+    """One entry of a brief; what more than `money` would buy is left out."""
+    lot, hours = part.lot, prices.label_hours(part)
+    least = -(-max(part.min_labels - part.owned, 0) // lot) * lot
+    first = max(-(-part.min_buy // lot) * lot, lot)
+    tiers, setup = prices.exact_tiers(part), prices.exact(part.setup_cost)
+    room = prices.most_buyable(part)
+    last, price = tiers[-1]
+    if room is None:  # beyond the last tier every label costs something, or there is a limit
+        room = (last + int(money / price) + lot) // lot * lot
+    least = max(least, first) if least > 0 else 0
+    unlimited = Line(name, part.owned, lot, 0, first, room, tiers, setup, Fraction(0))
+    most = max(unlimited.affordable(money), least)
+    return Line(
+        name, part.owned, lot, least, first, most if most >= first else least, tiers, setup, prices.exact(hours or 0.0)
+    )

@@ -1,0 +1,88 @@
+"""Tangent planes of scores: a concave score lies under each of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from budget.allocation.lines import Array
+from budget.allocation.problem import Problem
+from budget.allocation.table import Table
+
+STEP = 1e-4  # of a point's labels: the width over which slopes are taken
+Score = Callable[[int, Array, Array], Array]  # (scored task, labels (k,), bought pool labels (k, P)) -> (k,)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """c planes: of which scored `task` (c,), value at no purchase `at_zero` (c,), `slope` (c, lines)."""
+
+    task: Array
+    at_zero: Array
+    slope: Array
+
+
+def joined(planes: list[Planes]) -> Planes:
+    """All of them as one."""
+    return Planes(
+        np.concatenate([p.task for p in planes]),
+        np.concatenate([p.at_zero for p in planes]),
+        np.vstack([p.slope for p in planes]),
+    )
+
+
+def tangents(
+    problem: Problem, score: Score, which: tuple[int, ...], tasks: Array, pools: Array
+) -> tuple[Planes, Array]:
+    """The planes that touch the scores of some scored tasks at k points (purchases tasks (k, T), pools (k, P)), and
+    those scores (k, len(which)). Slopes are differences over a ten-thousandth of the labels."""
+    planes, values = [], []
+    first = len(problem.tasks)
+    for i in which:
+        at = problem.scored[i].line
+        labels = problem.tasks[at].owned + tasks[:, at]
+        value, slopes = _slopes(problem, score, i, labels, pools)
+        slope = np.zeros((len(tasks), len(problem.lines)))
+        slope[:, at], slope[:, first:] = slopes[0], slopes[1:].T
+        at_zero = value - slope[:, at] * tasks[:, at] - (slope[:, first:] * pools).sum(axis=1)
+        planes.append(Planes(np.full(len(tasks), i), at_zero, slope))
+        values.append(value)
+    return joined(planes), np.stack(values, axis=1)
+
+
+def _slopes(problem: Problem, score: Score, index: int, labels: Array, pools: Array) -> tuple[Array, Array]:
+    """Score (k,) and its slopes (1 + P, k) along the task's labels and each pool."""
+    points = [(labels, pools)]
+    widths = []
+    for j in range(1 + pools.shape[1]):
+        along = labels if j == 0 else problem.pools[j - 1].owned + pools[:, j - 1]
+        step = np.where(along > 0, STEP * along, 1.0)
+        below = np.where(along > 0, step, 0.0)
+        for shift in (step, -below):
+            near = pools.copy()
+            if j > 0:
+                near[:, j - 1] += shift
+            points.append((labels + shift if j == 0 else labels, near))
+        widths.append(step + below)
+    found = score(index, np.concatenate([p[0] for p in points]), np.concatenate([p[1] for p in points]))
+    value, *moved = found.reshape(len(points), -1)
+    return value, np.stack([(moved[2 * j] - moved[2 * j + 1]) / width for j, width in enumerate(widths)])
+
+
+def lifted(table: Table, values: Array, planes: Planes) -> Planes:
+    """The planes raised until none of the sampled `values` (n, L..., K) lies above them.
+
+    So a bound that rests on them also holds where a score is not concave, at every point that was sampled.
+    """
+    at_zero = planes.at_zero.copy()
+    first = len(table.tasks)
+    for i, line in enumerate(table.line):
+        mine = np.flatnonzero(planes.task == i)
+        if len(mine):
+            along = planes.slope[mine, line, None] * table.tasks[line].bought
+            across = planes.slope[mine, first:] @ table.mixes.T
+            level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
+            at_zero[mine] += np.maximum(values[i].reshape(level.shape[1:]) - level, 0.0).max(axis=(1, 2))
+    return Planes(planes.task, at_zero, planes.slope)
