@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from budget.brief_checks import NAME_ALLOWED, is_name
 from budget.errors import Fault, InvalidInput
-from budget.measurements import POOL
+from budget.measurements import MOST_SHOWN, POOL, REQUIRED
 from budget.messages import nearest, number_hint, shown
 
-REQUIRED = ("task", "labels", "seed", "score")
 OPTIONAL = ("strategy", "annotators", "mode", "test_size", "seconds", "device", "run", "started")
 MODES = ("finetune", "frozen", "scratch")
 MOST = 10**12
-MOST_SHOWN = 20  # faults of one kind in one column; the rest is counted
 
 
 def checked(frame: pd.DataFrame, rows: Sequence[int], source: str) -> pd.DataFrame:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from budget.brief import Brief
 
 POOL = "pool:"
+REQUIRED = ("task", "labels", "seed", "score")
 BOOKKEEPING = ("seconds", "device", "run", "started")
 MOST_BYTES = 500_000_000
+MOST_SHOWN = 20  # faults of one kind; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,19 @@ def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
         found = "an empty first row" if rows else "an empty file"
         raise InvalidInput((Fault(source, "", found, "a header with task, labels, seed, score, then rows"),))
     header, width = rows[0], len(rows[0])
-    if width == 1 and (";" in header[0] or "\t" in header[0]):
-        fault = Fault(f"{source}: row 1", "", f"one column {shown(header[0])}", "columns separated by commas")
-        raise InvalidInput((fault,))
-    uneven = tuple(
+    if not set(header) & set(REQUIRED):
+        hint = "separate columns by commas" if width == 1 and (";" in header[0] or "\t" in header[0]) else ""
+        allowed = f"a header with {', '.join(REQUIRED)}"
+        raise InvalidInput((Fault(f"{source}: row 1", "", shown(",".join(header)), allowed, hint),))
+    uneven = [
         Fault(f"{source}: row {number}", "", f"{len(row)} cells", f"{width} cells, as many as the header has")
         for number, row in enumerate(rows, start=1)
         if row and len(row) != width
-    )
+    ]
     if uneven:
-        raise InvalidInput(uneven)
+        more = len(uneven) - MOST_SHOWN
+        rest = [Fault(source, "", f"{more} more rows like these", f"{width} cells in each")] if more > 0 else []
+        raise InvalidInput((*uneven[:MOST_SHOWN], *rest))
     return header, {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
 
 

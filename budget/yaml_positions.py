@@ -95,11 +95,8 @@ def _syntax_fault(error: yaml.YAMLError, source: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
     place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "text that is not YAML"
-    hint = (
-        "indent with spaces, not tabs"
-        if "\\t" in str(error) or "'\t'" in str(error)
-        else "check indentation, colons and quotes"
-    )
+    tab = "tab" in problem.split() or "'\\t'" in problem
+    hint = "indent with spaces, not tabs" if tab else "check indentation, colons and quotes"
     return Fault(place, "", f"a syntax error ({problem})", "YAML", hint)
 
 

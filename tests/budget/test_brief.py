@@ -189,6 +189,11 @@ def test_what_is_no_brief_is_refused_in_one_message(text: str, found: str, tmp_p
     assert any(found in fault.found for fault in faults_of(text, tmp_path))
 
 
+def test_a_tab_is_named_as_the_culprit(tmp_path: Path) -> None:
+    (fault,) = faults_of("budget: 10\n\ttasks: 3\n", tmp_path)
+    assert (fault.place, fault.hint) == (":2:1", "indent with spaces, not tabs")
+
+
 def test_aliases_share_prices_and_a_bomb_of_them_stays_small(tmp_path: Path) -> None:
     brief = brief_of("budget: 1\ntasks: {a: &price {label_cost: 2}, b: *price}", tmp_path)
     assert brief.tasks["b"].label_cost == 2

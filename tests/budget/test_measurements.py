@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from budget.brief import Brief
 from budget.errors import InvalidInput
-from budget.measurement_checks import OPTIONAL, REQUIRED
-from budget.measurements import Measurements
+from budget.measurement_checks import OPTIONAL
+from budget.measurements import REQUIRED, Measurements
 
 WHOLE = """\
 task,labels,seed,score,pool:general,pool:web,strategy,annotators,mode,test_size,seconds,device,run,started
@@ -115,7 +115,7 @@ def test_columns_that_are_missing_misspelt_or_twice_are_named(tmp_path: Path) ->
     [
         ("", "an empty file"),
         ("\n\n", "an empty first row"),
-        ("task;labels;seed;score\na;1;0;0.5\n", "one column 'task;labels;seed;score'"),
+        ("task;labels;seed;score\na;1;0;0.5\n", "'task;labels;seed;score'"),
         ("task,labels,seed,score\n", "no rows"),
         ("task,labels,seed,score\na,1,0\n", "3 cells"),
         ("task,labels,seed,score\na,1,0,0.5,9\n", "5 cells"),
