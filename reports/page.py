@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from budget.plan import Plan
+from reports.embedded import embed, json_text
 from reports.view import view_of
 from reports.wording import labels
 
@@ -32,21 +31,13 @@ def render(plan: Plan) -> str:
         .render(
             view=view,
             say=labels,
-            plan=_json(plan.to_dict()),
-            states=_json({"chosen": view.frontier.chosen, "states": view.frontier.states}),
+            plan=embed(plan),
+            states=json_text({"chosen": view.frontier.chosen, "states": view.frontier.states}),
             style=Markup(style),
             script=Markup(script),
             policy=_policy(style, script),
         )
     )
-
-
-def _json(value: Any) -> Markup:
-    """JSON that may stand inside a script element of HTML and of XML alike: no `<`, `>` or `&` is left in it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029\ufffe\uffff":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _policy(style: str, script: str) -> str:

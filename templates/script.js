@@ -24,15 +24,16 @@
       value.forEach(function (pair) { element.setAttribute(pair[0], pair[1]); });
     });
   }
+  var columns = ["buy", "cost", "share", "expected", "range"];
   function showRow(row, values) {
     Array.from(row.querySelectorAll("[data-cell]")).forEach(function (cell) {
-      if (cell.dataset.cell in values) { put(cell, values[cell.dataset.cell]); }
+      put(cell, values[columns.indexOf(cell.dataset.cell)]);
     });
-    if (values.bar) { place(row.querySelector("svg .bar"), { width: values.bar }); }
-    if (values.at) {
-      place(row.querySelector("svg .mark"), { cx: values.at[0] });
-      place(row.querySelector("svg .rise"), { x2: values.at[0] });
-      place(row.querySelector("svg .range"), { x: values.at[1], width: values.at[2] });
+    if (values[5]) { place(row.querySelector("svg .bar"), { width: values[5] }); }
+    if (values[6]) {
+      place(row.querySelector("svg .mark"), { cx: values[6] });
+      place(row.querySelector("svg .rise"), { x2: values[6] });
+      place(row.querySelector("svg .range"), { x: values[7], width: values[8] });
     }
   }
   function show(index) {
@@ -47,9 +48,7 @@
     all("[data-live]", function (element) {
       if (element.dataset.live in state) { put(element, state[element.dataset.live]); }
     });
-    all("[data-row]", function (row) {
-      if (row.dataset.row in state.rows) { showRow(row, state.rows[row.dataset.row]); }
-    });
+    Array.from(document.querySelectorAll("[data-row]")).forEach(function (row, index) { showRow(row, state.rows[index]); });
     place(document.querySelector("[data-cursor]"), { cx: state.cursor[0], cy: state.cursor[1] });
   }
   if (slider) {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
 from reports.charts.scale import Scale, spread
 
-INNER = 2000  # units of the stretched inner picture, both ways
-TICK = 40  # of these units
+INNER = 1000  # units of the stretched inner picture, both ways
+TICK = 20  # of these units
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 
@@ -140,24 +141,46 @@ def _down(chart: Chart, value: float) -> float:
     return round(chart.height * (1 - chart.y.scale.at(value)), 1)
 
 
-def _path(chart: Chart, points: Iterable[tuple[float, float]]) -> list[str]:
+def _places(chart: Chart, points: Iterable[tuple[float, float]]) -> list[tuple[int, int]]:
+    """Whole units of the inner picture."""
     x, y = chart.x.scale, chart.y.scale
-    return [f"{INNER * x.at(along):.0f} {INNER * (1 - y.at(up)):.0f}" for along, up in points]
+    return [(round(INNER * x.at(along)), round(INNER * (1 - y.at(up)))) for along, up in points]
+
+
+def _path(chart: Chart, points: Iterable[tuple[float, float]]) -> str:
+    """A path through the points: the first as it is, the others as steps, which are shorter to write."""
+    places = _thinned(_places(chart, points))
+    steps = [f"{x - x0} {y - y0}" for (x0, y0), (x, y) in pairwise(places)]
+    return f"M{places[0][0]} {places[0][1]}l{' '.join(steps)}".replace(" -", "-")
+
+
+def _thinned(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Without the points that lie on the straight line between those kept, to within a unit: nobody sees them."""
+    kept, waiting = places[:1], []
+    for (x0, y0), (x, y) in pairwise(places):
+        waiting.append((x0, y0))
+        start, begin = kept[-1]
+        bent = (abs((y - begin) * (u - start) - (v - begin) * (x - start)) > abs(x - start) for u, v in waiting)
+        if x == x0 or (x - start) * (x0 - start) < 0 or any(bent):
+            if (x0, y0) != kept[-1]:
+                kept.append((x0, y0))
+            waiting = []
+    return [*kept, *places[-1:]] if len(places) > 1 else kept
 
 
 def _line(chart: Chart, line: Line) -> Markup:
-    return tag("path", class_=f"line {line.style}", d="M" + "L".join(_path(chart, line.points)))
+    return tag("path", class_=f"line {line.style}", d=_path(chart, line.points))
 
 
 def _band(chart: Chart, band: Band) -> Markup:
     lower = [(x, low) for x, low, _ in band.points]
     upper = [(x, high) for x, _, high in reversed(band.points)]
-    return tag("path", class_=f"band {band.style}", d="M" + "L".join(_path(chart, lower + upper)) + "Z")
+    return tag("path", class_=f"band {band.style}", d=_path(chart, lower + upper) + "z")
 
 
 def _dots(chart: Chart, dots: Dots) -> Markup:
-    places = dict.fromkeys(_path(chart, dots.points))  # dots that fall on one another are drawn once
-    return tag("path", class_=f"dots {dots.style}", d="".join(f"M{place}h0" for place in places))
+    places = dict.fromkeys(_places(chart, dots.points))  # dots that fall on one another are drawn once
+    return tag("path", class_=f"dots {dots.style}", d="".join(f"M{x} {y}h0" for x, y in places))
 
 
 def _rules(chart: Chart) -> Markup:
@@ -196,24 +219,31 @@ def _mark(chart: Chart, mark: Mark) -> Markup:
 
 
 def _labels(chart: Chart) -> Markup:
-    """The names of the marks, each left or right of its own mark, moved apart where they would meet."""
-    parts = []
-    named = [mark for mark in chart.marks if mark.label and not mark.above]
-    for mark in chart.marks:
-        if mark.above:
-            x = chart.x.scale.at(mark.x)
-            anchor = " start" if x < 0.1 else " end" if x > 0.9 else " middle"
-            height = _down(chart, mark.y) - 15
-            parts.append(
-                tag("text", mark.label, class_=f"label {mark.style}{anchor}", x=percent(x), y=round(height, 1))
-            )
+    """The names of the marks: over them, or left or right of them, moved apart where they would meet."""
+    parts = [_label_above(chart, mark) for mark in chart.marks if mark.label and mark.above]
+    beside = [mark for mark in chart.marks if mark.label and not mark.above]
     for left in (True, False):
-        side = [mark for mark in named if (chart.x.scale.at(mark.x) > 0.7) == left]
-        places = spread([_down(chart, mark.y) + 4 for mark in side], LABEL_GAP, 14, chart.height - 6)
-        for mark, y in zip(side, places, strict=True):
-            where = {"x": percent(chart.x.scale.at(mark.x)), "dx": "-11" if left else "11", "y": round(y, 1)}
-            parts.append(tag("text", mark.label, class_=f"label {mark.style}{' end' if left else ''}", **where))
+        side = [mark for mark in beside if (chart.x.scale.at(mark.x) > 0.7) == left]
+        places = spread([_down(chart, mark.y) for mark in side], LABEL_GAP, 14, chart.height - 10)
+        parts += [_label_beside(chart, mark, y, -1 if left else 1) for mark, y in zip(side, places, strict=True)]
     return Markup("").join(parts)
+
+
+def _label_above(chart: Chart, mark: Mark) -> Markup:
+    x = chart.x.scale.at(mark.x)
+    anchor = " start" if x < 0.1 else " end" if x > 0.9 else " middle"
+    where = {"x": percent(x), "y": str(round(_down(chart, mark.y) - 15, 1))}
+    return tag("text", mark.label, class_=f"label {mark.style}{anchor}", **where)
+
+
+def _label_beside(chart: Chart, mark: Mark, y: float, side: int) -> Markup:
+    """A name at height `y`, tied to its mark by a thin line: `side` is 1 for right of it and -1 for left."""
+    rise = round(y - _down(chart, mark.y), 1)
+    tie = tag("path", class_="tie", d=f"M{side * 6} 0L{side * 20} {rise}")
+    anchor = " end" if side < 0 else ""
+    text = tag("text", mark.label, class_=f"label {mark.style}{anchor}", x=side * 24, y=rise + 4)
+    x = percent(chart.x.scale.at(mark.x))
+    return tag("svg", tie + text, x=x, y=_down(chart, mark.y), overflow="visible")
 
 
 def _cursor(chart: Chart) -> Markup:
@@ -247,13 +277,10 @@ def interval_cell(
 ) -> Markup:
     """An interval (expected, low, high); an open dot where it comes from (`since`) and a tick at the target.
 
-    One that lies wholly right of the axis is an arrow there.
+    One whose middle lies right of the axis ends in an arrow.
     """
     expected, low, high = interval
     parts = [tag("line", class_="track", x1="0", x2="100%", y1="12", y2="12")]
-    if low > scale.high:
-        arrow = tag("path", class_=f"mark {style}", d="M-9 -5L0 0L-9 5Z")
-        return cell([*parts, tag("svg", arrow, x="100%", y="12", overflow="visible")])
     if scale.low < 0 < scale.high:
         zero = percent(scale.at(0))
         parts.append(tag("line", class_="zero", x1=zero, x2=zero, y1="0", y2="24"))
@@ -266,6 +293,9 @@ def interval_cell(
     if target is not None:
         at = percent(scale.at(target))
         parts.append(tag("line", class_="target", x1=at, x2=at, y1="3", y2="21"))
+    if expected > scale.high:
+        arrow = tag("path", class_=f"mark {style}", d="M-9 -5L0 0L-9 5Z")
+        return cell([*parts, tag("svg", arrow, x="100%", y="12", overflow="visible")])
     parts.append(tag("circle", class_=f"mark {style}", cx=percent(scale.at(expected)), cy="12", r="4.5"))
     return cell(parts)
 

@@ -110,7 +110,7 @@ def _pool_row(context: Context, name: str, line: PoolLine, widest: float) -> Row
     )
     return Row(
         (*_money_cells(context, name, line, widest, "pool"), *empty, *rest),
-        f"r{name_index(context.plan, name)}",
+        "line",
         "pool",
     )
 
@@ -130,12 +130,7 @@ def _task_row(context: Context, name: str, line: TaskLine, widest: float, scale:
     )
     rest = (Cell(_held(line.binding), once=True), Cell(task_gain(context, name, line), once=True))
     cells = (*_money_cells(context, name, line, widest, "task"), *scores, *rest)
-    return Row(cells, f"r{name_index(context.plan, name)}", "task")
-
-
-def name_index(plan: Plan, name: str) -> int:
-    """The number of a line in the page's one order: what a script finds its row by."""
-    return list(lines_of(plan)).index(name)
+    return Row(cells, "line", "task")
 
 
 def _target(context: Context, name: str, line: TaskLine) -> Cell:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from budget.plan import Baseline
+from budget.plan import Baseline, Score
 from reports.charts.scale import Scale
 from reports.charts.svg import interval_cell
 from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of, name_of
@@ -23,9 +24,10 @@ def alternatives_of(context: Context) -> Alternatives:
     baselines = context.plan.baselines
     better = sum(baseline.gain.low > 0 for baseline in baselines.values())
     headline = decision.alternatives_headline(better, len(baselines))
-    scale = difference_scale(list(baselines.values()))
-    spent = [baseline.gain for baseline in baselines.values() if baseline.cost > 0]
-    decimals = context.scores.fine(*(gain.expected for gain in spent), *(gain.high - gain.low for gain in spent))
+    spent = [baseline for baseline in baselines.values() if same_spend(context, baseline)]
+    gains = [baseline.gain for baseline in spent or baselines.values()]
+    decimals = context.scores.fine(*(end for gain in gains for end in (gain.expected, gain.high - gain.low)))
+    scale = difference_scale(gains)
     names = sorted(baselines, key=lambda name: (baselines[name].gain.expected, name))
     rows = tuple(_row(context, name, baselines[name], scale, decimals) for name in names)
     columns = (
@@ -46,10 +48,14 @@ def alternatives_of(context: Context) -> Alternatives:
     )
 
 
-def difference_scale(baselines: list[Baseline]) -> Scale:
-    """One axis for every difference, with zero in it; buying nothing may lie beyond, for it is not the same spend."""
-    spent = [baseline for baseline in baselines if baseline.cost > 0] or baselines
-    values = [0.0, *(end for baseline in spent for end in (baseline.gain.low, baseline.gain.high))]
+def same_spend(context: Context, baseline: Baseline) -> bool:
+    """Does it spend money of the plan's size? Buying nothing does not, and may lie beyond the axis."""
+    return baseline.cost > context.plan.cost / 2
+
+
+def difference_scale(gains: Iterable[Score]) -> Scale:
+    """One axis for every difference, with zero in it."""
+    values = [0.0, *(end for gain in gains for end in (gain.low, gain.high))]
     low, high = min(values), max(values)
     air = 0.06 * (high - low) or 0.01
     return Scale(low - air, high + air)
@@ -62,7 +68,7 @@ def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals
         (
             Cell(name_of(name)),
             Cell(context.numbers.plain(baseline.cost, context.cents)),
-            Cell(scores.plain(baseline.score.expected)),
+            Cell(scores.plain(baseline.score.expected, decimals)),
             Cell(scores.change(gain.expected, decimals)),
             Cell(scores.changes(gain, decimals)),
             Cell(picture=interval_cell(scale, (gain.expected, gain.low, gain.high), style)),

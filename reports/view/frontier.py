@@ -8,7 +8,7 @@ from typing import Any
 from budget.plan import FrontierPoint, Plan, Score
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import Axis, Band, Chart, Line, Mark, cursor_at, draw, percent
-from reports.view.allocation import name_index, score_scale, share_text, widest_cost
+from reports.view.allocation import score_scale, share_text, widest_cost
 from reports.view.parts import Column, Context, Figure, Heading, Row, Table, cells, lines_of, money_on, name_of, ticks
 from reports.wording import decision, labels, outlook
 
@@ -46,7 +46,8 @@ def frontier_of(context: Context) -> Frontier:
     )
     rows = tuple(_row(context, point) for point in points)
     table = Table("The best score for each budget that was solved", columns, rows)
-    states = tuple(_state(context, chart, point, point.budget == plan.budget) for point in points)
+    scales = (widest_cost(plan), score_scale(context))
+    states = tuple(_state(context, chart, point, scales) for point in points)
     sentences = (*_half(context, points), *_knee(context, points), *_more(context, points), *_next(context))
     heading = Heading("frontier", "More or less money", headline)
     return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, chosen)
@@ -180,9 +181,10 @@ def _next(context: Context) -> tuple[str, ...]:
     return (sentence,) if sentence and len(buys) <= 6 else ()
 
 
-def _state(context: Context, chart: Chart, point: FrontierPoint, is_plan: bool) -> dict[str, Any]:
-    """Every text and place that the script sets for one solved budget. The keys are short: there are many."""
+def _state(context: Context, chart: Chart, point: FrontierPoint, scales: tuple[float, Scale]) -> dict[str, Any]:
+    """Every text and place that the script sets for one solved budget; `scales`: of the bars and of the scores."""
     plan, n, scores = context.plan, context.numbers, context.scores
+    is_plan = point.budget == plan.budget
     money = n.money
     shared, own = money_on(point.costs, plan.pools), money_on(point.costs, plan.tasks)
     sums = (shared, own)
@@ -193,17 +195,14 @@ def _state(context: Context, chart: Chart, point: FrontierPoint, is_plan: bool) 
         context.level,
         "" if is_plan else _against(context, point),
     )
-    widest = widest_cost(plan)
-    rows = {
-        f"r{name_index(plan, name)}": _state_row(context, point, name, widest) for name in (*plan.pools, *plan.tasks)
-    }
-    rows["total"] = {
-        "buy": n.count(sum(point.buy.values())),
-        "cost": context.cost(point.cost),
-        "share": n.percent(1.0 if point.cost else 0.0, 1),
-        "expected": scores.plain(point.score.expected),
-        "range": scores.interval(point.score),
-    }
+    rows = [_state_row(context, point, name, *scales) for name in lines_of(plan)]
+    total = [
+        n.count(sum(point.buy.values())),
+        context.cost(point.cost),
+        n.percent(1.0 if point.cost else 0.0, 1),
+        scores.plain(point.score.expected),
+        scores.interval(point.score),
+    ]
     x, y = cursor_at(chart, point.budget, scores.value(point.score.expected))
     return {
         "plan": is_plan,
@@ -215,22 +214,19 @@ def _state(context: Context, chart: Chart, point: FrontierPoint, is_plan: bool) 
         "score": scores.show(point.score.expected),
         "interval": f"{context.level} range {scores.interval(point.score)}",
         "cursor": [x, y],
-        "rows": rows,
+        "rows": [*rows, total],
     }
 
 
-def _state_row(context: Context, point: FrontierPoint, name: str, widest: float) -> dict[str, Any]:
+def _state_row(context: Context, point: FrontierPoint, name: str, widest: float, scale: Scale) -> list[str]:
+    """Texts and places of one line, in the script's order: buy, cost, share, expected, range, then the pictures."""
     cost = point.costs.get(name, 0.0)
-    row: dict[str, Any] = {
-        "buy": context.numbers.count(point.buy.get(name, 0)),
-        "cost": context.cost(cost),
-        "share": share_text(context, cost, point.cost),
-        "bar": percent(min(cost / widest, 1.0)),
-    }
-    if name in point.tasks:
-        unit, score, scale = context.units[name], point.tasks[name], score_scale(context)
-        low, high = sorted((scale.at(unit.place(score.low)), scale.at(unit.place(score.high))))
-        row["expected"] = unit.show(score.expected)
-        row["range"] = f"{unit.show(score.low)} to {unit.show(score.high)}"
-        row["at"] = [percent(scale.at(unit.place(score.expected))), percent(low), percent(high - low)]
-    return row
+    row = [context.numbers.count(point.buy.get(name, 0)), context.cost(cost), share_text(context, cost, point.cost)]
+    bar = percent(min(cost / widest, 1.0))
+    if name not in point.tasks:
+        return [*row, "", "", bar]
+    unit, score = context.units[name], point.tasks[name]
+    low, high = sorted((scale.at(unit.place(score.low)), scale.at(unit.place(score.high))))
+    at = scale.at(unit.place(score.expected))
+    places = [bar, percent(at), percent(low), percent(high - low)]
+    return [*row, unit.show(score.expected), unit.interval(score), *places]

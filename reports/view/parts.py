@@ -174,7 +174,6 @@ def same_metric(plan: Plan) -> bool:
 def plan_unit(plan: Plan, numbers: Numbers) -> Unit:
     """The unit of the plan's score: the tasks' own metric where they share one, else points of 100."""
     differences = [plan.score.high - plan.score.low, plan.score.expected - plan.now.expected]
-    differences += [baseline.gain.expected for baseline in plan.baselines.values()]
     if same_metric(plan):
         line = next(iter(plan.tasks.values()))
         noun = clean(line.metric) if len(plan.tasks) == 1 else f"mean {clean(line.metric)}"
@@ -206,8 +205,8 @@ class PlanScores:
         """Points are said; a metric is not, for its name already stands before the score."""
         return f"{text} points" if self.unit.per == "points" else text
 
-    def plain(self, place: float) -> str:
-        return self.unit.show(self.value(place))
+    def plain(self, place: float, decimals: int | None = None) -> str:
+        return self.unit.numbers.plain(self.value(place), self.unit.decimals if decimals is None else decimals)
 
     def interval(self, score: Score) -> str:
         ends = sorted((self.value(score.low), self.value(score.high)))

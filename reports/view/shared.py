@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from budget.plan import SharePoint
+from budget.plan import Plan, SharePoint
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import Axis, Band, Chart, Line, Mark, draw
 from reports.view.parts import Cell, Column, Context, Figure, Heading, Row, Table, cells, money_on, ticks
@@ -25,7 +25,7 @@ def shared_of(context: Context) -> Shared:
     plan, n = context.plan, context.numbers
     share = shared_share(context)
     heading = Heading("shared", "Shared or specific", outlook.shared_headline(n.percent(share), share, len(plan.pools)))
-    points = sorted(plan.shares, key=lambda point: point.share)
+    points = best_by_share(plan)
     if not plan.pools or len(points) < 2:
         return Shared(heading, None, (), _brings(context))
     columns = (
@@ -50,6 +50,14 @@ def shared_of(context: Context) -> Shared:
         chart.title, draw(chart), Table("The best plan for each share of the budget on shared labels", columns, rows)
     )
     return Shared(heading, figure, _flat(context, points), _brings(context))
+
+
+def best_by_share(plan: Plan) -> list[SharePoint]:
+    """The solved splits by rising share, the best one where several spend the same share."""
+    best: dict[float, SharePoint] = {}
+    for point in sorted(plan.shares, key=lambda point: point.score.expected):
+        best[round(point.share, 4)] = point
+    return sorted(best.values(), key=lambda point: point.share)
 
 
 def shared_share(context: Context) -> float:
@@ -94,7 +102,13 @@ def _flat(context: Context, points: list[SharePoint]) -> tuple[str, ...]:
     plan, n, scores = context.plan, context.numbers, context.scores
     near = [point.share for point in points if point.score.expected > plan.score.expected - POINT]
     ends = [outlook.share_end(n.percent(p.share), scores.show(p.score.expected)) for p in (points[0], points[-1])]
-    flat = outlook.share_flat(n.percent(min(near)), n.percent(max(near)), scores.size(POINT)) if len(near) > 1 else ""
+    flat = (
+        outlook.share_flat(
+            n.percent(min(near)), n.percent(max(near)), outlook.one_point(scores.unit.per, scores.size(POINT))
+        )
+        if len(near) > 1
+        else ""
+    )
     return tuple(sentence for sentence in (flat, " ".join(ends)) if sentence)
 
 

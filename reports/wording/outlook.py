@@ -69,9 +69,11 @@ def shared_headline(share: str, fraction: float, pools: int) -> str:
 
 
 def share_flat(low: str, high: str, size: str) -> str:
-    return (
-        f"Any share between {low} and {high} on shared labels is expected to cost less than {size} against this plan."
-    )
+    return f"Every split that was solved between {low} and {high} on shared labels is within {size} of this plan."
+
+
+def one_point(per: str, size: str) -> str:
+    return "one point" if per == "points" else size
 
 
 def share_end(share: str, score: str) -> str:

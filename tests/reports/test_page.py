@@ -17,8 +17,10 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
+from budget.errors import InvalidInput
 from budget.plan import Plan
 from reports import render
+from reports.embedded import extract
 from reports.view import view_of
 from tests.reports.plans import HOSTILE, PLANS
 
@@ -78,11 +80,27 @@ def test_ids_are_unique_and_headings_go_down_one_step_at_a_time(name: str) -> No
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_page_holds_the_very_plan_it_was_drawn_from(name: str) -> None:
+def test_page_holds_the_very_plan_it_was_drawn_from_and_draws_itself_again(name: str) -> None:
+    again = extract(page_of(name))
+    assert again == plan_of(name)
+    assert render(again) == page_of(name)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_what_a_decision_rests_on_stands_plainly_in_the_page(name: str) -> None:
     script = next(s for s in tree_of(name).iter(f"{XHTML}script") if s.get("id") == "plan")
-    values = json.loads(script.text or "")
-    assert values == plan_of(name).to_dict()
-    assert render(Plan.from_dict(values)) == page_of(name)
+    values, whole = json.loads(script.text or ""), plan_of(name).to_dict()
+    assert {key: values[key] for key in values if key not in ("evidence", "frontier")} == {
+        key: whole[key] for key in whole if key not in ("evidence", "frontier")
+    }
+
+
+@pytest.mark.parametrize(
+    "page", ["", "<p>no plan</p>", '<script id="plan">{</script>', '<script id="plan">[]</script>'], ids=str
+)
+def test_a_page_without_a_readable_plan_is_refused_in_words(page: str) -> None:
+    with pytest.raises(InvalidInput, match="plan"):
+        extract(page, "page.html")
 
 
 @pytest.mark.parametrize("name", PLANS)
