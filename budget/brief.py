@@ -196,14 +196,13 @@ def _checked(values: object, places: Places, faults: list[Fault]) -> Brief:
         )
         raise InvalidInput((*faults, root))
     plain = _plain(values, depth=6)
+    broken: list[KeyPath] = []
     try:
         brief = Brief.model_validate(plain)
-        broken: list[KeyPath] = []
     except ValidationError as error:
-        broken = [tuple(each["loc"]) for each in error.errors(include_url=False)]
-        faults += [
-            _field_fault(each["type"], tuple(each["loc"]), plain, places) for each in error.errors(include_url=False)
-        ]
+        found = error.errors(include_url=False)
+        faults += [_field_fault(each["type"], each["loc"], plain, places) for each in found]
+        broken = [each["loc"] for each in found]
         brief = Brief.model_construct(**_sound(plain, broken))
     brief._places = places
     faults += relation_faults(brief, {path[:2] for path in broken})

@@ -22,6 +22,7 @@ from budget.messages import nearest, number_hint, shown
 OPTIONAL = ("strategy", "annotators", "mode", "test_size", "seconds", "device", "run", "started")
 MODES = ("finetune", "frozen", "scratch")
 MOST = 10**12
+EMPTY = ("", "nan", "na", "n/a", "null", "none")  # what tools write for a number that is missing
 
 
 def checked(frame: pd.DataFrame, rows: Sequence[int], source: str) -> pd.DataFrame:
@@ -111,7 +112,7 @@ class _Reader:
             np.array([each if isinstance(each, str) else None for each in cells], dtype=object)
         )
         good = np.array([each in options if options else is_name(each) for each in unique] + [False], dtype=bool)
-        blank = self._blank(cells) if default is not None else np.zeros(len(cells), dtype=bool)
+        blank = self._blank(cells, ("",)) if default is not None else np.zeros(len(cells), dtype=bool)
         bad = ~good[codes] & ~blank
         allowed = f"one of {', '.join(options)}" if options else f"text: {NAME_ALLOWED}"
         self._refuse(column, bad, allowed)
@@ -121,7 +122,7 @@ class _Reader:
 
     def text(self, column: str) -> list[str]:
         cells = self.frame[column].to_numpy(dtype=object)
-        plain = np.where(self._blank(cells), "", cells)
+        plain = np.where(self._blank(cells, ("",)), "", cells)
         return [str(cell).encode("utf-8", "replace").decode() for cell in plain]
 
     def check_repeats(self, clean: pd.DataFrame, key: list[str]) -> None:
@@ -145,13 +146,12 @@ class _Reader:
         texts = cells.copy()
         texts[~fit] = None
         numbers = np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
-        return numbers, self._blank(cells), fit & np.isfinite(numbers)
+        return numbers, self._blank(cells, EMPTY), fit & np.isfinite(numbers)
 
     @staticmethod
-    def _blank(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
-        """Empty, or what other tools write for a missing value."""
-        missing = ("", "nan", "na", "n/a", "null", "none")
-        return np.array([c.strip().lower() in missing if isinstance(c, str) else c is None or c != c for c in cells])
+    def _blank(cells: NDArray[np.object_], words: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Which cells hold nothing, or text that stands for nothing."""
+        return np.array([c.strip().lower() in words if isinstance(c, str) else c is None or c != c for c in cells])
 
     def _refuse(self, column: str, bad: NDArray[np.bool_], allowed: str, hint: str = "", found: str = "") -> None:
         """A fault for each bad row, up to a number that people read."""

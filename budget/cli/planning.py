@@ -141,7 +141,7 @@ def plan(
     if target is not None:
         with step("drawn and written"):
             write_plan(answer, target)
-    output.answer(answer.to_json().rstrip()) if as_json else output.answer(plan_table(answer))
+    output.answer(answer.to_json().rstrip() if as_json else plan_table(answer))
     if target is not None:
         output.say(f"\nThe page: {target / 'report.html'}")
 

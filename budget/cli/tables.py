@@ -84,7 +84,7 @@ def plan_remarks(answer: Plan) -> list[str]:
             f"at least as good with probability {even.beaten_probability:.0%}."
         )
     bound, gap = answer.certificate.bound, answer.certificate.gap
-    remarks.append(f"No plan can be expected to score more than {bound:.6f}; this one is {gap:.1e} below that.")
+    remarks.append(f"No plan within these limits can be expected to score above {bound:.4f}: at most {gap:.1g} more.")
     remarks += [
         f"{name}: {line.trust}: {line.trust_reason}" for name, line in answer.tasks.items() if line.trust_reason
     ]
