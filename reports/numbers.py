@@ -81,12 +81,6 @@ class Numbers:
         """Decimals for amounts that stand together: none if all are whole, else two."""
         return 0 if all(abs(amount - round(amount)) < 0.005 for amount in amounts) else 2
 
-    def price(self, amount: float) -> str:
-        """What one label costs: two significant digits at least, cents at least."""
-        needed = 2 if amount == 0 or amount >= 0.1 else two_digits(amount)
-        exact = decimals_of(amount)
-        return self.money(amount, max(needed, min(exact, needed + 2)) if exact else 0)
-
     def signed(self, value: float, decimals: int) -> str:
         """A difference, with its sign; zero has none."""
         text = self.plain(value, decimals)

@@ -16,7 +16,6 @@ LIMITS = {
     "min_share": "group’s least share",
     "setup_cost": "setup cost",
 }
-LIKELY = 0.95  # a gain at least this probable is called a gain; below, it is said to be within the noise
 AT_RISK = 0.8  # a target less probable than this is at risk
 
 

@@ -113,7 +113,7 @@ def backtest_sentence(inside: int, total: int, level: str) -> str:
         if (total, inside) == (1, 1)
         else "it fell outside its"
         if total == 1
-        else f"{number(inside)} fell inside their"
+        else f"{'none' if inside == 0 else number(inside)} fell inside their"
     )
     return f"{hidden} hidden and predicted from the smaller ones: {hit} {level} range."
 

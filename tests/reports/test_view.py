@@ -1,0 +1,201 @@
+"""What the page says against what the plan holds: totals, order, limits, and the findings at their thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from budget.plan import Plan, Score, TaskLine
+from reports.view import view_of
+from reports.view.findings import FAR, MUCH_UNSPENT, Finding
+from reports.view.parts import Cell, Name, Row
+from tests.reports.plans import PLANS
+
+
+def plan() -> Plan:
+    return PLANS["four"]()
+
+
+def text(cell: Cell) -> str:
+    return cell.text.whole if isinstance(cell.text, Name) else cell.text
+
+
+def cell(row: Row, live: str) -> str:
+    return next(text(cell) for cell in row.cells if cell.live == live)
+
+
+def amount(shown: str) -> float:
+    return float(shown.replace(",", ""))
+
+
+def with_task(old: Plan, name: str, **changes: object) -> Plan:
+    lines = {**old.tasks, name: replace(old.tasks[name], **changes)}
+    return replace(old, tasks=lines)
+
+
+def findings(of: Plan, label: str = "") -> list[Finding]:
+    found = view_of(of).findings
+    return [finding for finding in (*found.shown, *found.folded) if not label or finding.label == label]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_columns_of_the_allocation_add_up_to_the_plan(name: str) -> None:
+    of = PLANS[name]()
+    table = view_of(of).allocation.table
+    (total,) = table.foot
+    assert amount(cell(total, "cost")) == pytest.approx(of.cost, abs=0.005)
+    assert sum(amount(cell(row, "cost")) for row in table.rows) == pytest.approx(amount(cell(total, "cost")), abs=1e-6)
+    assert sum(amount(cell(row, "buy")) for row in table.rows) == amount(cell(total, "buy"))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_section_names_tasks_in_the_same_order(name: str) -> None:
+    of = PLANS[name]()
+    view = view_of(of)
+    first = [text(row.cells[0]) for row in view.allocation.table.rows]
+    assert first == [*of.pools, *of.tasks]
+    assert [task.name.whole for task in view.evidence.tasks] == list(of.tasks)
+    if view.shared.brings:
+        assert [text(row.cells[0]) for row in view.shared.brings.rows] == list(of.tasks)
+
+
+def test_each_task_without_labels_and_no_other_gets_a_reason() -> None:
+    reasons = view_of(plan()).allocation.none
+    none = [name for name, line in plan().tasks.items() if line.buy == 0]
+    assert len(reasons) == len(none) > 0
+    assert all(reason.startswith(name) for reason, name in zip(reasons, none, strict=True))
+
+
+def test_a_loss_counts_as_better_when_it_falls() -> None:
+    view = view_of(PLANS["minimised"]())
+    line = PLANS["minimised"]().tasks["wind"]
+    assert line.expected < line.now
+    row = next(row for row in view.allocation.table.rows if text(row.cells[0]) == "wind")
+    assert text(row.cells[-1]).startswith("+")
+    assert view.verdict.expectation.text.startswith("Expect mean RMSE")
+    assert "worse than the proposed plan" in view.frontier.sentences[0]
+    brings = view.shared.brings
+    assert brings is not None
+    assert text(brings.rows[0].cells[1]).startswith("+")
+
+
+def test_plan_score_is_in_the_metric_all_tasks_share_and_else_in_points() -> None:
+    assert "points" in view_of(plan()).verdict.expectation.text
+    assert "mean accuracy" in view_of(PLANS["leftover"]()).verdict.expectation.text
+    assert "accuracy of" in view_of(PLANS["one"]()).verdict.expectation.text
+
+
+@pytest.mark.parametrize(("trust", "kind"), [("FAIL", "stop"), ("REVIEW", "check")])
+def test_a_forecast_that_is_not_trusted_is_a_finding_with_its_remedy(trust: str, kind: str) -> None:
+    of = with_task(plan(), "keypoints", trust=trust, trust_reason="odd dips", trust_remedy="run more seeds")
+    (found,) = [one for one in findings(of, "Forecast") if one.subject.whole == "keypoints"]
+    assert found.kind == kind
+    assert "odd dips" in found.text
+    assert found.action == "Run more seeds."
+
+
+@pytest.mark.parametrize(("factor", "count"), [(FAR, 0), (FAR + 0.01, 1)])
+def test_far_beyond_the_pilot_is_a_finding_just_past_the_threshold(factor: float, count: int) -> None:
+    of = plan()
+    for name in of.tasks:
+        of = with_task(of, name, beyond_pilot=1.0)
+    of = with_task(of, "segmentation", beyond_pilot=factor)
+    assert len(findings(of, "Beyond the pilot")) == count
+
+
+def test_the_step_before_the_whole_order_is_never_larger_than_the_order() -> None:
+    of = with_task(plan(), "segmentation", owned=400, buy=1000, labels=1400, beyond_pilot=1400 / 300, label_cost=2.0)
+    (found,) = [one for one in findings(of, "Beyond the pilot") if one.subject.whole == "segmentation"]
+    assert "buy 800 labels (USD\u00a01,600)" in found.action  # four times the pilot of 300, less the 400 owned
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected", "kinds"),
+    [(0.8, 0.6, []), (0.79, 0.6, ["check"]), (0.95, 0.54, ["stop"]), (0.95, 0.55, [])],
+)
+def test_a_target_is_a_finding_if_missed_or_less_likely_than_four_in_five(
+    probability: float, expected: float, kinds: list[str]
+) -> None:
+    of = with_task(plan(), "detection", target=0.55, target_probability=probability, expected=expected)
+    assert [one.kind for one in findings(of, "Target")] == kinds
+
+
+@pytest.mark.parametrize(("share", "count"), [(MUCH_UNSPENT, 0), (MUCH_UNSPENT + 1e-4, 1)])
+def test_much_unspent_money_is_a_finding(share: float, count: int) -> None:
+    of = replace(plan(), unspent=share * plan().budget, unspent_reason="lot sizes")
+    assert len(findings(of, "Money left")) == count
+
+
+@pytest.mark.parametrize(("low", "count"), [(1e-9, 0), (0.0, 1), (-0.1, 1)])
+def test_a_gain_within_noise_is_a_finding(low: float, count: int) -> None:
+    old = plan()
+    baseline = replace(old.baselines["even split"], gain=Score(0.05, low, 0.2))
+    assert len(findings(replace(old, baselines={**old.baselines, "even split": baseline}), "Gain")) == count
+
+
+def test_failed_runs_are_a_finding() -> None:
+    old = plan()
+    assert findings(old, "Pilots") == []
+    (found,) = findings(replace(old, provenance=replace(old.provenance, failed_runs=2)), "Pilots")
+    assert found.text.startswith("Two of 122 pilot runs failed")
+
+
+def test_a_pool_that_hurts_a_task_for_sure_is_a_finding() -> None:
+    old = plan()
+    hurt = replace(old.pools["general"], brings={"keypoints": Score(-0.02, -0.03, -0.01)})
+    (found,) = findings(replace(old, pools={"general": hurt}), "Shared labels")
+    assert found.subject.whole == "keypoints"
+    unsure = replace(old.pools["general"], brings={"keypoints": Score(-0.02, -0.03, 0.0)})
+    assert findings(replace(old, pools={"general": unsure}), "Shared labels") == []
+
+
+def test_at_most_seven_findings_are_shown_first_and_stops_come_before_notes() -> None:
+    view = view_of(PLANS["forty"]()).findings
+    assert len(view.shown) == 7
+    weights = [finding.weight for finding in (*view.shown, *view.folded)]
+    assert weights == sorted(weights, reverse=True)
+    assert view.shown[0].kind == "stop"
+
+
+def test_the_same_finding_about_several_tasks_is_said_once() -> None:
+    old = plan()
+    for name in ("segmentation", "keypoints"):
+        old = with_task(old, name, trust="FAIL", trust_reason="too few points", trust_remedy="")
+    found = [one for one in findings(old, "Forecast") if one.kind == "stop"]
+    assert len(found) == 1
+    assert found[0].subject.whole == "segmentation and keypoints"
+    assert found[0].text == "The forecasts for these tasks are not to be relied on: too few points."
+
+
+def test_half_the_budget_is_only_spoken_of_where_it_was_solved() -> None:
+    old = plan()
+    assert view_of(old).frontier.sentences[0].startswith("With half the budget, USD\u00a06,000, expect ")
+    far = tuple(point for point in old.frontier if not 0.3 * old.budget < point.budget < 0.7 * old.budget)
+    assert not any("half" in sentence for sentence in view_of(replace(old, frontier=far)).frontier.sentences)
+    near = tuple(replace(p, budget=0.45 * old.budget) if p.budget == 0.5 * old.budget else p for p in old.frontier)
+    said = view_of(replace(old, frontier=near)).frontier.sentences[0]
+    assert said.startswith("With the nearest budget to half that was solved, USD\u00a05,400")
+
+
+def test_a_plan_with_nothing_but_its_lines_still_makes_a_page() -> None:
+    bare = replace(
+        plan(), frontier=(), shares=(), sensitivity=(), evidence={}, baselines={}, notes=(), unspent_reason=""
+    )
+    view = view_of(bare)
+    assert view.frontier.figure is None
+    assert view.shared.figure is None
+    assert view.changes.table is None
+    assert view.alternatives.detail is None
+
+
+def test_shares_of_one_budget_solved_twice_are_drawn_once_with_the_better_plan() -> None:
+    old = plan()
+    worse = replace(old.shares[2], score=Score(0.1, 0.0, 0.2))
+    assert view_of(replace(old, shares=(*old.shares, worse))).shared == view_of(old).shared
+
+
+def test_a_line_is_frozen() -> None:
+    with pytest.raises(AttributeError):
+        view_of(plan()).title.short = "x"  # type: ignore[misc]
+    assert isinstance(plan().tasks["detection"], TaskLine)

@@ -1,0 +1,210 @@
+"""Sentences: grammatical for none, one and many, and each changes exactly where the numbers do."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from reports.wording import decision, grammar, outlook
+
+
+def test_purchase_says_where_the_money_goes() -> None:
+    def said(pools: float, tasks: float, kinds: int = 1, goal: str = "mean") -> str:
+        return decision.purchase("C", "S", "O", (pools, tasks), kinds, goal)
+
+    assert said(0, 0) == "Buy nothing."
+    assert said(1, 1) == "Spend C: S on shared labels and O on the tasks’ own."
+    assert said(1, 0) == "Spend C, all of it on shared labels."
+    assert said(0, 1) == "Spend C, all of it on the tasks’ own labels and nothing on shared ones."
+    assert said(0, 1, kinds=0) == "Spend C, all of it on the tasks’ own labels."
+    assert said(1, 1, goal="cheapest").startswith("Spend C, the least that reaches every target: ")
+    assert said(0, 0, goal="cheapest") == "Buy nothing: every target is reached with the labels that are owned."
+
+
+@pytest.mark.parametrize(
+    ("score", "now", "change", "end"),
+    [
+        ("61.0", "48.2", 0.1, "up from 48.2 with the labels owned today."),
+        ("61.0", "61.0", 1e-9, "the same as with the labels owned today."),
+        ("2.1", "4.1", -0.1, "against 4.1 with the labels owned today."),
+    ],
+)
+def test_expectation_says_up_only_where_it_is_seen_to_go_up(score: str, now: str, change: float, end: str) -> None:
+    assert decision.expectation(score, "a to b", "90%", now, "a score", change).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("gain", "noise"),
+    [((3.0, 1e-9, 6.0), False), ((3.0, 0.0, 6.0), True), ((3.0, -0.1, 6.0), True), ((-1.0, -2.0, 0.5), True)],
+)
+def test_a_gain_is_called_one_only_if_its_whole_range_is_above_zero(
+    gain: tuple[float, float, float], noise: bool
+) -> None:
+    said = decision.advantage("the even split", "3.0", "a to b", "90%", "97%", gain)
+    assert ("within the noise" in said) == noise
+    assert ("That is 3.0 better" in said) != noise
+    assert ("3.0 worse" in said) == (gain[0] < 0)
+
+
+def test_no_gain_at_all_is_said_as_that() -> None:
+    assert "bring the same" in decision.advantage("the even split", "0", "0 to 0", "90%", "x", (0.0, 0.0, 0.0))
+
+
+def test_best_there_is_needs_a_proof_and_a_gap_too_small_to_show() -> None:
+    assert "best there is" in decision.optimality("0.01", "optimal", True)
+    assert "best there is" not in decision.optimality("0.5", "optimal", False)
+    assert "better by up to 0.5" in decision.optimality("0.5", "feasible", True)
+
+
+def test_money_left_is_named_only_if_there_is_some() -> None:
+    assert decision.left_over("0", "lot sizes", 0.0) == ""
+    assert decision.left_over("USD 10", "lot sizes.", 0.01) == "USD 10 of the budget stays unspent: lot sizes."
+    assert decision.left_over("USD 10", "", 0.01) == "USD 10 of the budget stays unspent."
+
+
+@pytest.mark.parametrize(
+    ("count", "stops", "said"),
+    [
+        (0, 0, "Nothing here needs a person’s decision"),
+        (1, 0, "One finding to look at before signing"),
+        (2, 0, "Two findings to look at before signing"),
+        (1, 1, "One finding for a person, one of them before anything is signed"),
+        (12, 3, "12 findings for a person, three of them before anything is signed"),
+    ],
+)
+def test_findings_headline_counts(count: int, stops: int, said: str) -> None:
+    assert decision.findings_headline(count, stops) == said
+
+
+@pytest.mark.parametrize(
+    ("tasks", "of_tasks", "pools", "of_pools", "said"),
+    [
+        (0, 4, 0, 1, "Nothing is bought"),
+        (1, 1, 0, 0, "The task gets labels"),
+        (2, 2, 0, 0, "Both tasks get labels"),
+        (1, 4, 0, 1, "One of four tasks gets labels, no shared pool does"),
+        (3, 4, 1, 1, "Three of four tasks and the shared pool get labels"),
+        (4, 4, 1, 3, "All four tasks and one of three shared pools get labels"),
+        (0, 4, 1, 1, "Only the shared pool gets labels"),
+        (0, 4, 2, 3, "Only two of three shared pools get labels"),
+        (40, 40, 0, 0, "All 40 tasks get labels"),
+    ],
+)
+def test_allocation_headline_names_who_gets_labels(
+    tasks: int, of_tasks: int, pools: int, of_pools: int, said: str
+) -> None:
+    assert decision.allocation_headline(tasks, of_tasks, pools, of_pools) == said
+
+
+@pytest.mark.parametrize(
+    ("better", "total", "said"),
+    [
+        (0, 0, "There is no feasible alternative to compare with"),
+        (1, 1, "The plan beats the one alternative"),
+        (0, 1, "The one alternative is within the noise of the plan"),
+        (0, 3, "None of three alternatives is told apart from the plan by these pilots"),
+        (2, 3, "The plan beats two of three alternatives beyond the noise of the pilots"),
+        (3, 3, "The plan beats all three alternatives, beyond the noise of the pilots"),
+    ],
+)
+def test_alternatives_headline_claims_no_more_than_the_intervals(better: int, total: int, said: str) -> None:
+    assert decision.alternatives_headline(better, total) == said
+
+
+def test_a_task_without_labels_hears_why() -> None:
+    limit = decision.none_bought("a", "USD 10", "+0.2", "+0.1", ("label limit",), "PASS", True)
+    assert limit == "a: nothing, because of the label limit. Without it, USD 10 more would bring the plan +0.2."
+    other = decision.none_bought("a", "USD 10", "+0.1", "+0.2", ("label limit",), "PASS", False)
+    assert (
+        other
+        == "a: nothing, because the next USD 10 would bring the plan +0.1 here and +0.2 where the plan would spend it."
+    )
+    assert "pilot" in decision.none_bought("a", "USD 10", "+0.1", "+0.2", (), "REVIEW", False)
+
+
+def test_target_says_reached_or_missed_and_what_to_do() -> None:
+    assert "expected to be reached" in decision.target_text("0.5", "0.6", "60%", True)
+    assert "expected to be missed" in decision.target_text("0.5", "0.4", "10%", False)
+    assert "label limit" in decision.target_action(True)
+    assert "label limit" not in decision.target_action(False)
+
+
+@pytest.mark.parametrize(
+    ("failed", "total", "start"),
+    [
+        (1, 10, "One of ten pilot runs failed"),
+        (3, 120, "Three of 120 pilot runs failed"),
+        (1, 1, "The only pilot run failed"),
+    ],
+)
+def test_failed_runs_are_counted(failed: int, total: int, start: str) -> None:
+    assert decision.failed_text(failed, total).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "total", "said"),
+    [
+        (0, 1, "The task is planned within what was measured"),
+        (0, 3, "Every task is planned within what was measured"),
+        (1, 1, "The task is planned beyond its largest pilot"),
+        (1, 3, "One of three tasks is planned beyond the largest pilot"),
+        (2, 3, "Two of three tasks are planned beyond the largest pilot"),
+        (3, 3, "All three tasks are planned beyond the largest pilot"),
+    ],
+)
+def test_evidence_headline_counts_tasks_beyond_their_pilots(beyond: int, total: int, said: str) -> None:
+    assert outlook.evidence_headline(beyond, total) == said
+
+
+@pytest.mark.parametrize(
+    ("inside", "total", "said"),
+    [
+        (0, 0, "No pilot was held back"),
+        (1, 1, "The largest pilot was hidden and predicted from the smaller ones: it fell inside its 90% range."),
+        (0, 1, "it fell outside its 90% range."),
+        (3, 4, "Four of the largest pilots were hidden and predicted from the smaller ones: three fell inside"),
+        (0, 4, "none fell inside"),
+    ],
+)
+def test_backtest_says_how_often_the_range_held(inside: int, total: int, said: str) -> None:
+    assert said in outlook.backtest_sentence(inside, total, "90%")
+
+
+@pytest.mark.parametrize(
+    ("moved", "count", "said"), [(0.0, 0, "was varied for"), (0.0049, 3, "moves the order"), (0.005, 3, "more than 4%")]
+)
+def test_changes_headline_follows_the_money_that_moves(moved: float, count: int, said: str) -> None:
+    assert said in outlook.changes_headline(moved, "4%", "price of a label of a", count)
+
+
+def test_shared_headline_knows_none_nothing_and_some() -> None:
+    assert outlook.shared_headline("0%", 0.0, 0) == "This brief has no shared labels"
+    assert outlook.shared_headline("0%", 0.0, 2) == "Nothing is spent on shared labels"
+    assert outlook.shared_headline("17%", 0.17, 2) == "17% of the spend goes to shared labels"
+
+
+def test_against_the_plan_is_better_worse_or_the_same() -> None:
+    assert outlook.against_plan("1.2 points", 1) == "1.2 points better than the proposed plan"
+    assert outlook.against_plan("1.2 points", -1) == "1.2 points worse than the proposed plan"
+    assert outlook.against_plan("0.0 points", 0) == "the same as the proposed plan"
+
+
+def test_more_money_may_improve_nothing() -> None:
+    assert (
+        outlook.more_headline("USD 600", "0.1 points", True) == "The next USD 600 would improve the score by 0.1 points"
+    )
+    assert outlook.more_headline("USD 600", "0.0 points", False) == "The next USD 600 would improve nothing"
+
+
+@pytest.mark.parametrize("module", [decision, outlook, grammar])
+def test_every_sentence_is_used_by_the_page(module: object) -> None:
+    from pathlib import Path
+
+    import reports
+
+    folder = Path(reports.__file__).parent
+    source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == getattr(module, "__name__", ""):
+            assert source.count(f"{name}(") > 1, name
