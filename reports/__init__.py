@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.markdown import to_markdown
     from reports.page import render
+    from reports.pdf import to_pdf
 
-__all__ = ["render"]
+__all__ = ["render", "to_markdown", "to_pdf"]
+
+_HOMES = {"to_markdown": "markdown", "to_pdf": "pdf", "render": "page"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the page only when it is asked for: importing this package stays light."""
-    if name == "render":
-        from reports.page import render
-
-        return render
+    """Load a part only when it is asked for: importing this package stays light."""
+    if name in _HOMES:
+        return getattr(import_module(f"reports.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
