@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budget.errors import Fault, InvalidInput
+from budget.inputs import read_bytes, read_text
 from budget.messages import nearest, shown
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 POOL = "pool:"
 REQUIRED = ("task", "labels", "seed", "score")
 BOOKKEEPING = ("seconds", "device", "run", "started")
-MOST_BYTES = 500_000_000
 MOST_SHOWN = 20  # faults of one kind; the rest is counted
 
 
@@ -86,7 +86,7 @@ class Measurements:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        raw = _read_bytes(path)
+        raw = read_bytes(path)
         try:
             table = pq.read_table(pa.BufferReader(raw))
             table.validate(full=True)  # text that is not UTF-8 would only be noticed when it is used
@@ -113,13 +113,7 @@ class Measurements:
 def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the cells of every row that is not empty, by row number (the header is row 1)."""
     source = str(path)
-    raw = _read_bytes(path)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = raw.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{raw[error.start]:02x}, which is not UTF-8"
-        raise InvalidInput((Fault(f"{source}: row {row}", "", found, "UTF-8 text", "save it as UTF-8"),)) from None
+    text = read_text(path)
     try:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
@@ -142,15 +136,3 @@ def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
         rest = [Fault(source, "", f"{more} more rows like these", f"{width} cells in each")] if more > 0 else []
         raise InvalidInput((*uneven[:MOST_SHOWN], *rest))
     return header, {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
-
-
-def _read_bytes(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise InvalidInput((Fault(str(path), "", found, "a file that can be read", "check the path"),)) from None
-    if len(raw) > MOST_BYTES:
-        raise InvalidInput((Fault(str(path), "", f"more than {MOST_BYTES} bytes", f"at most {MOST_BYTES} bytes"),))
-    return raw

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from budget.errors import Fault, InvalidInput
+from budget.inputs import read_text
 from budget.messages import path_text, shown
 
 FORMAT = "labelbudget-plan/1"
@@ -306,14 +307,7 @@ class Plan:
     @classmethod
     def from_file(cls, path: str | Path) -> Plan:
         """The plan of this file. Raises InvalidInput."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            found = getattr(error, "strerror", None) or "bytes that are not UTF-8"
-            raise InvalidInput(
-                (Fault(str(path), "", found, "a plan.json that can be read", "check the path"),)
-            ) from None
-        return cls.from_json(text, str(path))
+        return cls.from_json(read_text(path), str(path))
 
 
 ALLOCATION_COLUMNS = (

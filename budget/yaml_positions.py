@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from budget.errors import Fault, InvalidInput
+from budget.inputs import read_text
 from budget.messages import KeyPath, path_text
 
 MOST_BYTES = 10_000_000
@@ -55,30 +56,13 @@ def read_file(path: str | Path) -> tuple[Any, Places, list[Fault]]:
 
     Raises InvalidInput when the file cannot be read as YAML at all.
     """
-    source = str(path)
-    try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        allowed = "a YAML file that can be read"
-        raise InvalidInput((Fault(source, "", error.strerror or str(error), allowed, "check the path"),)) from None
-    if len(raw) > MOST_BYTES:
-        raise InvalidInput((Fault(source, "", f"more than {MOST_BYTES} bytes", f"at most {MOST_BYTES} bytes"),))
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - raw.rfind(b"\n", 0, error.start)
-        found = f"byte 0x{raw[error.start]:02x}, which is not UTF-8"
-        fault = Fault(f"{source}:{line}:{column}", "", found, "UTF-8 text", "save the file as UTF-8")
-        raise InvalidInput((fault,)) from None
-    return read_text(text, source)
+    return parse(read_text(path, MOST_BYTES), str(path))
 
 
-def read_text(text: str, source: str) -> tuple[Any, Places, list[Fault]]:
+def parse(text: str, source: str) -> tuple[Any, Places, list[Fault]]:
     """As `read_file`, for text that is at hand.
 
-    >>> read_text("budget: 1e6\\ncurrency: NO", "b.yaml")[0]
+    >>> parse("budget: 1e6\\ncurrency: NO", "b.yaml")[0]
     {'budget': 1000000.0, 'currency': 'NO'}
     """
     builder = _Builder(source)

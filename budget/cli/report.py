@@ -1,12 +1,16 @@
-"""The command `report`: a plan's page, drawn again from its plan.json."""
+"""The command `report`: a plan's page, drawn again from its plan.json or from an earlier page."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from budget.cli import output
+
+if TYPE_CHECKING:
+    from budget.plan import Plan
 
 
 @click.command()
@@ -16,11 +20,10 @@ from budget.cli import output
 @click.option("--force", is_flag=True, help="Replace a file that is no page of ours.")
 @output.options
 def report(plan_path: Path, target: Path | None, force: bool) -> None:
-    """Draw the page of PLAN (a plan.json) again."""
-    from budget.plan import Plan
+    """Draw the page of PLAN again: a plan.json, or an earlier page, which holds its plan."""
     from reports import render
 
-    page = render(Plan.from_file(plan_path))
+    page = render(read_plan(plan_path))
     if target == Path("-"):
         output.answer(page)
         return
@@ -30,3 +33,14 @@ def report(plan_path: Path, target: Path | None, force: bool) -> None:
     )
     output.write_file(target, page)
     output.answer(str(target))
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a plan.json or in a page. Raises InvalidInput."""
+    from budget.inputs import read_text
+    from budget.plan import Plan
+    from reports.embedded import extract
+
+    if path.suffix.lower() in (".html", ".htm", ".xhtml"):
+        return extract(read_text(path), str(path))
+    return Plan.from_file(path)

@@ -222,6 +222,8 @@ def test_a_file_that_is_not_there_or_too_large_or_a_folder_is_refused(tmp_path: 
         Brief.from_file(tmp_path / "nowhere.yaml")
     with pytest.raises(InvalidInput, match="directory"):
         Brief.from_file(tmp_path)
+    with pytest.raises(InvalidInput, match="null"):
+        Brief.from_file("a\0b")
     large = tmp_path / "large.yaml"
     large.write_bytes(b"#" * 10_000_001)
     with pytest.raises(InvalidInput, match="bytes"):

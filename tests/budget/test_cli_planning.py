@@ -140,10 +140,13 @@ def test_report_draws_the_same_page_from_the_plan_alone(call: Call, tmp_path: Pa
     call("report", "out/plan.json", "-o", "again.html")
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
     assert call("report", "out/plan.json").stdout.strip() == str(Path("out/report.html"))
+    assert call("report", "again.html", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
 
 
 def test_report_refuses_what_is_no_plan_and_replaces_nothing_of_others(call: Call, tmp_path: Path) -> None:
     call("report", INPUTS[0], status=2)
+    (tmp_path / "other.html").write_text("<p>mine</p>")
+    call("report", "other.html", status=2)
     call("plan", *INPUTS)
     (tmp_path / "page.html").write_text("mine")
     call("report", "plan.json", "-o", "page.html", status=2)
