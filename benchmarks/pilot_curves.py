@@ -1,4 +1,4 @@
-"""The built-in pilots as a table: mean score, its scatter over seeds and seconds a run, by task, pool labels and labels.
+"""The built-in pilots as a table: mean score, scatter over seeds and seconds a run, by task, pool labels and labels.
 
 python benchmarks/pilot_curves.py --labels 50 100 200 400 800 --pool 0 1000 4000 --seeds 2
 """
