@@ -73,9 +73,13 @@ def exact_tiers(line: Priced) -> tuple[tuple[int, Fraction], ...]:
 
 def label_hours(line: Priced) -> float | None:
     """Annotator hours a label, review included; None where the brief does not say how long a label takes."""
-    if line.label_seconds is None:
-        return None
-    return float(exact(line.label_seconds) * _work(line) / SECONDS_AN_HOUR)
+    hours = exact_label_hours(line)
+    return None if hours is None else float(hours)
+
+
+def exact_label_hours(line: Priced) -> Fraction | None:
+    """As `label_hours`, exactly."""
+    return None if line.label_seconds is None else exact(line.label_seconds) * _work(line) / SECONDS_AN_HOUR
 
 
 def exact_cost(line: Priced, buy: int) -> Fraction:

@@ -19,8 +19,10 @@ from budget.allocation.choice_program import right_sides, uses
 from budget.allocation.fixed import Fixed
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Problem
+from budget.allocation.shelf import listed
 
 MOST_BOXES = 150
+POINTS = 64  # purchases of a task line looked at in a box, besides those of the plan at its middle
 STEP = 1e-3  # of a box's width: over which slopes in the pools are taken
 Attempt = Callable[[tuple[int, ...]], Fixed | None]
 Corner = tuple[int, ...]
@@ -99,16 +101,19 @@ def _bound(problem: Problem, fixed: Fixed, low: Corner, middle: Corner, high: Co
     """What no plan with pools in this box exceeds, at the prices of a plan."""
     summed = replace(problem, goal=problem.goal if problem.goal == "cheapest" else "mean", mixture=fixed.mixture)
     prices = fixed.rows
+    lists = [
+        np.union1d(buys, listed(line, line.least, POINTS)) for buys, line in zip(fixed.buys, problem.tasks, strict=True)
+    ]
     corners = [tuple(c) for c in product(*zip(low, high, strict=True))]
-    planes = [_at_corners(summed, summed.expected, i, fixed, middle, corners) for i in range(len(problem.scored))]
-    allowed = [np.ones((len(corners), len(buys)), bool) for buys in fixed.buys]
+    planes = [_at_corners(summed, summed.expected, i, lists, middle, corners) for i in range(len(problem.scored))]
+    allowed = [np.ones((len(corners), len(buys)), bool) for buys in lists]
     for i in problem.targets:
         line = problem.scored[i].line
-        allowed[line] &= _at_corners(summed, summed.reaches, i, fixed, middle, corners).max(axis=0) >= -1e-9
+        allowed[line] &= _at_corners(summed, summed.reaches, i, lists, middle, corners).max(axis=0) >= -1e-9
     best = []
     for c, corner in enumerate(corners):
         total = 0.0
-        for t, buys in enumerate(fixed.buys):
+        for t, buys in enumerate(lists):
             gain = np.zeros(len(buys))
             if problem.goal == "cheapest":
                 gain -= problem.tasks[t].costs(buys) / max(problem.budget, 1e-12)
@@ -126,13 +131,13 @@ def _at_corners(
     problem: Problem,
     score: Callable[[int, Array, Array], Array],
     index: int,
-    fixed: Fixed,
+    lists: list[Array],
     middle: Corner,
     corners: list[Corner],
 ) -> Array:
     """(corners, C) bound on a score at its line's purchases, in each corner."""
     line = problem.scored[index].line
-    labels = fixed.buys[line] + problem.tasks[line].owned
+    labels = lists[line] + problem.tasks[line].owned
     here = np.array(middle, float)
     ends = np.array(corners, float)
     step = np.maximum(STEP * (ends.max(axis=0) - ends.min(axis=0)), 1e-6)

@@ -67,7 +67,7 @@ class Line:
 
     def allows(self, buy: int) -> bool:
         """Is this one of the purchases to choose from?"""
-        return buy == self.least or (self.first <= buy <= self.most and buy % self.lot == 0)
+        return buy == self.least or (max(self.first, self.least) <= buy <= self.most and buy % self.lot == 0)
 
     def down(self, buy: float) -> int:
         """The largest purchase allowed that is not above `buy`, or else the least one."""
@@ -99,7 +99,7 @@ class Line:
 
 def line(name: str, part: Priced, money: Fraction) -> Line:
     """One entry of a brief; what more than `money` would buy is left out."""
-    lot, hours = part.lot, prices.label_hours(part)
+    lot, hours = part.lot, prices.exact_label_hours(part) or Fraction(0)
     least = -(-max(part.min_labels - part.owned, 0) // lot) * lot
     first = max(-(-part.min_buy // lot) * lot, lot)
     tiers, setup = prices.exact_tiers(part), prices.exact(part.setup_cost)
@@ -110,6 +110,4 @@ def line(name: str, part: Priced, money: Fraction) -> Line:
     least = max(least, first) if least > 0 else 0
     unlimited = Line(name, part.owned, lot, 0, first, room, tiers, setup, Fraction(0))
     most = max(unlimited.affordable(money), least)
-    return Line(
-        name, part.owned, lot, least, first, most if most >= first else least, tiers, setup, prices.exact(hours or 0.0)
-    )
+    return Line(name, part.owned, lot, least, first, most if most >= first else least, tiers, setup, hours)

@@ -44,6 +44,11 @@ class Optimum:
     form: str
 
 
+def kept(problem: Problem, choice: Choice) -> bool:
+    """Does a plan keep every limit and reach every target?"""
+    return not problem.broken(choice) and meets_targets(problem, choice)
+
+
 @dataclass
 class Search:
     """The best plan so far, and the best at all pools that were tried."""
@@ -58,7 +63,7 @@ class Search:
 
     def offer(self, choice: Choice) -> None:
         """Take a plan if it keeps to the problem and is better."""
-        if not self.problem.broken(choice) and meets_targets(self.problem, choice):
+        if kept(self.problem, choice):
             value = goal_value(self.problem, choice)
             if value > self.value:
                 self.choice, self.value = choice, value

@@ -11,6 +11,7 @@ from budget.allocation.lines import Array
 from budget.allocation.problem import Problem
 from budget.allocation.table import Table
 
+LEVEL = 1e-9  # what differences of slopes leave of a touching plane
 STEP = 1e-4  # of a point's labels: the width over which slopes are taken
 Score = Callable[[int, Array, Array], Array]  # (scored task, labels (k,), bought pool labels (k, P)) -> (k,)
 
@@ -84,5 +85,22 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
             along = planes.slope[mine, line, None] * table.tasks[line].bought
             across = planes.slope[mine, first:] @ table.mixes.T
             level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
-            at_zero[mine] += np.maximum(values[i].reshape(level.shape[1:]) - level, 0.0).max(axis=(1, 2))
+            above = values[i].reshape(level.shape[1:]) - level
+            at_zero[mine] += _peaks(above.reshape(len(mine), *values[i].shape))
     return Planes(planes.task, at_zero, planes.slope)
+
+
+def _peaks(above: Array) -> Array:
+    """(c,) how far sampled differences (c, L..., K) rise above 0, with what parabolas through the highest samples add."""
+    flat = above.reshape(len(above), -1)
+    most = flat.argmax(axis=1)
+    height = flat[np.arange(len(flat)), most]
+    where = list(np.unravel_index(most, above.shape[1:]))
+    peak = height.copy()
+    for axis, size in enumerate(above.shape[1:]):
+        if size > 2:
+            middle = np.clip(where[axis], 1, size - 2)
+            near = [(*where[:axis], middle + d, *where[axis + 1 :]) for d in (-1, 0, 1)]
+            three = [above[(np.arange(len(above)), *place)] for place in near]
+            peak += np.maximum(2 * three[1] - three[0] - three[2], 0.0) / 8
+    return np.where(height > LEVEL, peak, np.maximum(height, 0.0))

@@ -162,7 +162,7 @@ class Problem:
         assert one.target is not None
         target = float(one.normal(np.array(one.target)))
         if one.confidence is None:
-            return self.expected(index, labels, bought) - target
+            return replace(self, mixture=None).expected(index, labels, bought) - target
         draws = np.sort(self.draws(index, labels, bought), axis=0)
         least = int(np.ceil(one.confidence * len(draws) - 1e-9))  # so many draws have to reach it
         return np.asarray(draws[len(draws) - least]) - target
@@ -180,6 +180,9 @@ def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> P
         for name in brief.tasks
         if name not in surfaces
     )
+    if brief.risk > 0 and brief.goal != "mean":
+        allowed = f"0, or goal: mean (risk is about the mean score, and the goal is {brief.goal})"
+        faults += (brief.fault(("risk",), f"{brief.risk:g}", allowed),)
     if faults:
         raise InvalidInput(faults)
     names, money = sorted(brief.tasks), reach * prices.exact(brief.budget)

@@ -67,18 +67,25 @@ def stocked(problem: Problem, pools: tuple[int, ...], near: Array | None = None)
         if low is None:
             lists.append(np.zeros(0))
             continue
-        start = max(line.first, line.least)
-        if (line.most - start) // line.lot < FULL:
-            every = np.arange(start, line.most + 1, line.lot, dtype=float)
-        else:
+        every = listed(line, low, COARSE)
+        if near is not None:
             shift = 1.0 + line.owned
-            every = np.geomspace(max(low, line.least) + shift, line.most + shift, COARSE) - shift
-            if near is not None:
-                close = (near[t] + shift) * np.geomspace(1 / WINDOW, WINDOW, 2 * BETWEEN + 1) - shift
-                every = np.concatenate([every, close])
-        every = np.unique(np.concatenate([line.near(every), [float(line.least), float(low)]]))
+            close = (near[t] + shift) * np.geomspace(1 / WINDOW, WINDOW, 2 * BETWEEN + 1) - shift
+            every = np.union1d(every, line.near(close))
         lists.append(every[every >= low])
     return _shelf(problem, pools, lists)
+
+
+def listed(line: Line, low: int, points: int) -> Array:
+    """All purchases from `low` up where they are few, else so many, closer together the fewer labels they are."""
+    start = max(line.first, line.least)
+    if (line.most - start) // line.lot < FULL:
+        every = np.arange(start, line.most + 1, line.lot, dtype=float)
+    else:
+        shift = 1.0 + line.owned
+        every = np.geomspace(low + shift, line.most + shift, points) - shift
+    every = np.unique(np.concatenate([line.near(every), [float(line.least), float(low)]]))
+    return every[every >= low]
 
 
 def _shelf(problem: Problem, pools: tuple[int, ...], lists: Sequence[Array]) -> Shelf:

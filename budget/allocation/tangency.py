@@ -19,7 +19,7 @@ SPREAD = (0.5, 0.9, 0.99, 0.999, 1.0, 1.001, 1.01, 1.1, 2.0)
 
 @dataclass(frozen=True)
 class Proof:
-    """`bound`: of the goal, over all plans; where the program ends; `prices` of the budget and each row, if it has any."""
+    """`bound`: of the goal, over all plans; where the program ends; `prices` of the budget and of each row."""
 
     found: bool
     bound: float

@@ -186,7 +186,7 @@ def brute_force(brief: dict[str, Any], surfaces: dict[str, Known]) -> float:
     return float((weights / weights.sum() @ np.stack(scores)).max())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(small_problems())
 def test_no_combination_of_whole_lots_exceeds_the_bound_and_the_plan_is_within_its_gap(
     case: tuple[dict[str, Any], dict[str, Known]],

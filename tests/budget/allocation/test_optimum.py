@@ -1,0 +1,66 @@
+"""The optimizer against every whole plan there is, on small problems with every feature of a brief."""
+
+from __future__ import annotations
+
+import pytest
+
+from budget import Brief
+from budget.allocation.baselines import baselines
+from budget.allocation.goals import goal_value
+from budget.allocation.optimum import kept, optimum
+from budget.allocation.problem import Problem, problem
+from budget.allocation.table import tabulate
+from budget.errors import InvalidInput
+from tests.budget.allocation.lattice import FEATURES, best_by_trying, drawn
+
+
+def posed(seed: int, features: frozenset[str]) -> Problem | None:
+    """The problem of a seed, or None where the brief contradicts itself in ways that the brief's own check refuses."""
+    brief, surfaces = drawn(seed, features)
+    try:
+        asked = problem(Brief.from_dict(brief), surfaces)
+    except InvalidInput:
+        return None
+    return asked if sum(line.cost(line.least) for line in asked.lines) <= asked.money else None
+
+
+def check_against_every_plan(seed: int, features: frozenset[str], solver: str = "highs") -> None:
+    asked = posed(seed, features)
+    if asked is None:
+        return
+    best = best_by_trying(asked)
+    found = optimum(tabulate(asked), asked, solver, tuple(baselines(asked).values()))
+    if found is None:
+        assert best == -float("inf"), f"seed {seed}: a plan exists, none was found"
+        return
+    assert kept(asked, found.choice)
+    assert found.value == pytest.approx(goal_value(asked, found.choice), abs=1e-9)
+    assert found.value <= best + 1e-9
+    assert found.bound >= best - 1e-8, f"seed {seed}: a plan exceeds the bound"
+    if asked.goal != "cheapest":
+        assert found.bound - found.value <= 1e-4, f"seed {seed}: the gap stays open"
+
+
+@pytest.mark.parametrize("feature", [*FEATURES, ""])
+def test_with_one_feature_no_plan_exceeds_the_bound_and_the_gap_closes(feature: str) -> None:
+    wanted = {feature, "targets"} if feature == "cheapest" else {feature}
+    for seed in range(12):
+        check_against_every_plan(seed, frozenset(wanted))
+
+
+def test_with_all_features_at_once_no_plan_exceeds_the_bound_and_the_gap_closes() -> None:
+    for seed in range(100, 160):
+        check_against_every_plan(seed, frozenset(FEATURES))
+
+
+def test_the_bundled_solver_proves_the_same() -> None:
+    for seed in range(10):
+        check_against_every_plan(seed, frozenset({"setup", "constraints", "targets"}), "cbc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(22))
+def test_two_thousand_problems_hold_against_every_plan(block: int) -> None:
+    features = frozenset(FEATURES) if block % 2 else frozenset({FEATURES[block // 2]})
+    for seed in range(1000 + 100 * block, 1100 + 100 * block):
+        check_against_every_plan(seed, features)
