@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from budget.cli import main, planning
+from budget.cli import main, planning, tables
 from budget.plan import Plan, PoolLine, TaskLine
 
 COMMAND = str(Path(sys.executable).with_name("labelbudget"))
@@ -26,7 +27,7 @@ Call = Callable[..., Result]
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Runs a command line, in this process, in a folder with the brief and the measurements that `init` writes."""
+    """Runs a command line, in this process, beside the brief (without its lots) and the measurements of `init`."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, status: int = 0) -> Result:
@@ -36,7 +37,26 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
         return result
 
     run("init")
+    brief = tmp_path / INPUTS[0]
+    brief.write_text("".join(line for line in brief.read_text().splitlines(True) if "lot:" not in line))
     return run
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with plan.json, allocation.csv and report.html, to be copied."""
+    folder = tmp_path_factory.mktemp("planned")
+    for arguments in (["init", str(folder)], ["plan", *(str(folder / name) for name in INPUTS), "-o", str(folder)]):
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def earlier(planned: Path, tmp_path: Path) -> Path:
+    """A folder of an earlier plan."""
+    for name in planning.FILES:
+        shutil.copy(planned / name, tmp_path)
+    return tmp_path
 
 
 def files(folder: Path) -> set[str]:
@@ -68,11 +88,12 @@ def test_json_is_the_plan_and_nothing_else_and_writes_nothing_unasked(call: Call
     assert again == Plan.from_file(tmp_path / "out/plan.json")
 
 
-def test_a_plan_replaces_an_earlier_plan_and_no_file_of_anyone_else(call: Call, tmp_path: Path) -> None:
-    call("plan", *INPUTS)
+def test_a_plan_replaces_an_earlier_plan(call: Call, earlier: Path) -> None:
     call("plan", *INPUTS, "--budget", "300")
-    assert Plan.from_file(tmp_path / "plan.json").budget == 300
-    (tmp_path / "plan.json").unlink()
+    assert Plan.from_file(earlier / "plan.json").budget == 300
+
+
+def test_a_plan_replaces_no_file_of_anyone_else_unless_forced(call: Call, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine")
     result = call("plan", *INPUTS, status=2)
     assert "report.html" in result.stderr
@@ -96,14 +117,13 @@ def test_a_budget_that_is_no_money_is_invalid(money: str, call: Call) -> None:
     assert "budget: found" in call("plan", *INPUTS, "--budget", money, status=2).stderr
 
 
-def test_the_same_measurements_from_a_store_or_parquet_give_the_same_plan(call: Call, tmp_path: Path) -> None:
+def test_the_same_measurements_from_a_store_or_parquet_give_the_same_answer(call: Call) -> None:
     call("pilot", "import", INPUTS[1])
     call("pilot", "export", "-o", "m.parquet")
-    plans = [
-        json.loads(call("plan", INPUTS[0], name, "--json").stdout) for name in (INPUTS[1], "pilots.sqlite", "m.parquet")
-    ]
-    assert plans[0]["tasks"] == plans[1]["tasks"] == plans[2]["tasks"]
-    assert len({plan["provenance"]["measurements_sha256"] for plan in plans}) == 1
+    names = (INPUTS[1], "pilots.sqlite", "m.parquet")
+    answers = [call("fit", INPUTS[0], name, "--json").stdout for name in names]
+    assert answers[0] == answers[1] == answers[2]
+    assert len({planning.read_measurements(Path(name)).sha256 for name in names}) == 1
 
 
 def test_a_task_without_measurements_is_named_with_its_neighbour(call: Call, tmp_path: Path) -> None:
@@ -130,31 +150,33 @@ def test_the_frontier_is_a_plan_for_each_budget(call: Call) -> None:
     assert budgets == sorted(budgets)
     assert 500 in budgets
     assert all(point["cost"] <= point["budget"] for point in points)
-    assert len(call("frontier", *INPUTS).stdout.splitlines()) == 2 + len(points)
 
 
-def test_report_draws_the_same_page_from_the_plan_alone(call: Call, tmp_path: Path) -> None:
-    call("plan", *INPUTS, "-o", "out")
-    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
-    assert call("report", "out/plan.json", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
-    call("report", "out/plan.json", "-o", "again.html")
-    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
-    assert call("report", "out/plan.json").stdout.strip() == str(Path("out/report.html"))
+def test_the_frontier_table_has_a_row_for_each_budget(planned: Path) -> None:
+    plan = Plan.from_file(planned / "plan.json")
+    assert len(tables.frontier_table(plan).splitlines()) == 2 + len(plan.frontier)
+
+
+def test_report_draws_the_same_page_from_the_plan_or_the_page(call: Call, earlier: Path) -> None:
+    page = (earlier / "report.html").read_text(encoding="utf-8")
+    assert call("report", "plan.json", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
+    call("report", "plan.json", "-o", "again.html")
+    assert (earlier / "again.html").read_text(encoding="utf-8") == page
     assert call("report", "again.html", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
+    assert call("report", "plan.json").stdout.strip() == "report.html"
 
 
-def test_report_refuses_what_is_no_plan_and_replaces_nothing_of_others(call: Call, tmp_path: Path) -> None:
+def test_report_refuses_what_is_no_plan_and_replaces_nothing_of_others(call: Call, earlier: Path) -> None:
     call("report", INPUTS[0], status=2)
-    (tmp_path / "other.html").write_text("<p>mine</p>")
-    call("report", "other.html", status=2)
-    call("plan", *INPUTS)
-    (tmp_path / "page.html").write_text("mine")
+    (earlier / "page.html").write_text("<p>mine</p>")
+    call("report", "page.html", status=2)
     call("report", "plan.json", "-o", "page.html", status=2)
-    assert (tmp_path / "page.html").read_text() == "mine"
+    assert (earlier / "page.html").read_text() == "<p>mine</p>"
 
 
 def test_progress_is_said_with_v_and_nothing_with_q(call: Call) -> None:
-    assert "fitted 3 tasks" in call("plan", *INPUTS, "--json", "-v").stderr
+    assert "fitted 3 tasks" in call("fit", *INPUTS, "-v").stderr
+    assert call("fit", *INPUTS).stderr == ""
     assert call("plan", *INPUTS, "-o", "out", "-q").stderr == ""
 
 
@@ -166,8 +188,8 @@ def test_ctrl_c_ends_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> No
     assert "Stopped" in call("plan", *INPUTS, status=130).stderr
 
 
-def test_a_folder_that_cannot_be_written_is_a_message(call: Call, tmp_path: Path) -> None:
-    result = call("plan", *INPUTS, "-o", "brief.yaml/out", status=1)
+def test_a_folder_that_cannot_be_written_is_a_message(call: Call, earlier: Path) -> None:
+    result = call("report", "plan.json", "-o", "brief.yaml/page.html", status=1)
     assert "brief.yaml" in result.stderr
 
 
