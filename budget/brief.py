@@ -117,6 +117,9 @@ class Brief(_Part):
     constraints: tuple[str, ...] = Field(
         (), description="a list of texts such as 'detection.cost <= 2 * segmentation.cost'"
     )
+    pilots: dict[str, Any] | None = Field(
+        None, description="a mapping that says how pilots are run (see docs/pilots.md; `pilot run` checks it)"
+    )
 
     _places: Places = PrivateAttr(default_factory=Places)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from budget.errors import InvalidInput
@@ -36,9 +37,18 @@ def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
     return tuple(sorted({round(smallest * ratio**step) for step in range(count)}))
 
 
-def for_brief(brief: Brief, trainer: Trainer, seeds: int = 2, small_seeds: int = 3) -> tuple[Run, ...]:
+def for_brief(
+    brief: Brief,
+    trainer: Trainer,
+    seeds: int = 2,
+    small_seeds: int = 3,
+    labels: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    pools: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> tuple[Run, ...]:
     """The grid over the labels that a brief says are owned: each task up to all of them from a sixteenth or less, each
-    pool at none, a quarter and all. Raises InvalidInput for what the trainer does not know, and where nothing is owned.
+    pool at none, a quarter and all; `labels` and `pools` name other sizes.
+
+    Raises InvalidInput for what the trainer does not know, and where nothing is owned.
 
     >>> from budget import Brief
     >>> from pilots.trainers.networks import digit_scenes
@@ -52,13 +62,13 @@ def for_brief(brief: Brief, trainer: Trainer, seeds: int = 2, small_seeds: int =
             if name not in known:
                 allowed = f"of {', '.join(known)}, which can be trained here"
                 faults.append(brief.fault((section, name), repr(name), allowed, nearest(name, known)))
-            elif section == "tasks" and line.owned < 1:
+            elif section == "tasks" and line.owned < 1 and not labels.get(name):
                 faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
     if faults:
         raise InvalidInput(tuple(faults))
-    labels = {name: _sizes_up_to(task.owned) for name, task in brief.tasks.items()}
-    pools = {name: (pool.owned // 4, pool.owned) for name, pool in brief.pools.items()}
-    return grid(labels, pools, seeds, small_seeds)
+    label_sizes = {name: labels.get(name) or _sizes_up_to(task.owned) for name, task in brief.tasks.items()}
+    pool_sizes = {name: pools.get(name, (pool.owned // 4, pool.owned)) for name, pool in brief.pools.items()}
+    return grid(label_sizes, pool_sizes, seeds, small_seeds)
 
 
 def grid(

@@ -1,0 +1,185 @@
+"""The part of a brief that says how pilots are run: `pilots:`, checked, and made into a trainer and its runs."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from budget.errors import Fault, InvalidInput
+from budget.messages import nearest, shown
+from pilots.design import for_brief
+from pilots.run import Limits
+from pilots.trainers import Run, Trainer
+from pilots.trainers.command import ANY_BRACES, PLACEHOLDER, CommandTrainer, Items
+from pilots.trainers.function import FunctionTrainer
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+
+Size = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TrainerKeys(_Part):
+    """Exactly one of `command` and `python`; without either, the built-in networks on digit scenes."""
+
+    command: str | None = Field(None, min_length=1, description="a command with placeholders, as text")
+    python: str | None = Field(None, description="a function, as text: module:function")
+    pretraining: str | None = Field(None, description="a command, or module:function, run once per (pools, seed)")
+    version: str | int = Field("", description="text or a whole number that tells this program from an older one")
+
+
+class PilotKeys(_Part):
+    """The keys of `pilots:`; every description says what is allowed."""
+
+    trainer: TrainerKeys = Field(TrainerKeys(), description="a mapping with command or python")
+    labels: dict[str, tuple[Size, ...]] = Field({}, description="label sizes by task, for example {cars: [50, 200]}")
+    pools: dict[str, tuple[Size, ...]] = Field(
+        {}, description="pool sizes by pool, for example {general: [1000, 4000]}"
+    )
+    items: dict[str, str] = Field({}, description="a file of item ids, one a line, by task or pool")
+    seeds: int = Field(2, ge=1, le=100, description="a whole number from 1 to 100: repeats of each cell")
+    small_seeds: int = Field(3, ge=1, le=100, description="a whole number from 1 to 100: repeats of each small cell")
+    timeout: float = Field(3600.0, gt=0, description="seconds for one run, more than 0")
+    retries: int = Field(2, ge=0, le=100, description="how often a run that crashed is tried again, 0 or more")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What `pilot run` carries out, and with what."""
+
+    trainer: Trainer
+    runs: tuple[Run, ...]
+    limits: Limits
+
+
+def setup(brief: Brief, folder: Path) -> Setup:
+    """The pilots of a brief; paths in it and its commands start from `folder`. Raises InvalidInput with every fault.
+
+    >>> from budget import Brief
+    >>> tasks = {"cars": {"label_cost": 1, "owned": 800}}
+    >>> trainer = {"command": "python train.py --labels {labels} --seed {seed}"}
+    >>> brief = Brief.from_dict({"budget": 9, "tasks": tasks, "pilots": {"trainer": trainer, "seeds": 1}})
+    >>> made = setup(brief, Path())
+    >>> made.trainer.command[1], len(made.runs)
+    ('train.py', 9)
+    """
+    keys = _keys(brief)
+    trainer = _trainer(brief, keys, folder)
+    faults = [
+        brief.fault(("pilots", part, name), shown(name), f"a name of the brief's {part}", nearest(name, known))
+        for part, given, known in (("tasks", keys.labels, brief.tasks), ("pools", keys.pools, brief.pools))
+        for name in given
+        if name not in known
+    ]
+    if faults:
+        raise InvalidInput(tuple(faults))
+    runs = for_brief(brief, trainer, keys.seeds, keys.small_seeds, keys.labels, keys.pools)
+    return Setup(trainer, runs, Limits(keys.timeout, keys.retries))
+
+
+def _keys(brief: Brief) -> PilotKeys:
+    try:
+        return PilotKeys.model_validate(brief.pilots or {})
+    except ValidationError as error:
+        raise InvalidInput(tuple(_fault(brief, each) for each in error.errors(include_url=False))) from None
+
+
+def _fault(brief: Brief, error: Any) -> Fault:
+    """One error of pydantic in our words."""
+    path = tuple(error["loc"])
+    fields = (TrainerKeys if path[0] == "trainer" and len(path) > 1 else PilotKeys).model_fields
+    key = str(path[1] if fields is TrainerKeys.model_fields else path[0])
+    if error["type"] == "extra_forbidden":
+        found, allowed = f"the unknown key {shown(path[-1])}", f"one of {', '.join(fields)}"
+        return brief.fault(("pilots", *path), found, allowed, nearest(str(path[-1]), fields))
+    allowed = str(fields[key].description) if key in fields else str(error["msg"])
+    return brief.fault(("pilots", *path), shown(error["input"]), allowed)
+
+
+def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
+    given, tasks, pools = keys.trainer, tuple(brief.tasks), tuple(brief.pools)
+    if given.command is not None and given.python is not None:
+        raise InvalidInput((brief.fault(("pilots", "trainer"), "command and python", "one of them"),))
+    if given.python is not None:
+        function = _function(brief, "python", given.python, folder)
+        before = None if given.pretraining is None else _function(brief, "pretraining", given.pretraining, folder)
+        return FunctionTrainer(function, tasks, pools, before, str(given.version))
+    if given.command is not None:
+        items = {name: _ids(brief, name, folder / file) for name, file in keys.items.items()}
+        command = _command(brief, "command", given.command, items)
+        pretraining = () if given.pretraining is None else _command(brief, "pretraining", given.pretraining, items)
+        return CommandTrainer(command, tasks, pools, folder.resolve(), pretraining, items, str(given.version))
+    from pilots.trainers.networks import digit_scenes
+
+    return digit_scenes()
+
+
+def _command(brief: Brief, key: str, text: str, items: Items) -> tuple[str, ...]:
+    """A command as arguments, every placeholder checked: a run must know its labels and its seed."""
+    try:
+        arguments = tuple(shlex.split(text))
+    except ValueError as error:
+        fault = brief.fault(("pilots", "trainer", key), f"{shown(text)} ({error})", "a command with closed quotes")
+        raise InvalidInput((fault,)) from None
+    used = set(ANY_BRACES.findall(text))
+    faults = [(f"the placeholder {{{name}}}", _why_not(brief, name, items)) for name in sorted(used)]
+    if key == "command" and not used & {"labels", "train_list"}:
+        faults.append(("no {labels} and no {train_list}", "a command that is told what to train on"))
+    if "seed" not in used:
+        faults.append(("no {seed}", "a command that is told its seed: repeats must differ"))
+    if key == "command" and len(brief.tasks) > 1 and "task" not in used:
+        faults.append(("no {task}", "a command that is told its task, where there are several"))
+    wrong = tuple(brief.fault(("pilots", "trainer", key), found, allowed) for found, allowed in faults if allowed)
+    if wrong:
+        raise InvalidInput(wrong)
+    return arguments
+
+
+def _why_not(brief: Brief, name: str, items: Items) -> str:
+    """What is allowed in place of a placeholder; empty: it can be filled in."""
+    kind, _, pool = name.partition(":")
+    if not PLACEHOLDER.fullmatch(f"{{{name}}}"):
+        return (
+            "one of {task} {labels} {seed} {strategy} {annotators} {mode} {out} {pretrained} {train_list} {pool:NAME}"
+        )
+    if kind in ("pool", "pool_list") and pool not in brief.pools:
+        return f"a pool of the brief: {', '.join(brief.pools) or 'none'}"
+    lists = tuple(brief.tasks) if kind == "train_list" else (pool,) if kind == "pool_list" else ()
+    missing = [each for each in lists if each not in items]
+    return f"pilots.items with a file of ids for {', '.join(missing)}" if missing else ""
+
+
+def _ids(brief: Brief, name: str, path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fault = brief.fault(("pilots", "items", name), f"{path}: {error}", "a text file with one item id a line")
+        raise InvalidInput((fault,)) from None
+    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _function(brief: Brief, key: str, text: str, folder: Path) -> Callable[..., Any]:
+    """The function that module:function names; modules are looked for beside the brief, too."""
+    module, _, name = text.partition(":")
+    if str(folder.resolve()) not in sys.path:
+        sys.path.insert(0, str(folder.resolve()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        allowed = "module:function, the module beside the brief or installed"
+        raise InvalidInput((brief.fault(("pilots", "trainer", key), f"{shown(text)} ({error})", allowed),)) from None
+    if not callable(found):
+        raise InvalidInput((brief.fault(("pilots", "trainer", key), shown(text), "the name of a function"),))
+    function: Callable[..., Any] = found
+    return function
