@@ -155,28 +155,6 @@ class Brief(_Part):
         return Fault(self.place(*path), path_text(path), found, allowed, hint)
 
 
-# Keys that are understood and checked, but that no plan keeps to yet, and what they will mean. Set in a brief they are
-# refused: a limit that is not kept must not look as if it were.
-NOT_YET: dict[str, str] = {}
-
-
-def not_yet(brief: Brief) -> tuple[Fault, ...]:
-    """A fault for each key that is set to something a plan does not keep to yet (`NOT_YET`).
-
-    >>> not_yet(Brief.from_dict({"budget": 9, "risk": 0.1, "tasks": {"a": {"label_cost": 1}}}))
-    ()
-    """
-    parts: list[tuple[KeyPath, _Part]] = [((), brief)]
-    parts += [(("pools", name), pool) for name, pool in brief.pools.items()]
-    parts += [(("tasks", name), task) for name, task in brief.tasks.items()]
-    return tuple(
-        brief.fault((*where, key), shown(getattr(part, key)), f"nothing yet (it will {meaning})", "remove the key")
-        for where, part in parts
-        for key, meaning in NOT_YET.items()
-        if key in (fields := type(part).model_fields) and getattr(part, key) != fields[key].default
-    )
-
-
 _PARTS: dict[str | int, type[_Part]] = {"tasks": Task, "pools": Pool, "groups": Group}
 
 

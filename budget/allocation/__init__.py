@@ -37,12 +37,8 @@ def plan(
     from budget.allocation.problem import Choice, problem
     from budget.allocation.sensitivity import sensitivity
     from budget.allocation.table import tabulate
-    from budget.brief import not_yet
-    from budget.errors import InvalidInput
 
     started = time.perf_counter()
-    if faults := not_yet(brief):
-        raise InvalidInput(faults)
     if surfaces is None:
         from budget.fitting import fit
 

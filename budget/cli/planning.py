@@ -81,13 +81,9 @@ def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, 
 
 
 def planned(brief: Brief, measurements: Measurements, seed: int) -> Plan:
-    """The plan; with -v, how long its steps took. Raises InvalidInput for what no plan keeps to yet, CannotBeMet."""
+    """The plan; with -v, how long its steps took. Raises CannotBeMet."""
     import budget
-    from budget.brief import not_yet
-    from budget.errors import InvalidInput
 
-    if refused := not_yet(brief):
-        raise InvalidInput(refused)
     surfaces = fitted(brief, measurements, seed)
     with step("planned"):
         return budget.plan(brief, measurements, surfaces=surfaces, seed=seed)

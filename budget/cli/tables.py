@@ -104,17 +104,22 @@ def frontier_table(answer: Plan) -> str:
 
 
 def backtest_table(hidden: Mapping[str, Sequence[Hidden]]) -> str:
-    """One row a hidden pilot: what was predicted and what came; then how well that went over all."""
+    """One row a hidden pilot: what was predicted and what came; then how well that went, beside simpler forecasts."""
+    from budget.fitting.backtest import summary
+
     lines = [(task, line) for task in sorted(hidden) for line in hidden[task]]
     if not lines:
         return "Nothing could be hidden: a task needs pilots at more sizes than its fit does."
-    within = [line.low <= line.measured <= line.high for _, line in lines]
     rows = []
-    for (task, line), inside in zip(lines, within, strict=True):
-        span = f"{line.low:.3f} to {line.high:.3f}"
-        predicted = [f"{line.predicted:.3f}", span, f"{line.measured:.3f}", "yes" if inside else "no"]
+    for task, line in lines:
+        inside = "yes" if line.low <= line.measured <= line.high else "no"
+        predicted = [f"{line.predicted:.3f}", f"{line.low:.3f} to {line.high:.3f}", f"{line.measured:.3f}", inside]
         rows.append([task, pool_mix(line.pools), f"{line.labels:,}", *predicted])
-    error = sum(abs(line.predicted - line.measured) for _, line in lines) / len(lines)
-    header = ["task", "pools", "labels", "predicted", "range", "measured", "within"]
-    summary = f"{len(lines)} hidden pilots: {error:.4f} off on average, {sum(within)} within their range."
-    return "\n".join([table(header, rows, left=2), "", summary])
+    header = ["task", "pools", "labels", "predicted", "90% range", "measured", "within"]
+    over_all = summary(line for _, line in lines)
+    words = (
+        f"{over_all.count} hidden pilots, {over_all.covered:.0%} of them within their range. Mean absolute error: "
+        f"{over_all.error:.4f}; a power law by least squares: {over_all.power_law:.4f}; "
+        f"the last value measured: {over_all.last_value:.4f}."
+    )
+    return "\n".join([table(header, rows, left=2), "", words])

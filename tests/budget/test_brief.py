@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from budget.brief import NOT_YET, Brief, Pool, not_yet
+from budget.brief import Brief, Pool
 from budget.errors import Fault, InvalidInput
 
 WHOLE = """\
@@ -340,19 +340,6 @@ def test_a_brief_from_a_file_equals_the_one_from_a_dictionary_and_knows_its_plac
 def test_another_budget_is_checked_as_the_first_was(money: float) -> None:
     with pytest.raises(InvalidInput, match="budget"):
         Brief.from_dict(simple()).with_budget(money)
-
-
-def test_keys_that_no_plan_keeps_to_yet_are_refused_at_their_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for key in ("risk", "tiers", "min_buy"):
-        monkeypatch.setitem(NOT_YET, key, "be kept to one day")
-    faults = {fault.path: fault for fault in not_yet(brief_of(WHOLE, tmp_path))}
-    assert faults["risk"].place.endswith(":5:7")
-    assert faults["pools.web.tiers"].place.endswith(":19:16")
-    assert not [path for path in faults if path.endswith("min_buy")]
-    assert all("one day" in faults[path].allowed and faults[path].hint for path in ("risk", "pools.web.tiers"))
-    assert not_yet(Brief.from_dict(simple(risk=0, goal="mean", constraints=[]))) == ()
 
 
 keys = [*Brief.model_fields, *Pool.model_fields, "metric", "weight", "group", "a", "detection", "0", "<<"]

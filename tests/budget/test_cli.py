@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from budget.brief import NOT_YET, Brief
+from budget.brief import Brief
 from budget.cli import COMMANDS, main
 from budget.cli.output import table, write_file
 from budget.measurements import Measurements
@@ -114,17 +114,6 @@ def test_faults_of_both_inputs_come_at_once_and_nothing_is_written(call: Call, t
     for part in ("3 faults", "b.yaml:1:9: budget", "b.yaml:3:7: risk", "m.csv: row 2: labels: found '-1'"):
         assert part in result.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_a_key_that_no_plan_keeps_to_yet_is_refused_before_any_work(
-    call: Call, inputs: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(NOT_YET, "risk", "be kept to one day")
-    path = tmp_path / "brief.yaml"
-    path.write_text("risk: 0.1\n" + path.read_text())
-    result = call("plan", *inputs, status=2)
-    assert "brief.yaml:1:7: risk: found 0.1; allowed: nothing yet (it will be kept to one day)" in result.stderr
-    assert not (tmp_path / "plan.json").exists()
 
 
 def test_with_json_an_error_is_one_document_too(call: Call, tmp_path: Path) -> None:
