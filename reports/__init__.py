@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reports.markdown import to_markdown
-    from reports.page import render
+    from reports.page import render, render_refusal
     from reports.pdf import to_pdf
 
-__all__ = ["render", "to_markdown", "to_pdf"]
+__all__ = ["render", "render_refusal", "to_markdown", "to_pdf"]
 
-_HOMES = {"to_markdown": "markdown", "to_pdf": "pdf", "render": "page"}
+_HOMES = {"to_markdown": "markdown", "to_pdf": "pdf", "render": "page", "render_refusal": "page"}
 
 
 def __getattr__(name: str) -> Any:

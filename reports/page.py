@@ -12,10 +12,13 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from budget.errors import CannotBeMet, Shortfall
 from budget.plan import Plan
 from reports.embedded import embed, json_text
 from reports.view import view_of
-from reports.wording import labels
+from reports.view.parts import name_of
+from reports.wording import decision, labels
+from reports.wording.grammar import sentence
 
 
 def render(plan: Plan) -> str:
@@ -36,6 +39,23 @@ def render(plan: Plan) -> str:
             style=Markup(style),
             script=Markup(script),
             policy=_policy(style, script),
+        )
+    )
+
+
+def render_refusal(error: CannotBeMet, title: str = "") -> str:
+    """One page for a brief that no plan can keep to: every reason, each with its smallest repair."""
+    style = _source("style.css")
+    return (
+        _environment()
+        .get_template("refusal.html.j2")
+        .render(
+            title=name_of(title or labels.UNTITLED),
+            headline=decision.cannot_be_met(len(error.shortfalls)),
+            shortfalls=[Shortfall(*map(sentence, (one.reason, one.repair))) for one in error.shortfalls],
+            say=labels,
+            style=Markup(style),
+            policy=_policy(style, ""),
         )
     )
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from budget.plan import Curve, Evidence, TaskLine
 from reports.charts.scale import Scale, even_scale, log_scale
 from reports.charts.svg import Axis, Band, Chart, Dots, Line, Mark, Region, draw
+from reports.numbers import two_digits
 from reports.view.parts import Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
 from reports.wording import outlook
 
@@ -159,6 +160,8 @@ def _sentences(context: Context, name: str, evidence: Evidence) -> tuple[str, ..
     if evidence.exponent is not None:
         e = evidence.exponent
         found.append(outlook.exponent(n.plain(e.expected, 2), f"{n.plain(e.low, 2)} to {n.plain(e.high, 2)}"))
+    if evidence.noise > 0:
+        found.append(outlook.noise(n.plain(evidence.noise, two_digits(evidence.noise))))
     failed = sum(dot.score is None for dot in evidence.dots)
     if failed:
         found.append(outlook.failed(failed))

@@ -14,6 +14,7 @@ from reports.wording import decision, labels, outlook
 
 KNEE = 0.8  # share of the plan's gain whose price is named
 SAME = 1e-9
+STEPS = 13  # plans that the slider steps through; the chart and its table show every one
 NOTHING = 1e-7  # a gain that no reader would call one
 
 
@@ -47,10 +48,11 @@ def frontier_of(context: Context) -> Frontier:
     rows = tuple(_row(context, point) for point in points)
     table = Table("The best score for each budget that was solved", columns, rows)
     scales = (widest_cost(plan), score_scale(context))
-    states = tuple(_state(context, chart, point, scales) for point in points)
+    steps = stepped(points, chosen)
+    states = tuple(_state(context, chart, point, scales) for point in steps)
     sentences = (*_half(context, points), *_knee(context, points), *_more(context, points), *_next(context))
     heading = Heading("frontier", "More or less money", headline)
-    return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, chosen)
+    return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, steps.index(points[chosen]))
 
 
 def solved(plan: Plan) -> list[FrontierPoint]:
@@ -66,6 +68,17 @@ def solved(plan: Plan) -> list[FrontierPoint]:
     )
     others = [point for point in plan.frontier if abs(point.budget - plan.budget) > SAME * max(plan.budget, 1.0)]
     return sorted([*others, this], key=lambda point: point.budget)
+
+
+def stepped(points: list[FrontierPoint], chosen: int) -> list[FrontierPoint]:
+    """At most STEPS of the solved plans, evenly over their order: both ends and the chosen one among them."""
+    if len(points) <= STEPS:
+        return points
+    last = len(points) - 1
+    even = {round(last * step / (STEPS - 1)) for step in range(STEPS)}
+    nearest = min(even - {0, last}, key=lambda index: abs(index - chosen))
+    kept = even if chosen in even else even - {nearest} | {chosen}
+    return [points[index] for index in sorted(kept)]
 
 
 def _score(plan: Plan, name: str) -> Score:

@@ -98,6 +98,10 @@ def fact_gain(interval: str, probability: str) -> str:
     return f"range {interval}; at least as good with probability {probability}"
 
 
+def cannot_be_met(reasons: int) -> str:
+    return f"This brief cannot be met, for {many(reasons, 'reason')}."
+
+
 # --- findings
 
 TRUST = {

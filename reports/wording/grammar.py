@@ -50,9 +50,17 @@ def gets(count: int) -> str:
     return "gets" if count == 1 else "get"
 
 
-def capital(sentence: str) -> str:
-    """The sentence with a capital at its start."""
-    return sentence[:1].upper() + sentence[1:]
+def capital(words: str) -> str:
+    """The words with a capital at their start."""
+    return words[:1].upper() + words[1:]
+
+
+def sentence(words: str) -> str:
+    """
+    >>> sentence("the budget is 100"), sentence("Done.")
+    ('The budget is 100.', 'Done.')
+    """
+    return f"{capital(words.rstrip('.'))}." if words else ""
 
 
 MONTHS = (

@@ -156,6 +156,10 @@ def exponent(value: str, interval: str) -> str:
     return f"Exponent {value} ({interval}): the error falls with labels to this power."
 
 
+def noise(deviation: str) -> str:
+    return f"Single runs at the largest pilot scatter by {deviation} (standard deviation)."
+
+
 def failed(count: int) -> str:
     return f"{capital(many(count, 'run'))} failed and {'is' if count == 1 else 'are'} not shown."
 

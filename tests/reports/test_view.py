@@ -9,6 +9,7 @@ import pytest
 from budget.plan import Plan, Score, TaskLine
 from reports.view import view_of
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
+from reports.view.frontier import STEPS, stepped
 from reports.view.parts import Cell, Name, Row
 from tests.reports.plans import PLANS
 
@@ -176,6 +177,18 @@ def test_half_the_budget_is_only_spoken_of_where_it_was_solved() -> None:
     near = tuple(replace(p, budget=0.45 * old.budget) if p.budget == 0.5 * old.budget else p for p in old.frontier)
     said = view_of(replace(old, frontier=near)).frontier.sentences[0]
     assert said.startswith("With the nearest budget to half that was solved, USD\u00a05,400")
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 7, 12, 23])
+@pytest.mark.parametrize("count", [24, 60])
+def test_the_slider_has_few_steps_with_both_ends_and_the_plan_among_them(count: int, chosen: int) -> None:
+    point = plan().frontier[0]
+    points = [replace(point, budget=float(index)) for index in range(count)]
+    steps = stepped(points, chosen)
+    budgets = [step.budget for step in steps]
+    assert len(steps) <= STEPS
+    assert {0.0, float(chosen), count - 1.0} <= set(budgets)
+    assert budgets == sorted(set(budgets))
 
 
 def test_a_plan_with_nothing_but_its_lines_still_makes_a_page() -> None:
