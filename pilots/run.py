@@ -28,10 +28,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Limits:
-    """When to give up: seconds for one attempt, and how often a run that crashed is tried again."""
+    """Seconds for one attempt, tries again after a crash, and seconds after which nothing new is started."""
 
     timeout: float = 3600.0
     retries: int = 2
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an execution came to, in runs. `skipped` were there before or done by another process meanwhile."""
+    """What an execution came to, in runs. `skipped` were there before or done by another process meanwhile; `left` were
+    not started in the time there was.
+    """
 
     done: int
     failed: int
     skipped: int
     seconds: float
+    left: int = 0
 
 
 def execute(
@@ -130,7 +134,8 @@ class _Execution:
                 self._work_through(server, on_progress)
             finally:
                 server.close()
-        return Summary(self._done, self._failed, skipped + self._elsewhere, time.monotonic() - self._clock)
+        seconds = time.monotonic() - self._clock
+        return Summary(self._done, self._failed, skipped + self._elsewhere, seconds, len(self._agenda))
 
     def _work_through(self, server: Server, on_progress: Callable[[Progress], None]) -> None:
         on_progress(self._progress())
@@ -142,6 +147,8 @@ class _Execution:
 
     def _fill_slots(self, server: Server) -> bool:
         """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
+        if time.monotonic() - self._clock >= self._limits.seconds:
+            return bool(self._attempts)
         if time.monotonic() >= self._pause_until:
             self._agenda.recall()
             self._pause_until = math.inf
@@ -187,6 +194,7 @@ class _Execution:
         if isinstance(step, Run):
             self._keep(step, outcome, started)
         else:
+            self._store.record_pretraining(self._trainer.recipe, *step, outcome.seconds)
             self._agenda.pretrained(step)
 
     def _crashed(self, attempt: _Attempt, reason: str) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x4C424447  # "LBDG": tells our files from anyone else's SQLite
 IMPORTED = "imported"
+Pools = tuple[tuple[str, int], ...]
 BUSY_SECONDS = 60.0
 
 # One script a version of the format; `user_version` says how many have been applied.
@@ -40,6 +41,12 @@ MIGRATIONS = (
         score REAL, test_size INTEGER, seconds REAL, device TEXT NOT NULL, note TEXT NOT NULL,
         name TEXT NOT NULL, started TEXT NOT NULL,
         UNIQUE (recipe, task, labels, pools, strategy, annotators, mode, seed)
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE pretraining (
+        recipe TEXT NOT NULL, pools TEXT NOT NULL, seed INTEGER NOT NULL, seconds REAL NOT NULL,
+        PRIMARY KEY (recipe, pools, seed)
     ) STRICT;
     """,
 )
@@ -174,6 +181,17 @@ class Store:
             self._connection.executemany(INSERT, (_values(known, row) for row in rows))
             return self._connection.total_changes - before - 1
 
+    def record_pretraining(self, recipe: str, pools: Pools, seed: int, seconds: float) -> None:
+        """Keep how long a pretraining took, the first time it is told."""
+        values = (recipe_hash(recipe), _json(pools), seed, seconds)
+        self._connection.execute("INSERT INTO pretraining VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
+
+    def pretrainings(self, recipe: str) -> dict[tuple[Pools, int], float]:
+        """The seconds of each pretraining of a recipe, by pools and seed."""
+        query = "SELECT pools, seed, seconds FROM pretraining WHERE recipe = ?"
+        found = self._connection.execute(query, (recipe_hash(recipe),))
+        return {(tuple(json.loads(pools).items()), seed): seconds for pools, seed, seconds in found}
+
     def finished(self, recipe: str, failed: bool = True) -> frozenset[Run]:
         """The runs of a recipe that have a score, and (`failed`) those that were tried and gave none."""
         rows = self._rows("recipe = ?" if failed else "recipe = ? AND score IS NOT NULL", (recipe_hash(recipe),))
@@ -301,8 +319,11 @@ def _values(recipe: str, row: Row) -> tuple[object, ...]:
 def _key(recipe: str, run: Run) -> tuple[str | int, ...]:
     """What defines a run, in the order of KEY."""
     run = canonical(run)
-    pools = json.dumps(dict(run.pools), ensure_ascii=False)
-    return (recipe, run.task, run.labels, pools, run.strategy, run.annotators, run.mode, run.seed)
+    return (recipe, run.task, run.labels, _json(run.pools), run.strategy, run.annotators, run.mode, run.seed)
+
+
+def _json(pools: Pools) -> str:
+    return json.dumps(dict(sorted(pools)), ensure_ascii=False)
 
 
 def _order(run: Run) -> tuple[object, ...]:

@@ -153,6 +153,14 @@ def test_progress_counts_up_to_the_end(store, tmp_path):
     assert {step.last.run for step in seen if step.last} == set(RUNS[:6])
 
 
+def test_when_the_time_is_up_nothing_new_is_started_and_the_rest_is_counted(store, tmp_path):
+    trainer = Trivial(tmp_path / "log", wait=0.2)
+    summary = execute(RUNS, trainer, store, slots=2, limits=Limits(seconds=0.5))
+    assert summary.done == len(store.rows()) > 0
+    assert summary.left == len(RUNS) - summary.done > 0
+    assert execute(RUNS, trainer, store, slots=2, limits=Limits(seconds=0.0)).left == summary.left
+
+
 def test_each_slot_has_a_device_of_its_own(store, tmp_path):
     execute(RUNS[:6], Trivial(tmp_path / "log", wait=0.2), store, slots=2, devices=("GPU-a", "GPU-b"))
     assert {row.outcome.device for row in store.rows()} == {"GPU-a", "GPU-b"}

@@ -1,0 +1,79 @@
+"""What a design will take, from the runs so far: minutes, and money for labels that are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from pilots.agenda import Pretraining, pretraining
+from pilots.store import Row
+from pilots.trainers import Run
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+
+
+def minutes(
+    runs: Iterable[Run], rows: Sequence[Row], pretrained: Mapping[Pretraining, float], slots: int
+) -> float | None:
+    """Minutes that `runs` will take in so many slots, judged by runs of the same tasks; None: there are none yet.
+
+    rows: runs so far; pretrained: seconds of each pretraining so far. A run of a task is taken to cost a + b labels
+    seconds, both at least 0, by least squares; a pretraining in proportion to its labels.
+
+    >>> from pilots.trainers import Outcome
+    >>> rows = [Row(Run("cars", n, 0), Outcome(0.5, 1, 2 + n / 10, "cpu"), "", "") for n in (10, 20)]
+    >>> minutes([Run("cars", 100, 0), Run("cars", 100, 1)], rows, {}, slots=2)
+    0.2
+    """
+    runs = tuple(runs)
+    timed = [row for row in rows if row.outcome.score is not None and row.outcome.seconds > 0]
+    if not timed:
+        return None
+    seconds = 0.0
+    for task in {run.task for run in runs}:
+        like = [row for row in timed if row.run.task == task] or timed
+        constant, slope = _line([row.run.labels for row in like], [row.outcome.seconds for row in like])
+        seconds += sum(constant + slope * run.labels for run in runs if run.task == task)
+    missing = {pretraining(run) for run in runs if run.pools} - set(pretrained)
+    known = sum(_labels(step) for step in pretrained)
+    if known:
+        seconds += sum(pretrained.values()) / known * sum(map(_labels, missing))
+    return round(seconds / slots / 60, 1)
+
+
+def money(brief: Brief, runs: Iterable[Run]) -> float:
+    """What the labels cost that `runs` use and the brief does not own: each task's and each pool's largest run counts.
+
+    >>> from budget import Brief
+    >>> task = {"label_cost": 0.5, "owned": 100}
+    >>> brief = Brief.from_dict({"budget": 9, "tasks": {"cars": task}, "pools": {"web": task}})
+    >>> money(brief, [Run("cars", 50, 0, (("web", 120),)), Run("cars", 300, 0)])
+    110.0
+    """
+    from budget.prices import cost
+
+    needed: dict[str, int] = {}
+    for run in runs:
+        for name, labels in ((run.task, run.labels), *run.pools):
+            needed[name] = max(labels, needed.get(name, 0))
+    lines = {**brief.tasks, **brief.pools}
+    return sum(cost(lines[name], max(0, labels - lines[name].owned)) for name, labels in needed.items())
+
+
+def _line(labels: Sequence[int], seconds: Sequence[float]) -> tuple[float, float]:
+    """Least squares a + b labels with a, b >= 0."""
+    middle, mean = fmean(labels), fmean(seconds)
+    spread = sum((each - middle) ** 2 for each in labels)
+    slope = sum((x - middle) * (y - mean) for x, y in zip(labels, seconds, strict=True)) / spread if spread else 0.0
+    if slope <= 0:
+        return mean, 0.0
+    constant = mean - slope * middle
+    if constant >= 0:
+        return constant, slope
+    return 0.0, sum(x * y for x, y in zip(labels, seconds, strict=True)) / sum(x * x for x in labels)
+
+
+def _labels(step: Pretraining) -> int:
+    return sum(labels for _, labels in step[0])
