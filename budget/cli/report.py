@@ -1,4 +1,4 @@
-"""The command `report`: a plan's page, drawn again from its plan.json or from an earlier page."""
+"""The command `report`: a plan's page, drawn again from its plan.json or from an earlier page, or in another format."""
 
 from __future__ import annotations
 
@@ -12,27 +12,45 @@ from budget.cli import output
 if TYPE_CHECKING:
     from budget.plan import Plan
 
+FORMATS = ("html", "md", "pdf")
+
 
 @click.command()
 @click.argument("plan_path", metavar="PLAN", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Where the page goes (default: report.html beside PLAN; - is stdout).")  # fmt: skip
+@click.option("--format", "kind", type=click.Choice(FORMATS),
+              help="A page, Markdown, or PDF through a Chromium here (default: as FILE ends, else html).")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a file that is no page of ours.")
 @output.options
-def report(plan_path: Path, target: Path | None, force: bool) -> None:
+def report(plan_path: Path, target: Path | None, kind: str | None, force: bool) -> None:
     """Draw the page of PLAN again: a plan.json, or an earlier page, which holds its plan."""
-    from reports import render
-
-    page = render(read_plan(plan_path))
+    ending = target.suffix.removeprefix(".").lower() if target else ""
+    kind = kind or (ending if ending in FORMATS else "html")
+    target = target or plan_path.with_name(f"report.{kind}")
+    plan = read_plan(plan_path)
+    if target != Path("-"):
+        output.refuse_existing([target], is_page, force)
+    content = drawn(plan, kind)
     if target == Path("-"):
-        output.answer(page)
+        click.echo(content, nl=isinstance(content, str))
         return
-    target = target or plan_path.with_name("report.html")
-    output.refuse_existing(
-        [target], lambda path: 'id="plan"' in path.read_text(encoding="utf-8", errors="replace"), force
-    )
-    output.write_file(target, page)
+    output.write_file(target, content)
     output.answer(str(target))
+
+
+def drawn(plan: Plan, kind: str) -> str | bytes:
+    """The plan in one of FORMATS."""
+    from reports import render, to_markdown, to_pdf
+
+    if kind == "md":
+        return to_markdown(plan)
+    return to_pdf(render(plan)) if kind == "pdf" else render(plan)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of ours."""
+    return 'id="plan"' in path.read_text(encoding="utf-8", errors="replace")
 
 
 def read_plan(path: Path) -> Plan:

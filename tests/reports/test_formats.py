@@ -1,0 +1,109 @@
+"""The plan in other formats, and the command that writes them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from budget.cli import main
+from budget.errors import CannotBeMet, Shortfall
+from budget.plan import Plan
+from reports import render, render_refusal, to_markdown, to_pdf
+from reports.pdf import NoBrowser
+from tests.conftest import CHROMIUM
+from tests.reports.plans import PLANS
+
+
+def command(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["report", *map(str, arguments)])
+
+
+@pytest.fixture
+def plan_json(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_text(PLANS["four"]().to_json(), encoding="utf-8")
+    return path
+
+
+def test_a_page_reproduces_itself_byte_for_byte(plan_json: Path) -> None:
+    assert command(plan_json).exit_code == 0
+    page = plan_json.with_name("report.html")
+    again = plan_json.with_name("again.html")
+    assert command(page, "-o", again).exit_code == 0
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_format_follows_the_ending_of_the_file_or_the_option(plan_json: Path) -> None:
+    written = plan_json.with_name("plan.md")
+    assert command(plan_json, "-o", written).exit_code == 0
+    assert written.read_text(encoding="utf-8").startswith("# Perception roadmap\n")
+    assert command(plan_json, "--format", "md").exit_code == 0
+    assert plan_json.with_name("report.md").read_bytes() == written.read_bytes()
+    assert command(plan_json, "--format", "md", "-o", "-").output == written.read_text(encoding="utf-8") + "\n"
+
+
+def test_a_file_that_is_no_page_is_not_replaced_without_force(plan_json: Path) -> None:
+    mine = plan_json.with_name("notes.md")
+    mine.write_text("mine", encoding="utf-8")
+    refused = command(plan_json, "-o", mine)
+    assert refused.exit_code == 2
+    assert "--force" in refused.stderr
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert command(plan_json, "-o", mine, "--force").exit_code == 0
+
+
+def test_a_page_without_a_plan_is_refused_with_its_name(tmp_path: Path) -> None:
+    page = tmp_path / "other.html"
+    page.write_text("<p>hello</p>", encoding="utf-8")
+    refused = command(page)
+    assert refused.exit_code == 2
+    assert "other.html" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_markdown_tables_have_as_many_cells_in_every_row_and_add_up(name: str) -> None:
+    plan: Plan = PLANS[name]()
+    text = to_markdown(plan)
+    for block in re.findall(r"(?:^\|.*\|$\n?)+", text, re.M):
+        cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in block.strip().splitlines()]
+        assert len({len(row) for row in cells}) == 1
+    total = next(line for line in text.splitlines() if line.startswith("| Total"))
+    assert float(re.split(r"(?<!\\)\|", total)[4].replace(",", "")) == pytest.approx(plan.cost, abs=0.005)
+
+
+def test_markdown_shows_names_from_outside_as_they_are_written() -> None:
+    text = to_markdown(PLANS["hostile"]())
+    assert "\\<img src=x onerror=alert(1)\\>" in text
+    assert not re.search(r"(?<!\\)<", text)
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium")
+def test_pdf_is_printed_by_chromium(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELBUDGET_CHROMIUM", str(CHROMIUM))
+    paper = to_pdf(render(PLANS["one"]()))
+    assert paper.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) >= 3
+
+
+def test_without_a_browser_pdf_says_how_to_print(plan_json: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELBUDGET_CHROMIUM", "no-such-browser")
+    with pytest.raises(NoBrowser, match="open it in any browser and print it"):
+        to_pdf("<p>page</p>")
+    refused = command(plan_json, "--format", "pdf")
+    assert refused.exit_code == 1
+    assert "no-such-browser" in refused.stderr
+    assert not plan_json.with_name("report.pdf").exists()
+
+
+def test_a_refused_brief_gets_a_page_with_every_reason_and_repair() -> None:
+    error = CannotBeMet((Shortfall("a < b", "raise a"), Shortfall("too few", "lower it")))
+    page = render_refusal(error, "<b>Roadmap</b>")
+    assert "This brief cannot be met, for two reasons." in page
+    assert all(
+        text in page for text in ("A &lt; b.", "Raise a.", "Too few.", "Lower it.", "&lt;b&gt;Roadmap&lt;/b&gt;")
+    )
+    assert "one reason." in render_refusal(CannotBeMet((Shortfall("x", "y"),)))
