@@ -19,6 +19,7 @@ import numpy as np
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem
 from budget.allocation.program import Program
+from budget.allocation.solver import GAP
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Chosen:
     solver: str
 
 
-def choose(columns: Columns, whole: bool, solver: str, seconds: float | None = None) -> Chosen:
-    """Solve the program, relaxed or with whole choices."""
+def choose(columns: Columns, whole: bool, solver: str, seconds: float | None = None, gap: float = GAP) -> Chosen:
+    """Solve the program, relaxed or, up to a gap, with whole choices."""
     program = Program()
     cuts = columns.gains[0].shape[1]
     theta = program.variable(-1e3, 1e3, 1.0) if cuts > 1 else -1
@@ -75,7 +76,7 @@ def choose(columns: Columns, whole: bool, solver: str, seconds: float | None = N
     floors = np.concatenate(columns.floors)
     for f in range(floors.shape[1]):
         program.row(every, (-floors[:, f]).tolist(), -float(columns.levels[f]))
-    answer = program.solve(solver, seconds)
+    answer = program.solve(solver, seconds, gap)
     sizes = np.maximum(np.abs(uses).max(axis=0, initial=0.0), 0.0)
     prices = answer.prices[first : first + uses.shape[1]] / np.where(sizes > 0, sizes, 1.0)
     weights = answer.prices[under:kept] if cuts > 1 else np.ones(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,14 @@ from budget.allocation.choice_program import Chosen, Columns, choose, right_side
 from budget.allocation.goals import goal_value, scale, worst_tail
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.rounding import spend_rest
 from budget.allocation.shelf import Shelf, stocked
+from budget.allocation.solver import GAP
 
 Indices = NDArray[np.intp]
 ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
 SAME = 1e-9
+SHARED, COMBINATIONS = 1e-6, 64  # shares that count; roundings of a relaxed plan that are tried
 KEPT = 60  # choices a task that a program of whole choices looks at
 BLUR = 1e-8  # what choices that are not told apart may differ by in score
 
@@ -40,9 +44,17 @@ class Fixed:
 
 
 def at_pools(
-    problem: Problem, pools: tuple[int, ...], near: Array | None, solver: str, seconds: float | None = None
+    problem: Problem,
+    pools: tuple[int, ...],
+    near: Array | None,
+    solver: str,
+    seconds: float | None = None,
+    tolerance: float = 0.0,
 ) -> Fixed | None:
-    """The best plan with these purchases of pools; None if there is none."""
+    """The best plan with these purchases of pools; None if there is none.
+
+    Where the relaxed choices, rounded, come within `tolerance` of their bound, no program of whole choices is solved.
+    """
     shelf = stocked(problem, pools, near)
     if shelf.empty:
         return None
@@ -66,11 +78,14 @@ def at_pools(
             shelf = shelf.grown(finer)
     assert relaxed is not None
     weights, mixture = _mixed(problem, relaxed, tails)
-    whole = _whole(shelf, tails, relaxed, solver, seconds)
-    if whole is None:
-        return None
-    choice, limit = whole
-    value = goal_value(problem, choice)
+    choice, limit = _rounded(shelf, relaxed), relaxed.bound
+    value = goal_value(problem, choice) if choice is not None else -np.inf
+    if choice is None or relaxed.bound - value > tolerance:
+        whole = _whole(shelf, tails, relaxed, solver, seconds, max(GAP, tolerance / 4))
+        if whole is None:
+            return None
+        choice, limit = _topped(problem, whole[0]), whole[1]
+        value = goal_value(problem, choice)
     return Fixed(
         choice, value, max(min(relaxed.bound, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
     )
@@ -117,15 +132,34 @@ def _mixed(problem: Problem, relaxed: Chosen, tails: list[Array]) -> tuple[Array
     return problem.weights, np.asarray(share @ np.stack(tails[: len(share)]))
 
 
+def _rounded(shelf: Shelf, relaxed: Chosen) -> Choice | None:
+    """The best of the whole plans that take one of the shared columns of every task, and what else can be bought."""
+    problem = shelf.problem
+    used = [np.flatnonzero(share > SHARED) for share in relaxed.shares]
+    if problem.goal == "worst" or np.prod([float(len(each)) for each in used]) > COMBINATIONS:
+        return None
+    best: tuple[float, Choice] | None = None
+    for columns in product(*used):
+        choice = _choice(shelf, [float(buys[j]) for buys, j in zip(shelf.buys, columns, strict=True)])
+        worth = sum(float(share[j]) for share, j in zip(relaxed.shares, columns, strict=True))
+        if (best is None or worth > best[0]) and not problem.broken(choice):
+            best = worth, choice
+    return None if best is None else _topped(problem, best[1])
+
+
+def _topped(problem: Problem, choice: Choice) -> Choice:
+    return spend_rest([problem], [choice])[0] if problem.goal == "mean" else choice
+
+
 def _whole(
-    shelf: Shelf, tails: list[Array], relaxed: Chosen, solver: str, seconds: float | None
+    shelf: Shelf, tails: list[Array], relaxed: Chosen, solver: str, seconds: float | None, gap: float
 ) -> tuple[Choice, float] | None:
     """Whole choices: the plan and what no plan at these pools exceeds."""
     kept, dropped = _promising(_columns(shelf, tails), relaxed)
     limit = np.inf
     for _ in range(TAILS):
         columns = _picked(_columns(shelf, tails), kept)
-        chosen = choose(columns, True, solver, seconds)
+        chosen = choose(columns, True, solver, seconds, gap)
         if not chosen.found:
             return None
         limit = min(limit, chosen.bound)

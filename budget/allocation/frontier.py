@@ -55,7 +55,7 @@ def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | 
         on_pools = float(sum(line.cost(buy) for line, buy in zip(problem.pools, pools, strict=True)))
         cases.append((asked.with_budget(on_pools + problem.budget - aside), relaxed, pools))
     if replace(problem, rows=()).plain:
-        found = to_lots(*(list(each) for each in zip(*cases, strict=True)))
+        found = to_lots([c for c, _, _ in cases], [r for _, r, _ in cases], [p for _, _, p in cases])
     else:
         found = [c for c in (search_at(case, pools, relaxed) for case, relaxed, pools in cases) if c is not None]
     distinct = [c for c in dict.fromkeys([known, *found]) if not problem.broken(c)]

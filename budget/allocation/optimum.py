@@ -19,12 +19,14 @@ from budget.allocation.goals import goal_value, meets_targets
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax, whole_pools
-from budget.allocation.rounding import spend_rest, to_lots
+from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
+NEARLY = 1e-5  # a gap that is worth no further search
 TURNS = 4  # of looking for pools by the prices of the last plan
+DEARER = (1.0, 1.03, 1.2)  # times the prices of the rows: what is tried until a plan keeps to them
 STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried around the best plan
 BOXED_POOLS = 2  # with more pools there are too many boxes
 
@@ -56,6 +58,7 @@ class Search:
     problem: Problem
     solver: str
     seconds: float | None
+    tolerance: float = SMOOTH
     tried: dict[tuple[int, ...], Fixed | None] = field(default_factory=dict)
     best: Fixed | None = None
     choice: Choice | None = None
@@ -71,12 +74,10 @@ class Search:
     def attempt(self, pools: tuple[int, ...], near: Array | None = None) -> Fixed | None:
         """The best plan at these pools."""
         if pools not in self.tried:
-            found = at_pools(self.problem, pools, near, self.solver, self.seconds)
+            found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance)
             self.tried[pools] = found
             if found is not None:
                 self.offer(found.choice)
-                if self.problem.goal == "mean":
-                    self.offer(spend_rest([self.problem], [found.choice])[0])
                 if self.best is None or found.value > self.best.value:
                     self.best = found
         return self.tried[pools]
@@ -89,13 +90,17 @@ def quick(
 
     `prices` (R,) of the rows: from a plan of a similar case.
     """
-    relaxed = [relax(table, case, prices) for case in cases]
     found: list[Choice | None] = [None] * len(cases)
-    simple = [k for k, case in enumerate(cases) if replace(case, rows=()).plain]
-    if simple:
-        lots = to_lots([cases[k] for k in simple], [relaxed[k][0] for k in simple], [relaxed[k][1] for k in simple])
-        for k, choice in zip(simple, lots, strict=True):
-            found[k] = None if cases[k].broken(choice) else choice
+    relaxed = [relax(table, case, prices) for case in cases]
+    for dearer in DEARER if prices is not None and prices.any() else (1.0,):
+        open_ = [k for k, case in enumerate(cases) if found[k] is None and replace(case, rows=()).plain]
+        paid = None if prices is None else dearer * prices
+        if dearer > 1:
+            relaxed = [relax(table, case, paid) if k in open_ else relaxed[k] for k, case in enumerate(cases)]
+        if open_:
+            near, pools = [relaxed[k][0] for k in open_], [relaxed[k][1] for k in open_]
+            for k, choice in zip(open_, to_lots([cases[k] for k in open_], near, pools, paid), strict=True):
+                found[k] = None if cases[k].broken(choice) else choice
     for k, case in enumerate(cases):
         if found[k] is None:
             found[k] = search_at(case, relaxed[k][1], relaxed[k][0], solver)
@@ -104,7 +109,7 @@ def quick(
 
 def search_at(problem: Problem, pools: tuple[int, ...], near: Array, solver: str = "highs") -> Choice | None:
     """The best plan at these pools, if there is one; `near` (T,): roughly what it buys of the tasks."""
-    search = Search(problem, solver, None)
+    search = Search(problem, solver, None, CLOSED)
     search.attempt(pools, near)
     return search.choice
 
@@ -161,7 +166,7 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
                 break
             search.attempt(pools, tasks)
         bound = proof.bound if proof is not None else np.inf
-        if bound - search.value > SMOOTH:
+        if bound - search.value > NEARLY:
             _around(search)
         if proof is None:
             summed, sampled = _summed(table, problem, search.best)

@@ -91,7 +91,7 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
 
 
 def _peaks(above: Array) -> Array:
-    """(c,) how far sampled differences (c, L..., K) rise above 0, with what parabolas through the highest samples add."""
+    """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest samples."""
     flat = above.reshape(len(above), -1)
     most = flat.argmax(axis=1)
     height = flat[np.arange(len(flat)), most]
@@ -103,4 +103,4 @@ def _peaks(above: Array) -> Array:
             near = [(*where[:axis], middle + d, *where[axis + 1 :]) for d in (-1, 0, 1)]
             three = [above[(np.arange(len(above)), *place)] for place in near]
             peak += np.maximum(2 * three[1] - three[0] - three[2], 0.0) / 8
-    return np.where(height > LEVEL, peak, np.maximum(height, 0.0))
+    return np.asarray(np.where(height > LEVEL, peak, np.maximum(height, 0.0)))

@@ -16,7 +16,7 @@ import numpy as np
 import pulp
 
 from budget.allocation.lines import Array
-from budget.allocation.solver import Solved, solve
+from budget.allocation.solver import GAP, Solved, solve
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Program:
         self.equal.append(equal)
         return len(self.right) - 1
 
-    def solve(self, solver: str, seconds: float | None = None) -> Answer:
+    def solve(self, solver: str, seconds: float | None = None, gap: float = GAP) -> Answer:
         """Build it in PuLP, solve it, and reckon the bound."""
         program = pulp.LpProblem("plan", pulp.LpMaximize)
         add = program.add_variable
@@ -76,7 +76,7 @@ class Program:
             left = pulp.LpAffineExpression([(variables[j], f) for j, f in zip(index, factor, strict=True)])
             sense = pulp.LpConstraintEQ if self.equal[r] else pulp.LpConstraintLE
             program.addConstraint(pulp.LpConstraint(left, sense, rhs=self.right[r]), f"r{r}")
-        return self._answer(solve(program, solver, seconds))
+        return self._answer(solve(program, solver, seconds, gap))
 
     def _answer(self, solved: Solved) -> Answer:
         low, high, gain = np.array(self.low), np.array(self.high), np.array(self.gain)

@@ -13,15 +13,21 @@ import numpy as np
 
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import fill, piece_costs, spare_money
+from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
 
 
-def to_lots(cases: Sequence[Problem], relaxed: Sequence[Array], pools: Sequence[tuple[int, ...]]) -> list[Choice]:
+def to_lots(
+    cases: Sequence[Problem],
+    relaxed: Sequence[Array],
+    pools: Sequence[tuple[int, ...]],
+    prices: Array | None = None,
+) -> list[Choice]:
     """Whole lots for several cases at once (same lines and surfaces; money, prices and weights may differ).
 
-    `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools.
+    `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools; `prices` (R,): what the
+    rows' limits cost, which are else not looked at.
     """
     amounts = np.array(relaxed, float)
     mixes = np.array(pools, float).reshape(len(cases), -1)
@@ -30,7 +36,8 @@ def to_lots(cases: Sequence[Problem], relaxed: Sequence[Array], pools: Sequence[
         points = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
         values = _values(cases, points, mixes)
         for k, case in enumerate(cases):
-            amounts[k] = _fill(case, points[k], values[k], pools[k])
+            charged = 0.0 if prices is None else charges(case, prices, 0, points[k])
+            amounts[k] = _fill(case, points[k], values[k] - charged, pools[k])
         width = 1 + (width - 1) * 4 / POINTS
     floors = [
         Choice(tuple(line.down(a) for line, a in zip(case.tasks, amounts[k], strict=True)), tuple(pools[k]))

@@ -15,7 +15,7 @@ from budget.allocation.table import Table
 from budget.plan import Sensitivity
 
 KEPT = 10  # the assumptions that matter most
-LINES = 8  # of the largest items of the plan, looked at
+LINES, FEWER = 8, 4  # of the largest items of the plan, looked at; where each plan takes longer to find
 PRICE, WEIGHT, GAIN, BUDGET = Fraction(1, 5), 0.5, 0.2, 0.1  # how far each kind is moved, both ways
 
 
@@ -82,7 +82,7 @@ def _elsewhere(problem: Problem, plan: Evaluated, other: Choice) -> float:
 
 def _pairs(problem: Problem, choice: Choice) -> list[tuple[Moved, Moved]]:
     spent = [line.cost(buy) for line, buy in zip(problem.lines, choice.tasks + choice.pools, strict=True)]
-    largest = set(sorted(range(len(spent)), key=lambda j: -spent[j])[:LINES])
+    largest = set(sorted(range(len(spent)), key=lambda j: -spent[j])[: LINES if problem.plain else FEWER])
     pairs = [(_price(problem, j, -1), _price(problem, j, 1)) for j in sorted(largest) if problem.lines[j].price > 0]
     if len(problem.scored) > 1:
         for i, one in enumerate(problem.scored):

@@ -8,6 +8,7 @@ import pulp
 
 SOLVERS = ("highs", "cbc")
 TOLERANCE = 1e-9
+GAP = 1e-6  # between a program of whole choices and its bound, where a solver may stop
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,14 @@ class Solved:
         return self.status in ("optimal", "feasible")
 
 
-def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None = None) -> Solved:
+def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None = None, gap: float = GAP) -> Solved:
     """Maximise with the named solver: `highs` (or `cbc` where that is not installed) or `cbc`.
 
     Signs of prices differ between solvers; here they are those of the minimisation of the negative, up to one sign for
     all rows.
     """
     name = solver if solver == "cbc" or pulp.HiGHS().available() else "cbc"
-    program.solve(_engine(name, seconds))
+    program.solve(_engine(name, seconds, gap))
     status = {
         pulp.LpStatusOptimal: "optimal",
         pulp.LpStatusInfeasible: "infeasible",
@@ -48,28 +49,24 @@ def solve(program: pulp.LpProblem, solver: str = "highs", seconds: float | None 
         return Solved(status, {}, {}, float("inf"), version(name))
     values = {v.name: float(v.varValue) for v in program.variables() if v.varValue is not None}
     prices = {row.name: float(row.pi) for row in program.constraints() if row.pi is not None}
-    return Solved(status, values, prices, _limit(program, name, status), version(name))
+    return Solved(status, values, prices, _limit(program, name, status, gap), version(name))
 
 
-def _limit(program: pulp.LpProblem, name: str, status: str) -> float:
+def _limit(program: pulp.LpProblem, name: str, status: str, gap: float) -> float:
     """The solver's own bound on a maximum."""
-    if status == "optimal":
-        return float(program.objective.value()) + TOLERANCE
     if name == "highs":
-        return -float(program.solverModel.getInfo().mip_dual_bound)
-    return float("inf")
+        return -float(program.solverModel.getInfo().mip_dual_bound) + TOLERANCE
+    return float(program.objective.value()) + gap if status == "optimal" else float("inf")
 
 
-def _engine(name: str, seconds: float | None) -> pulp.LpSolver:
+def _engine(name: str, seconds: float | None, gap: float) -> pulp.LpSolver:
     if name == "highs":
         return pulp.HiGHS(
-            msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=TOLERANCE, threads=1,
+            msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=gap, threads=1,
             primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE,
         )  # fmt: skip
     options = [f"primalTolerance {TOLERANCE}", f"dualTolerance {TOLERANCE}"]
-    return pulp.COIN_CMD(
-        path=_bundled_cbc(), msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=TOLERANCE, options=options
-    )
+    return pulp.COIN_CMD(path=_bundled_cbc(), msg=False, timeLimit=seconds, gapRel=0.0, gapAbs=gap, options=options)
 
 
 def _bundled_cbc() -> str:
