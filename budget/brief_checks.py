@@ -5,6 +5,7 @@ Each check gives the faults it finds and never stops at the first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from budget.messages import KeyPath
 
 LONGEST_NAME = 200
+DEEPEST_PILOTS = 5
 NAME_ALLOWED = f"1 to {LONGEST_NAME} printable characters, no space at either end"
 PRICING = "exactly one of: label_cost; label_seconds with hourly_wage; tiers"
 _JOINERS = "\u200c\u200d"  # unprintable by the book, but letters and emoji of many scripts need them
@@ -30,7 +32,7 @@ def relation_faults(brief: Brief, broken: set[KeyPath]) -> list[Fault]:
         faults += _line(brief, ("pools", name), pool)
     for name, task in brief.tasks.items():
         faults += [*_line(brief, ("tasks", name), task), *_task(brief, ("tasks", name), task)]
-    faults += [*_groups(brief, broken), *_goal(brief), *_hours(brief), *_constraints(brief, broken)]
+    faults += [*_groups(brief, broken), *_goal(brief), *_hours(brief), *_constraints(brief, broken), *_pilots(brief)]
     return faults
 
 
@@ -174,3 +176,21 @@ def _constraints(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
             for fault in error.faults:
                 found = f"{fault.found} (at {fault.path} of {shown(text)})"
                 yield brief.fault(("constraints", index), found, fault.allowed, fault.hint)
+
+
+def _pilots(brief: Brief) -> Iterator[Fault]:
+    if not _is_plain(brief.pilots, DEEPEST_PILOTS):
+        allowed = (
+            f"text, finite numbers, true, false, lists and mappings with text as keys, at most {DEEPEST_PILOTS} levels"
+        )
+        yield brief.fault(("pilots",), "values of another kind", allowed)
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a value could stand in JSON, so that a brief can be hashed."""
+    if isinstance(value, dict):
+        each_plain = (isinstance(key, str) and _is_plain(each, depth - 1) for key, each in value.items())
+        return depth > 0 and all(each_plain)
+    if isinstance(value, tuple):
+        return depth > 0 and all(_is_plain(each, depth - 1) for each in value)
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

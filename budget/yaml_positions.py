@@ -21,6 +21,7 @@ from budget.messages import KeyPath, path_text
 
 MOST_BYTES = 10_000_000
 DEEPEST = 20
+MOST_VALUES = 1_000_000  # with every alias counted as what it stands for
 
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -108,6 +109,7 @@ class _Open:
     value: dict[str, Any] | list[Any]
     path: KeyPath
     anchor: str | None
+    before: int  # values counted before it
     key: str | None = None
     repeated: bool = False
 
@@ -122,7 +124,8 @@ class _Builder:
         self.keys: dict[KeyPath, tuple[int, int]] = {}
         self.faults: list[Fault] = []
         self._stack: list[_Open] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, int]] = {}  # the value and how many values it holds
+        self._count = 0
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
@@ -136,12 +139,14 @@ class _Builder:
             anchor = str(event.anchor)
             if anchor not in self._anchors:
                 self._stop(event, f"the alias *{anchor}", "an alias of an anchor that ended before it")
-            self._add(self._anchors[anchor], event)
+            value, size = self._anchors[anchor]
+            self._count += size
+            self._add(value, event)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             done = self._stack.pop()
-            self._remember(done.anchor, done.value)
+            self._remember(done.anchor, done.value, self._count - done.before)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         parent = self._stack[-1] if self._stack else None
@@ -150,7 +155,7 @@ class _Builder:
             return
         self._check_tag(event)
         value = event.value if event.style else plain_scalar(event.value)
-        self._remember(event.anchor, value)
+        self._remember(event.anchor, value, 1)
         self._add(value, event)
 
     def _take_key(self, parent: _Open, mapping: dict[str, Any], event: yaml.ScalarEvent) -> None:
@@ -171,10 +176,13 @@ class _Builder:
             self._stop(event, f"more than {DEEPEST} levels", f"at most {DEEPEST} levels, one inside the other")
         value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
         path = self._add(value, event)
-        self._stack.append(_Open(value, path, event.anchor))
+        self._stack.append(_Open(value, path, event.anchor, self._count - 1))
 
     def _add(self, value: Any, event: yaml.NodeEvent) -> KeyPath:
         """Put a value where it belongs; its path."""
+        self._count += 1
+        if self._count > MOST_VALUES:
+            self._stop(event, f"more than {MOST_VALUES:,} values", "fewer; an alias counts as all that it stands for")
         path: KeyPath = ()
         if not self._stack:
             self.root = value
@@ -194,9 +202,9 @@ class _Builder:
         self.values[path] = _position(event)
         return path
 
-    def _remember(self, anchor: str | None, value: Any) -> None:
+    def _remember(self, anchor: str | None, value: Any, size: int) -> None:
         if anchor is not None:
-            self._anchors[anchor] = value
+            self._anchors[anchor] = value, size
 
     def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.tag not in (None, "!"):

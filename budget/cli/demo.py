@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from budget.cli import output
-from budget.cli.pilot import carry_out, designed, opened
+from budget.cli.pilot import carry_out, opened
 from budget.cli.planning import planned, write_plan
 from budget.cli.tables import plan_table
 
@@ -30,6 +30,7 @@ def demo(folder: Path, slots: int | None) -> None:
     """
     from budget.brief import Brief
     from budget.measurements import Measurements
+    from pilots.config import setup
     from pilots.imports.tables import write_table
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +40,7 @@ def demo(folder: Path, slots: int | None) -> None:
     brief = Brief.from_file(brief_path)
     output.say(f"Training the pilots of {brief_path} (a minute or two)")
     with opened(folder / "pilots.sqlite", create=True) as store:
-        carry_out(designed(brief), store, slots)
+        carry_out(setup(brief, folder), store, slots)
         frame = store.frame()
     write_table(frame, folder / "measurements.csv")
     answer = planned(brief, Measurements.from_frame(frame, str(folder / "measurements.csv")), seed=0)

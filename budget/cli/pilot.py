@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from budget.cli import output
 
 if TYPE_CHECKING:
     from budget.brief import Brief
-    from pilots.run import Summary
-    from pilots.store import Status, Store
+    from pilots.agenda import Pretraining
+    from pilots.config import Setup
+    from pilots.run import Limits, Summary
+    from pilots.store import Row, Status, Store
     from pilots.trainers import Run
 
 STORE = click.option(
@@ -48,7 +50,8 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 @STORE
 @click.option("--slots", type=click.IntRange(1), help="Runs at a time (default: one a processor).")
 @click.option("--runs", "most", type=click.IntRange(1), metavar="N", help="Only the N runs that tell the most.")
-@click.option("--timeout", type=click.FloatRange(1), default=3600.0, show_default=True, help="Seconds for one run.")
+@click.option("--minutes", type=click.FloatRange(0), metavar="M", help="Start nothing new after so many minutes.")
+@click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 @output.options
@@ -57,49 +60,75 @@ def run(
     store_path: Path,
     slots: int | None,
     most: int | None,
-    timeout: float,
+    minutes: float | None,
+    timeout: float | None,
     retry_failed: bool,
     dry_run: bool,
 ) -> None:
-    """Train the pilots of BRIEF on the built-in digit scenes, on the labels it says are owned.
+    """Train the pilots of BRIEF on the labels it says are owned.
+
+    The part `pilots` of BRIEF names the trainer; without it, they are trained on the built-in digit scenes.
 
     What was run before is not run again; after an interruption the same command goes on.
     """
     from budget.brief import Brief
 
     brief = Brief.from_file(brief_path)
-    runs = designed(brief)[:most]
+    made = designed(brief, brief_path.parent)
+    made = replace(made, runs=made.runs[:most], limits=limits(made.limits, minutes, timeout))
     if dry_run:
-        output.answer(design_table(runs))
+        output.answer(design_table(made.runs))
+        output.answer("\n".join(forecast(brief, made, store_path, slots)))
         return
     with opened(store_path, create=True) as store:
-        summary = carry_out(runs, store, slots, timeout, retry_failed)
+        summary = carry_out(made, store, slots, retry_failed)
         output.answer(status_table(store.status()))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
 
 
-def designed(brief: Brief) -> tuple[Run, ...]:
-    """The pilots of a brief on the built-in data, the most telling first."""
-    from pilots.design import for_brief
-    from pilots.trainers.networks import digit_scenes
-
-    return for_brief(brief, digit_scenes())
+def limits(given: Limits, minutes: float | None, timeout: float | None) -> Limits:
+    """The brief's limits, with those of the command line in their place."""
+    given = given if minutes is None else replace(given, seconds=60 * minutes)
+    return given if timeout is None else replace(given, timeout=timeout)
 
 
-def carry_out(
-    runs: tuple[Run, ...], store: Store, slots: int | None, timeout: float = 3600.0, retry_failed: bool = False
-) -> Summary:
-    """Carry out runs on the built-in data, with their progress on stderr."""
+def forecast(brief: Brief, pilots: Setup, store_path: Path, slots: int | None) -> str:
+    """What the runs that are missing will take: minutes, judged by those that the store holds, and money."""
+    from pilots import estimate
+    from pilots.run import default_slots
+
+    rows, pretrained, done = earlier(pilots, store_path)
+    missing = [each for each in pilots.runs if each not in done]
+    minutes = estimate.minutes(missing, rows, pretrained, slots or default_slots())
+    lines = [f"{len(missing)} of {len(pilots.runs)} runs are missing."]
+    lines.append(
+        "Minutes: unknown until the first runs are done." if minutes is None else f"About {minutes:g} minutes."
+    )
+    if money := estimate.money(brief, pilots.runs):
+        lines.append(f"Labels to buy for the pilots alone: {money:,.2f} {brief.currency}.")
+    return "\n".join(lines)
+
+
+def earlier(pilots: Setup, store_path: Path) -> tuple[Sequence[Row], dict[Pretraining, float], frozenset[Run]]:
+    """What a store, if there is one, holds of these pilots: rows, seconds of pretrainings, finished runs."""
+    if not store_path.exists():
+        return (), {}, frozenset()
+    recipe = pilots.trainer.recipe
+    with opened(store_path) as store:
+        return store.rows(recipe), store.pretrainings(recipe), store.finished(recipe)
+
+
+def carry_out(pilots: Setup, store: Store, slots: int | None, retry_failed: bool = False) -> Summary:
+    """Carry out the runs of a design, with their progress on stderr."""
     from pilots.progress import printer
-    from pilots.run import Limits, execute
-    from pilots.trainers.networks import digit_scenes
+    from pilots.run import execute
 
     progress = None if output.is_set("quiet") else printer()
-    summary = execute(runs, digit_scenes(), store, slots, progress, Limits(timeout), retry_failed)
-    output.say(
-        f"{summary.done} runs done, {summary.failed} failed, {summary.skipped} were there; {summary.seconds:.0f} s"
-    )
+    summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed)
+    left = f", {summary.left} not started in time" if summary.left else ""
+    counts = f"{summary.done} runs done, {summary.failed} failed, {summary.skipped} were there{left}"
+    output.say(f"{counts}; {summary.seconds:.0f} s")
     return summary
 
 

@@ -203,6 +203,27 @@ def test_aliases_share_prices_and_a_bomb_of_them_stays_small(tmp_path: Path) -> 
     assert all(len(str(fault)) < 500 for fault in faults)
 
 
+def test_a_bomb_of_aliases_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    wide = ", ".join(["x"] * 1000)
+    layers = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 1000)}]\n" for i in range(1, 5))
+    (fault,) = faults_of(f"a0: &a0 [{wide}]\n{layers}pilots: {{x: *a4}}\nbudget: 1\n", tmp_path)
+    assert fault.found == "more than 1,000,000 values"
+
+
+def test_how_pilots_are_run_is_kept_as_it_is_written(tmp_path: Path) -> None:
+    brief = brief_of("budget: 1\ntasks: {a: {label_cost: 1}}\npilots: {labels: {a: [1, 2]}, seeds: 2}", tmp_path)
+    assert brief.pilots == {"labels": {"a": (1, 2)}, "seeds": 2}
+    assert brief.sha256 != Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1}}}).sha256
+    for pilots in (
+        {"x": b"1"},
+        {"x": {1: 2}},
+        {"x": float("nan")},
+        {"x": {"x": {"x": {"x": {"x": {}}}}}},
+        {"x": {1, 2}},
+    ):
+        assert paths_refused(simple(pilots=pilots)) == ["pilots"]
+
+
 @pytest.mark.parametrize("raw", [b"budget: \xff", b"\xff\xfeb\x00", b"title: caf\xe9\nbudget: 1"])
 def test_bytes_that_are_not_utf8_are_refused(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "b.yaml"
@@ -393,5 +414,5 @@ def test_any_values_are_a_brief_or_an_error_of_ours(values: Any, line: object, o
         refused = error.faults
     else:
         refused = ()
-        assert brief.tasks
+        assert len(brief.sha256) == 64
     assert all(fault.found and fault.allowed for fault in refused)
