@@ -50,7 +50,7 @@ def plan(
     solving = time.perf_counter()
     best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
     if best is None:
-        raise audit.explained(table, asked, solver)
+        raise audit.explained(brief, surfaces, solver)
     spent = time.perf_counter() - solving
     amount = NEXT * brief.budget
     more_money = asked.with_budget(brief.budget + amount)

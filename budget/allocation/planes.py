@@ -91,7 +91,7 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
 
 
 def _peaks(above: Array) -> Array:
-    """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest samples."""
+    """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest."""
     flat = above.reshape(len(above), -1)
     most = flat.argmax(axis=1)
     height = flat[np.arange(len(flat)), most]

@@ -34,8 +34,8 @@ def drawn(seed: int, features: frozenset[str]) -> tuple[dict[str, Any], dict[str
         name = f"t{i}"
         gains = {pool: float(rng.choice([0, 0.2, 1])) for pool in pools}
         surfaces[name] = Known(
-            name, rng.uniform(0, 0.3), rng.uniform(0.1, 0.7), rng.uniform(0.1, 1), float(rng.choice([1, 10, 100])), gains,
-            power=float(rng.choice([0.5, 0.5, 1.2])), seed=i, take_off=float(rng.choice([0, 0, 60])), spread=0.2,
+            name, rng.uniform(0, 0.3), rng.uniform(0.1, 0.7), rng.uniform(0.1, 1), float(rng.choice([1, 10, 100])),
+            gains, power=float(rng.choice([0.5, 0.5, 1.2])), seed=i, take_off=float(rng.choice([0, 0, 60])), spread=0.2,
         )  # fmt: skip
         lot, owned, lots = int(rng.choice([1, 5, 20])), int(rng.choice([0, 7, 100])), int(rng.integers(0, 9))
         task = {

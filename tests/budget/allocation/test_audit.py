@@ -1,0 +1,80 @@
+"""Briefs that cannot be met: every reason is named, and its smallest repair repairs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from budget import Brief, Plan, plan
+from budget.errors import CannotBeMet
+from tests.budget.allocation.surfaces import Known, measured
+
+
+def two() -> tuple[dict[str, Any], dict[str, Known]]:
+    surfaces = {"box": Known("box", exponent_value=0.3), "mask": Known("mask", exponent_value=0.5, seed=1)}
+    tasks = {"box": {"label_cost": 0.3, "owned": 100}, "mask": {"label_cost": 1.1, "owned": 50}}
+    return {"budget": 1000, "tasks": tasks}, surfaces
+
+
+def planned(values: dict[str, Any], surfaces: dict[str, Known]) -> Plan:
+    return plan(Brief.from_dict(values), measured(surfaces), surfaces)  # type: ignore[arg-type]
+
+
+def reasons(values: dict[str, Any], surfaces: dict[str, Known]) -> CannotBeMet:
+    with pytest.raises(CannotBeMet) as caught:
+        planned(values, surfaces)
+    assert caught.value.exit_status == 3
+    return caught.value
+
+
+def test_a_target_out_of_reach_is_named_with_the_score_that_can_be_reached() -> None:
+    brief, surfaces = two()
+    brief["tasks"]["box"]["target"] = 0.94
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert "box: the target 0.94 is out of reach" in shortfall.reason
+    brief["tasks"]["box"]["target"] = float(re.findall(r"to (0\.\d+)$", shortfall.repair)[0])
+    assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
+
+
+def test_each_target_out_of_reach_is_named() -> None:
+    brief, surfaces = two()
+    for task in brief["tasks"].values():
+        task["target"] = 0.949
+    assert len(reasons(brief, surfaces).shortfalls) == 2
+
+
+def test_targets_that_cost_too_much_together_are_told_what_they_cost() -> None:
+    brief, surfaces = two()
+    free = planned(brief, surfaces)
+    for name, task in brief["tasks"].items():
+        task["target"] = round(free.tasks[name].expected + 0.002, 4)
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert "together cost" in shortfall.reason
+    brief["budget"] = float(re.findall(r"to ([\d.]+)$", shortfall.repair)[0])
+    assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
+    brief["budget"] -= 5
+    assert reasons(brief, surfaces)
+
+
+def test_limits_that_contradict_each_other_are_named_without_the_innocent() -> None:
+    brief, surfaces = two()
+    brief["constraints"] = ["box.cost >= 600", "mask.buy >= 2 * box.buy", "box.cost <= 900"]
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert "box.cost >= 600" in shortfall.reason
+    assert "mask.buy >= 2 * box.buy" in shortfall.reason
+    assert "the budget 1000" in shortfall.reason
+    assert "900" not in shortfall.reason
+    brief["budget"] = float(re.findall(r"the budget to ([\d.]+)$", shortfall.repair)[0]) + 1.5
+    assert planned(brief, surfaces).cost <= brief["budget"]
+
+
+def test_too_few_hours_are_named() -> None:
+    brief, surfaces = two()
+    for task in brief["tasks"].values():
+        task |= {"label_seconds": 3600, "min_labels": 200}
+    brief |= {"hours": 100}
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.reason == "these limits cannot hold: annotator hours <= 100"
+    assert "by 150" in shortfall.repair
