@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from budget.fitting.surface import Surface
     from budget.measurements import Measurements
 
-CURVE_POINTS = 48
+CURVE_POINTS = 32
 REACH = 1.5  # curves go on to so many times the plan's labels
 
 
@@ -50,7 +50,7 @@ def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mappin
 def _curve(surface: Surface, pools: dict[str, int], labels: np.ndarray) -> Curve:
     low, high = surface.interval(labels, pools)
     parts = (labels, surface.expected(labels, pools), np.minimum(low, high), np.maximum(low, high))
-    return Curve(pools, *(tuple(float(f"{value:.6g}") for value in part) for part in parts))  # drawn, never decided on
+    return Curve(pools, *(tuple(float(f"{value:.5g}") for value in part) for part in parts))  # drawn, never decided on
 
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budget.plan import Plan, PoolLine, TaskLine
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import bar_cell, interval_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of, plan_gain
 from reports.wording import decision, grammar
 
 
@@ -177,9 +177,7 @@ def _total(context: Context) -> Row:
 def why_nothing(context: Context, name: str) -> str:
     """Why a task gets no labels of its own: a limit, or money that brings more elsewhere."""
     plan, line = context.plan, context.plan.tasks[name]
-    unit, scores = context.units[name], context.scores
-    weights = math.fsum(task.weight for task in plan.tasks.values())
-    own = line.next_gain / (unit.best - unit.worst) * line.weight / weights
+    scores, own = context.scores, plan_gain(plan, name)
     held = tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding)
     return decision.none_bought(
         context.names[name].said,

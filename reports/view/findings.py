@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from budget.plan import TaskLine
-from reports.view.parts import Context, Heading, Name, name_of
+from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
 from reports.view.verdict import gain_decimals, reference
 from reports.wording import decision, grammar
 
 SHOWN = 7
 FAR = 4.0  # times the largest pilot beyond which a plan is far from what was measured
+COSTLY = 3  # limits that are named
+LIMIT = "max_labels"
 MUCH_UNSPENT = 0.01  # share of the budget
 
 
@@ -99,7 +101,7 @@ def _target(context: Context, name: str, line: TaskLine) -> Iterator[Finding]:
         "Target",
         context.names[name],
         text,
-        decision.target_action("max_labels" in line.binding),
+        decision.target_action(LIMIT in line.binding),
     )
 
 
@@ -117,6 +119,18 @@ def _harm(context: Context, name: str) -> Iterator[Finding]:
             yield Finding(45, "check", "Shared labels", context.names[name], text, decision.POOL_HARM_ACTION)
 
 
+def _limits(context: Context) -> Iterator[Finding]:
+    """The few label limits beyond which the next money would bring more than where the plan may spend it."""
+    plan, scores = context.plan, context.scores
+    gains = {name: plan_gain(plan, name) for name, line in lines_of(plan).items() if LIMIT in line.binding}
+    costly = sorted((name for name in gains if gains[name] > plan.next_money.gain), key=lambda n: (-gains[n], n))
+    for name in costly[:COSTLY]:
+        labels = context.numbers.count(lines_of(plan)[name].labels)
+        text = decision.limit_text(labels, context.step, scores.step(gains[name]), scores.step(plan.next_money.gain))
+        weight = 25 + min(100 * gains[name], 4)
+        yield Finding(weight, "note", "Limit", context.names[name], text, decision.LIMIT_ACTION)
+
+
 def _whole(context: Context) -> Iterator[Finding]:
     """Findings about the plan as a whole."""
     plan, n = context.plan, context.numbers
@@ -129,6 +143,7 @@ def _whole(context: Context) -> Iterator[Finding]:
             plan.provenance.failed_runs, plan.provenance.failed_runs + plan.provenance.measured_runs
         )
         yield Finding(20, "note", "Pilots", name_of("The pilots"), text, decision.FAILED_ACTION)
+    yield from _limits(context)
     name, rival = reference(plan)
     if rival and rival.gain.low <= 0 < rival.gain.high - rival.gain.low:
         text = decision.noise_text(f"the {name}", context.scores.changes(rival.gain, gain_decimals(context, rival)))

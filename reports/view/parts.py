@@ -285,6 +285,15 @@ def context_of(plan: Plan) -> Context:
     return Context(plan, numbers, scores_of(plan, numbers), units, {name: name_of(name) for name in lines_of(plan)})
 
 
+def plan_gain(plan: Plan, name: str) -> float:
+    """Rise of the plan's score for one more step of money spent on this line alone."""
+    if name in plan.pools:
+        return plan.pools[name].next_gain
+    line = plan.tasks[name]
+    weights = math.fsum(task.weight for task in plan.tasks.values())
+    return line.next_gain / (line.best - line.worst) * line.weight / weights
+
+
 def money_on(costs: dict[str, float], names: Iterable[str]) -> float:
     """What these lines cost together."""
     return math.fsum(costs.get(name, 0.0) for name in names)

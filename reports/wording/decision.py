@@ -165,6 +165,15 @@ def pool_harm_text(pool: str, change: str, interval: str) -> str:
 POOL_HARM_ACTION = "Train this task without the shared pretraining, and measure it once more."
 
 
+def limit_text(labels: str, step: str, here: str, elsewhere: str) -> str:
+    return (
+        f"Its limit of {labels} labels costs most: {step} more would bring the plan {here} here, {elsewhere} elsewhere."
+    )
+
+
+LIMIT_ACTION = "Ask whether more of these labels can be had; if so, raise the limit and plan again."
+
+
 def unspent_text(unspent: str, share: str, reason: str) -> str:
     return f"{unspent} ({share} of the budget) stays unspent{': ' + reason.rstrip('.') if reason else ''}."
 

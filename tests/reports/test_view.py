@@ -135,6 +135,16 @@ def test_a_gain_within_noise_is_a_finding(low: float, count: int) -> None:
     assert len(findings(replace(old, baselines={**old.baselines, "even split": baseline}), "Gain")) == count
 
 
+@pytest.mark.parametrize(("gain", "count"), [(0.001, 0), (0.0011, 1)])
+def test_a_limit_is_a_finding_if_money_would_bring_more_beyond_it_than_anywhere_else(gain: float, count: int) -> None:
+    old = replace(plan(), next_money=replace(plan().next_money, gain=0.001))
+    held = replace(old.pools["general"], binding=("max_labels",), next_gain=gain)
+    of = replace(old, pools={"general": held}, tasks={n: replace(t, binding=()) for n, t in old.tasks.items()})
+    assert len(findings(of, "Limit")) == count
+    free = replace(of, pools={"general": replace(held, binding=())})
+    assert findings(free, "Limit") == []
+
+
 def test_failed_runs_are_a_finding() -> None:
     old = plan()
     assert findings(old, "Pilots") == []
