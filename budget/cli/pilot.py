@@ -72,9 +72,10 @@ def run(
     What was run before is not run again; after an interruption the same command goes on.
     """
     from budget.brief import Brief
+    from pilots.config import setup
 
     brief = Brief.from_file(brief_path)
-    made = designed(brief, brief_path.parent)
+    made = setup(brief, brief_path.parent)
     made = replace(made, runs=made.runs[:most], limits=limits(made.limits, minutes, timeout))
     if dry_run:
         output.answer(design_table(made.runs))
