@@ -1,0 +1,116 @@
+"""Lists of labelled images as teams have them: folders of classes, tables of paths, folders of masks.
+
+Nothing is decoded here; what a list says that cannot be so goes into the report, and the item is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilots.data.report import Report
+
+IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where an object is: polygons as x, y, x, y, .. in pixels, or runs (off, on, off, ..) down the columns."""
+
+    kind: int
+    polygons: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled image, its labels in its own pixels. Items of one group are kept in one split.
+
+    size: width and height that the labels were made for, where they are known.
+    """
+
+    name: str
+    path: Path
+    group: str
+    kind: int = -1
+    boxes: tuple[tuple[int, float, float, float, float], ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    mask: Path | None = None
+    points: tuple[tuple[float, float, float], ...] = ()
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Items with the names of their classes; for masks the class of a pixel is its place in `classes` plus one."""
+
+    items: tuple[Item, ...]
+    classes: tuple[str, ...]
+    report: Report
+
+
+def class_folders(root: Path) -> Listing:
+    """`root/CLASS/../image.png`: the first folder below the root is the class, and there is one group an image."""
+    report = Report(str(root))
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    items = []
+    for kind, folder in enumerate(folders):
+        images = _images(folder)
+        if not images:
+            report.add("class without images", folder.name)
+        names = (path.relative_to(root).as_posix() for path in images)
+        items += [Item(name, path, name, kind) for name, path in zip(names, images, strict=True)]
+    report.found = len(items)
+    return Listing(tuple(items), tuple(folder.name for folder in folders), report)
+
+
+def class_table(table: Path, group: str | None = None) -> Listing:
+    """A CSV with the columns path (from the table's folder) and class, and perhaps a column that groups images."""
+    report = Report(str(table))
+    rows = _rows(table, ("path", "class", *((group,) if group else ())), report)
+    classes = tuple(sorted({row["class"] for _, row in rows if row["class"]}))
+    kinds = {name: kind for kind, name in enumerate(classes)}
+    items = []
+    for line, row in rows:
+        path = table.parent / row["path"]
+        if not row["class"]:
+            report.add("row without a class", f"row {line}")
+        elif not row["path"] or not path.is_file():
+            report.add("missing file", f"row {line}: {row['path']}")
+        else:
+            items.append(Item(row["path"], path, row[group] if group else row["path"], kinds[row["class"]]))
+    return Listing(tuple(items), classes, report)
+
+
+def _rows(table: Path, columns: tuple[str, ...], report: Report) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV with their numbers, the header being row 1."""
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        for name in missing:
+            report.add("missing column", name)
+        lines = enumerate(() if missing else reader, start=2)
+        rows = [(line, {name: row[name] or "" for name in columns}) for line, row in lines]
+    report.found = len(rows)
+    return rows
+
+
+def mask_folders(images: Path, masks: Path, classes: tuple[str, ...]) -> Listing:
+    """`images/NAME.jpg` with `masks/NAME.png`: a pixel is 0 for nothing, k for the k-th class, 255 for undecided."""
+    report = Report(str(masks))
+    paths = _images(images)
+    report.found = len(paths)
+    items = []
+    for path in paths:
+        name = path.relative_to(images).as_posix()
+        mask = (masks / name).with_suffix(".png")
+        if mask.is_file():
+            items.append(Item(name, path, name, mask=mask))
+        else:
+            report.add("image without a mask", name)
+    return Listing(tuple(items), classes, report)
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
