@@ -46,7 +46,8 @@ def even_scale(values: list[float], *, zero: bool = False, share: float = 0.05) 
     Scale(low=1.0, high=5.0, log=False, zero=False)
     """
     low, high = min(values), max(values)
-    air = share * (high - low) or max(abs(high), 1.0) * 0.05
+    size = max(abs(low), abs(high), 1e-3)
+    air = share * (high - low) if high - low > 1e-6 * size else 0.05 * size
     return Scale(0.0 if zero and low >= 0 else low - air, high + air)
 
 
@@ -68,7 +69,7 @@ def _even_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first + 1 <= most:
             break
-    return tuple(round(index * step, 10) for index in range(first, last + 1))
+    return tuple(round(index * step, 12) for index in range(first, last + 1))
 
 
 def _log_ticks(low: float, high: float, most: int) -> tuple[float, ...]:

@@ -166,9 +166,8 @@ POOL_HARM_ACTION = "Train this task without the shared pretraining, and measure 
 
 
 def limit_text(labels: str, step: str, here: str, elsewhere: str) -> str:
-    return (
-        f"Its limit of {labels} labels costs most: {step} more would bring the plan {here} here, {elsewhere} elsewhere."
-    )
+    gains = f"{step} more would bring the plan {here} here and {elsewhere} where the plan may spend it"
+    return f"The limit of {labels} labels holds it back: {gains}."
 
 
 LIMIT_ACTION = "Ask whether more of these labels can be had; if so, raise the limit and plan again."
