@@ -79,7 +79,7 @@ def run(
     made = replace(made, runs=made.runs[:most], limits=limits(made.limits, minutes, timeout))
     if dry_run:
         output.answer(design_table(made.runs))
-        output.answer("\n".join(forecast(brief, made, store_path, slots)))
+        output.answer(forecast(brief, made, store_path, slots))
         return
     with opened(store_path, create=True) as store:
         summary = carry_out(made, store, slots, retry_failed)
