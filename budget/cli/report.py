@@ -12,7 +12,7 @@ from budget.cli import output
 if TYPE_CHECKING:
     from budget.plan import Plan
 
-FORMATS = ("html", "md", "pdf")
+FORMATS = ("html", "md", "xlsx", "pdf")
 
 
 @click.command()
@@ -20,7 +20,7 @@ FORMATS = ("html", "md", "pdf")
 @click.option("-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Where the page goes (default: report.html beside PLAN; - is stdout).")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(FORMATS),
-              help="A page, Markdown, or PDF through a Chromium here (default: as FILE ends, else html).")  # fmt: skip
+              help="A page, Markdown, a workbook, or PDF through a Chromium here (default: as FILE).")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a file that is no page of ours.")
 @output.options
 def report(plan_path: Path, target: Path | None, kind: str | None, force: bool) -> None:
@@ -41,10 +41,12 @@ def report(plan_path: Path, target: Path | None, kind: str | None, force: bool) 
 
 def drawn(plan: Plan, kind: str) -> str | bytes:
     """The plan in one of FORMATS."""
-    from reports import render, to_markdown, to_pdf
+    from reports import render, to_markdown, to_pdf, to_xlsx
 
     if kind == "md":
         return to_markdown(plan)
+    if kind == "xlsx":
+        return to_xlsx(plan)
     return to_pdf(render(plan)) if kind == "pdf" else render(plan)
 
 

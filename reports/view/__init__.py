@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from budget.errors import Fault, InvalidInput
 from budget.plan import Plan
 from reports.view.allocation import Allocation, allocation_of
 from reports.view.alternatives import Alternatives, alternatives_of
@@ -43,8 +44,23 @@ class View:
         return tuple(section.heading for section in (self.verdict, self.findings, self.allocation, *rest))
 
 
+def check(plan: Plan) -> None:
+    """Raises InvalidInput for a plan without tasks, or with a task whose best score is its worst."""
+    allowed = "a plan that labelbudget wrote"
+    faults = [
+        Fault("", f"tasks.{name}", f"best and worst both {line.best:g}", allowed)
+        for name, line in plan.tasks.items()
+        if line.best == line.worst
+    ]
+    if not plan.tasks:
+        faults.append(Fault("", "tasks", "a plan without tasks", allowed))
+    if faults:
+        raise InvalidInput(tuple(faults))
+
+
 def view_of(plan: Plan) -> View:
-    """Everything that the page of this plan says."""
+    """Everything that the page of this plan says. Raises InvalidInput for a plan that no brief could have led to."""
+    check(plan)
     context: Context = context_of(plan)
     return View(
         name_of(clean(plan.title) or labels.UNTITLED),

@@ -187,9 +187,8 @@ def _more(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
 
 def _next(context: Context) -> tuple[str, ...]:
     plan, n = context.plan, context.numbers
-    buys = [
-        f"{n.signed(change, 0)} {context.names[name].said}" for name, change in plan.next_money.buys.items() if change
-    ]
+    changes = plan.next_money.buys
+    buys = [f"{n.signed(changes[name], 0)} {context.names[name].said}" for name in context.names if changes.get(name)]
     sentence = outlook.next_buys(context.step, buys)
     return (sentence,) if sentence and len(buys) <= 6 else ()
 

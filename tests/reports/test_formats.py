@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from openpyxl import load_workbook
 
 from budget.cli import main
 from budget.errors import CannotBeMet, Shortfall
 from budget.plan import Plan
-from reports import render, render_refusal, to_markdown, to_pdf
+from reports import render, render_refusal, to_markdown, to_pdf, to_xlsx
 from reports.pdf import NoBrowser
 from tests.conftest import CHROMIUM
 from tests.reports.plans import PLANS
@@ -42,6 +46,8 @@ def test_format_follows_the_ending_of_the_file_or_the_option(plan_json: Path) ->
     assert written.read_text(encoding="utf-8").startswith("# Perception roadmap\n")
     assert command(plan_json, "--format", "md").exit_code == 0
     assert plan_json.with_name("report.md").read_bytes() == written.read_bytes()
+    assert command(plan_json, "-o", plan_json.with_name("plan.xlsx")).exit_code == 0
+    assert plan_json.with_name("plan.xlsx").read_bytes().startswith(b"PK")
     assert command(plan_json, "--format", "md", "-o", "-").output == written.read_text(encoding="utf-8") + "\n"
 
 
@@ -79,6 +85,49 @@ def test_markdown_shows_names_from_outside_as_they_are_written() -> None:
     text = to_markdown(PLANS["hostile"]())
     assert "\\<img src=x onerror=alert(1)\\>" in text
     assert not re.search(r"(?<!\\)<", text)
+
+
+def sheet_of(plan: Plan, name: str) -> Any:
+    return load_workbook(io.BytesIO(to_xlsx(plan)))[name]
+
+
+def summed(sheet: Any, cell: str) -> float:
+    """What a spreadsheet would make of `=SUM(F3:F7)`."""
+    found = re.fullmatch(r"=SUM\((\w+):(\w+)\)", sheet[cell].value)
+    assert found
+    return sum(row[0].value for row in sheet[f"{found[1]}:{found[2]}"])
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_workbook_adds_up_by_its_own_formulas(name: str) -> None:
+    plan: Plan = PLANS[name]()
+    sheet = sheet_of(plan, "Allocation")
+    last = 2 + len(plan.pools) + len(plan.tasks)
+    assert sheet[f"A{last + 1}"].value == "Total"
+    assert summed(sheet, f"F{last + 1}") == pytest.approx(plan.cost, abs=1e-6)
+    assert summed(sheet, f"D{last + 1}") == sum(line.buy for line in (*plan.pools.values(), *plan.tasks.values()))
+    assert sheet[f"E{last}"].value == f"=C{last}+D{last}"
+    assert sheet[f"G{last}"].value == f"=IF(F${last + 1}=0,0,F{last}/F${last + 1})"
+    assert sheet[f"F{last + 2}"].value == plan.budget
+    assert sheet[f"F{last + 3}"].value == f"=F{last + 2}-F{last + 1}"
+
+
+def test_no_text_from_outside_becomes_a_formula_of_the_workbook() -> None:
+    plan = PLANS["one"]()
+    line = plan.tasks["defects"]
+    bad = replace(plan, title="=1+1", tasks={"=cmd|' /C calc'!A0": line, "+2": line, "@x\x07": line})
+    sheet = sheet_of(bad, "Allocation")
+    assert [sheet[cell].data_type for cell in ("A1", "A3", "A4", "A5")] == ["s"] * 4
+    assert sheet["A3"].value == "=cmd|' /C calc'!A0"
+    assert sheet["E3"].data_type == "f"
+
+
+def test_the_workbook_holds_every_alternative_and_every_solved_budget() -> None:
+    plan = PLANS["four"]()
+    names = [row[0].value for row in sheet_of(plan, "Alternatives").iter_rows(min_row=3)]
+    assert names == ["this plan", *plan.baselines]
+    budgets = [row[0].value for row in sheet_of(plan, "Frontier").iter_rows(min_row=3)]
+    assert budgets == [point.budget for point in plan.frontier]
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium")

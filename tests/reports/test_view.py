@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from budget.errors import InvalidInput
 from budget.plan import Plan, Score, TaskLine
 from reports.view import view_of
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
@@ -216,6 +217,13 @@ def test_shares_of_one_budget_solved_twice_are_drawn_once_with_the_better_plan()
     old = plan()
     worse = replace(old.shares[2], score=Score(0.1, 0.0, 0.2))
     assert view_of(replace(old, shares=(*old.shares, worse))).shared == view_of(old).shared
+
+
+def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInput, match="without tasks"):
+        view_of(replace(plan(), tasks={}))
+    with pytest.raises(InvalidInput, match=r"tasks\.detection: found best and worst both 1"):
+        view_of(with_task(plan(), "detection", worst=1.0))
 
 
 def test_a_line_is_frozen() -> None:
