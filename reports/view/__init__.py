@@ -45,13 +45,15 @@ class View:
 
 
 def check(plan: Plan) -> None:
-    """Raises InvalidInput for a plan without tasks, or with a task whose best score is its worst."""
+    """Raises InvalidInput for a plan without tasks, with evidence for others, or with a best score that is the worst."""
     allowed = "a plan that labelbudget wrote"
     faults = [
         Fault("", f"tasks.{name}", f"best and worst both {line.best:g}", allowed)
         for name, line in plan.tasks.items()
         if line.best == line.worst
     ]
+    unknown = sorted(set(plan.evidence) - set(plan.tasks))
+    faults += [Fault("", f"evidence.{name}", "evidence for no task of the plan", allowed) for name in unknown]
     if not plan.tasks:
         faults.append(Fault("", "tasks", "a plan without tasks", allowed))
     if faults:

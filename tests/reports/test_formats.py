@@ -115,7 +115,7 @@ def test_the_workbook_adds_up_by_its_own_formulas(name: str) -> None:
 def test_no_text_from_outside_becomes_a_formula_of_the_workbook() -> None:
     plan = PLANS["one"]()
     line = plan.tasks["defects"]
-    bad = replace(plan, title="=1+1", tasks={"=cmd|' /C calc'!A0": line, "+2": line, "@x\x07": line})
+    bad = replace(plan, title="=1+1", evidence={}, tasks={"=cmd|' /C calc'!A0": line, "+2": line, "@x\x07": line})
     sheet = sheet_of(bad, "Allocation")
     assert [sheet[cell].data_type for cell in ("A1", "A3", "A4", "A5")] == ["s"] * 4
     assert sheet["A3"].value == "=cmd|' /C calc'!A0"

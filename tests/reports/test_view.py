@@ -222,6 +222,8 @@ def test_shares_of_one_budget_solved_twice_are_drawn_once_with_the_better_plan()
 def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="without tasks"):
         view_of(replace(plan(), tasks={}))
+    with pytest.raises(InvalidInput, match=r"evidence\.other"):
+        view_of(replace(plan(), evidence={"other": plan().evidence["detection"]}))
     with pytest.raises(InvalidInput, match=r"tasks\.detection: found best and worst both 1"):
         view_of(with_task(plan(), "detection", worst=1.0))
 
