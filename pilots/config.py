@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from budget.errors import Fault, InvalidInput
 from budget.messages import nearest, shown
+from pilots.data.settings import FORMS, DataKeys
 from pilots.design import for_brief
+from pilots.own_data import check_sizes, file_trainer
 from pilots.run import Limits
 from pilots.trainers import Run, Trainer
 from pilots.trainers.command import ANY_BRACES, PLACEHOLDER, CommandTrainer, Items
@@ -50,6 +52,10 @@ class PilotKeys(_Part):
     items: dict[str, str] = Field({}, description="a file of item ids, one a line, by task or pool")
     seeds: int = Field(2, ge=1, le=100, description="a whole number from 1 to 100: repeats of each cell")
     small_seeds: int = Field(3, ge=1, le=100, description="a whole number from 1 to 100: repeats of each small cell")
+    data: dict[str, DataKeys] = Field({}, description="for each task and pool: " + FORMS)
+    image_size: int = Field(32, ge=16, le=512, multiple_of=8, description="a multiple of 8 from 16 to 512: pixels")
+    channels: Literal[1, 3] = Field(3, description="1 (grey) or 3 (colour)")
+    strict: bool = Field(False, description="true or false: whether any fault in the data is an error")
     timeout: float = Field(3600.0, gt=0, description="seconds for one run, more than 0")
     retries: int = Field(2, ge=0, le=100, description="how often a run that crashed is tried again, 0 or more")
 
@@ -61,6 +67,7 @@ class Setup:
     trainer: Trainer
     runs: tuple[Run, ...]
     limits: Limits
+    notes: tuple[str, ...] = ()
 
 
 def setup(brief: Brief, folder: Path) -> Setup:
@@ -75,7 +82,7 @@ def setup(brief: Brief, folder: Path) -> Setup:
     ('train.py', 9)
     """
     keys = _keys(brief)
-    trainer = _trainer(brief, keys, folder)
+    trainer, notes = _trainer(brief, keys, folder)
     faults = [
         brief.fault(("pilots", part, name), shown(name), f"a name of the brief's {part}", nearest(name, known))
         for part, given, known in (("tasks", keys.labels, brief.tasks), ("pools", keys.pools, brief.pools))
@@ -85,7 +92,9 @@ def setup(brief: Brief, folder: Path) -> Setup:
     if faults:
         raise InvalidInput(tuple(faults))
     runs = for_brief(brief, trainer, keys.seeds, keys.small_seeds, keys.labels, keys.pools)
-    return Setup(trainer, runs, Limits(keys.timeout, keys.retries))
+    if keys.data:
+        check_sizes(brief, runs, trainer)
+    return Setup(trainer, runs, Limits(keys.timeout, keys.retries), notes)
 
 
 def _keys(brief: Brief) -> PilotKeys:
@@ -98,8 +107,11 @@ def _keys(brief: Brief) -> PilotKeys:
 def _fault(brief: Brief, error: Any) -> Fault:
     """One error of pydantic in our words."""
     path = tuple(error["loc"])
-    fields = (TrainerKeys if path[0] == "trainer" and len(path) > 1 else PilotKeys).model_fields
-    key = str(path[1] if fields is TrainerKeys.model_fields else path[0])
+    inner = {"trainer": (1, TrainerKeys.model_fields), "data": (2, DataKeys.model_fields)}
+    depth, fields = inner.get(str(path[0]), (0, PilotKeys.model_fields))
+    if len(path) <= depth:
+        depth, fields = 0, PilotKeys.model_fields
+    key = str(path[depth])
     if error["type"] == "extra_forbidden":
         found, allowed = f"the unknown key {shown(path[-1])}", f"one of {', '.join(fields)}"
         return brief.fault(("pilots", *path), found, allowed, nearest(str(path[-1]), fields))
@@ -107,7 +119,23 @@ def _fault(brief: Brief, error: Any) -> Fault:
     return brief.fault(("pilots", *path), shown(error["input"]), allowed)
 
 
-def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
+def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> tuple[Trainer, tuple[str, ...]]:
+    """The trainer, and what is to be said about its data."""
+    own = keys.trainer.command is not None or keys.trainer.python is not None
+    if own and keys.data:
+        allowed = "data for the built-in networks, or a trainer of your own that reads its data itself"
+        raise InvalidInput((brief.fault(("pilots", "data"), "a trainer as well", allowed),))
+    if keys.data:
+        return file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
+    if own:
+        return _own_trainer(brief, keys, folder), ()
+    from pilots.trainers.networks import digit_scenes
+
+    return digit_scenes(), ()
+
+
+def _own_trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
+    """The program or function that the brief names."""
     given, tasks, pools = keys.trainer, tuple(brief.tasks), tuple(brief.pools)
     if given.command is not None and given.python is not None:
         raise InvalidInput((brief.fault(("pilots", "trainer"), "command and python", "one of them"),))
@@ -115,14 +143,10 @@ def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
         function = _function(brief, "python", given.python, folder)
         before = None if given.pretraining is None else _function(brief, "pretraining", given.pretraining, folder)
         return FunctionTrainer(function, tasks, pools, before, str(given.version))
-    if given.command is not None:
-        items = {name: _ids(brief, name, folder / file) for name, file in keys.items.items()}
-        command = _command(brief, "command", given.command, items)
-        pretraining = () if given.pretraining is None else _command(brief, "pretraining", given.pretraining, items)
-        return CommandTrainer(command, tasks, pools, folder.resolve(), pretraining, items, str(given.version))
-    from pilots.trainers.networks import digit_scenes
-
-    return digit_scenes()
+    items = {name: _ids(brief, name, folder / file) for name, file in keys.items.items()}
+    command = _command(brief, "command", given.command or "", items)
+    pretraining = () if given.pretraining is None else _command(brief, "pretraining", given.pretraining, items)
+    return CommandTrainer(command, tasks, pools, folder.resolve(), pretraining, items, str(given.version))
 
 
 def _command(brief: Brief, key: str, text: str, items: Items) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ def run(
 
     brief = Brief.from_file(brief_path)
     made = setup(brief, brief_path.parent)
+    for note in made.notes:
+        output.say(note)
     made = replace(made, runs=made.runs[:most], limits=limits(made.limits, minutes, timeout))
     if dry_run:
         output.answer(design_table(made.runs))

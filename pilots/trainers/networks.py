@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -16,14 +15,13 @@ from budget.errors import Fault, InvalidInput
 from pilots.data.digits import DigitScenes
 from pilots.data.examples import Examples, Source, Split
 from pilots.data.hashing import hashed, shuffled
+from pilots.data.settings import Kind
 from pilots.learning.backbone import Backbone
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
 from pilots.learning.pretraining import joined, load, pretrained, save
 from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train
 from pilots.trainers import Outcome, Run
-
-Kind = Literal["classification", "detection", "segmentation", "keypoints"]
 
 PRETRAINING = Recipe(pace=11, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
 SCRATCH = Recipe(pace=8, batch=32, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=4, patience=1)

@@ -1,0 +1,134 @@
+"""Pilots on a team's own files, named in the brief: run from the command line, and every fault at its place."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from test_files import DIGITS, write_coco, write_images
+
+from budget import Brief, Measurements
+from budget.cli import main
+from budget.errors import InvalidInput
+from pilots.config import setup
+from pilots.data.scenes import scenes
+
+COUNT = 120
+
+
+@pytest.fixture
+def folder(tmp_path):
+    seen = scenes("fragments", "train", np.arange(COUNT))
+    write_coco(tmp_path, seen)
+    write_images(tmp_path / "pool", scenes("fragments", "train", np.arange(500, 500 + COUNT)), "{kind}/{row:03d}.png")
+    (tmp_path / "masks").mkdir()
+    for row, mask in enumerate(seen.masks):
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{row:03d}.png")
+    rows = [f"images/{row:03d}.png,{seen.classes[row]},{row % 20}" for row in range(COUNT)]
+    (tmp_path / "classes.csv").write_text("\n".join(["path,class,writer", *rows]))
+    return tmp_path
+
+
+def a_brief(**changes):
+    tasks = ("classes", "boxes", "points", "masks")
+    data = {
+        "general": {"images": "pool"},
+        "classes": {"table": "classes.csv", "group": "writer"},
+        "boxes": {"coco": "labels.json", "images": "images", "labels": "detection"},
+        "points": {"coco": "labels.json", "images": "images", "labels": "keypoints"},
+        "masks": {"images": "images", "masks": "masks", "classes": list(DIGITS)},
+    }
+    sizes = {"labels": {name: [16] for name in tasks}, "pools": {"general": [32]}, "seeds": 1, "small_seeds": 1}
+    return {
+        "budget": 100,
+        "pools": {"general": {"label_cost": 0.01, "owned": 32}},
+        "tasks": {name: {"label_cost": 0.1, "owned": 16} for name in tasks},
+        "pilots": {"data": data, "channels": 1, **sizes, **changes},
+    }
+
+
+def refusal(values, folder):
+    with pytest.raises(InvalidInput) as refused:
+        setup(Brief.from_dict(values), folder)
+    return str(refused.value)
+
+
+def test_the_command_measures_every_kind_of_files(folder, monkeypatch):
+    import yaml
+
+    monkeypatch.chdir(folder)
+    (folder / "brief.yaml").write_text(yaml.safe_dump(a_brief()))
+    (folder / "images" / "007.png").write_bytes(b"broken")
+    ran = CliRunner().invoke(main, ["pilot", "run", "brief.yaml", "--slots", "2"])
+    assert ran.exit_code == 0, ran.output
+    assert "1 x image or mask that cannot be used: 007.png" in ran.stderr
+    CliRunner().invoke(main, ["pilot", "export", "-o", "measurements.csv"])
+    frame = Measurements.from_csv("measurements.csv").frame
+    assert sorted(frame["task"]) == sorted([*a_brief()["tasks"]] * 2)
+    assert frame["score"].between(0, 1).all()
+
+
+def test_images_are_decoded_once(folder, monkeypatch):
+    brief = Brief.from_dict(a_brief())
+    first = setup(brief, folder)
+    monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("decoded again"))
+    assert setup(brief, folder).trainer.recipe == first.trainer.recipe
+
+
+def test_a_changed_label_is_another_recipe(folder):
+    before = setup(Brief.from_dict(a_brief()), folder).trainer.recipe
+    table = (folder / "classes.csv").read_text().splitlines()
+    (folder / "classes.csv").write_text(
+        "\n".join([*table[:-1], table[-1].replace(",", ",1", 2).replace("1images", "images")])
+    )
+    assert setup(Brief.from_dict(a_brief()), folder).trainer.recipe != before
+
+
+def test_every_fault_of_the_keys_is_named_at_once(folder):
+    values = a_brief()
+    data = values["pilots"]["data"]
+    del data["points"]
+    data["bxoes"] = data.pop("boxes")
+    data["masks"] = {"images": "images"} | {"masks": "nowhere"}
+    data["general"] = {"coco": "labels.json", "images": "images", "labels": "keypoints"}
+    text = refusal(values, folder)
+    assert "pilots.data: found nothing for" in text
+    assert "boxes" in text.split("pilots.data.bxoes")[1]
+    assert "pilots.data.masks.masks: found" in text
+    assert "images, masks and classes" in text
+    assert "class labels" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("image_size", 20, "a multiple of 8"),
+        ("channels", 4, "1 (grey) or 3 (colour)"),
+        ("strict", "yes", "true or false"),
+        ("data", {"boxes": {"coco": 3}}, "a COCO file, as text"),
+        ("data", {"boxes": {"imges": "x"}}, "images"),
+    ],
+)
+def test_a_wrong_value_says_what_is_allowed(folder, key, value, allowed):
+    assert allowed in refusal(a_brief(**{key: value}), folder)
+
+
+def test_more_labels_than_there_are_images_are_refused(folder):
+    text = refusal(a_brief(labels={name: [COUNT] for name in a_brief()["tasks"]}), folder)
+    assert f"found {COUNT} labels of boxes" in text
+    assert "what is left beside validation and test" in text
+
+
+def test_strict_refuses_any_fault(folder):
+    (folder / "images" / "007.png").write_bytes(b"broken")
+    assert "cannot be used" in refusal(a_brief(strict=True), folder)
+
+
+def test_data_and_a_trainer_of_one_s_own_exclude_each_other(folder):
+    own = {"command": "python train.py {labels} {seed} {task}"}
+    assert "a trainer as well" in refusal(a_brief(trainer=own), folder)
+
+
+def test_files_without_images_for_every_split_are_refused(folder):
+    for path in sorted((folder / "pool").rglob("*.png"))[1:]:
+        path.unlink()
+    assert "split without images" in refusal(a_brief(), folder)
