@@ -34,13 +34,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Certificate:
-    """No plan scores more than `bound`; `gap` = bound - score of this plan, in score units, never negative."""
+    """No plan scores more than `bound`; `gap` = bound - score of this plan, in score units, never negative.
+
+    `of` says what the goal counts, and `value` is this plan's: for the goals `worst` and `cheapest` and under risk that
+    is another number than the mean score (`cheapest`: money, of which no plan needs less than `bound`).
+    """
 
     bound: float
     gap: float
     solver: str
     seconds: float
     form: str = ""  # which program was solved and why, in words
+    of: str = "mean score"  # mean score | mean score of the worst draws | lowest score | money
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ class TaskLine:
     best: float = 1.0
     worst: float = 0.0
     direction: str = "maximize"
+    band: tuple[int, int] | None = None  # labels to buy in the best plans of four in five draws
+    could_be: tuple[int, int] | None = None  # fewest and most labels bought in plans within 0.1 points of this one
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,8 @@ class PoolLine:
     label_cost: float = 0.0
     brings: dict[str, Score] = field(default_factory=dict)
     next_gain: float = 0.0  # rise of the plan's score for next_money.amount spent on this pool alone
+    band: tuple[int, int] | None = None
+    could_be: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,7 @@ class Baseline:
     beaten_probability: float  # P(our plan scores at least as high)
     gain: Score
     expected: dict[str, float] = field(default_factory=dict)  # by task, in its own unit
+    breaks: tuple[str, ...] = ()  # keys of the brief that it does not keep to
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,18 @@ class SharePoint:
     cost: float
     score: Score
     buy: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used` and
+    `limit` in its own unit; `price`: rise of the goal for one unit more, solved again, 0 where the limit does not bind."""
+
+    key: str
+    text: str
+    used: float
+    limit: float
+    price: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -163,6 +186,8 @@ class Hidden:
     low: float
     high: float
     measured: float
+    last_value: float | None = None  # what the nearest smaller pilot scored
+    power_law: float | None = None  # what a least-squares power law predicts
 
 
 @dataclass(frozen=True)
@@ -237,6 +262,7 @@ class Plan:
     sensitivity: tuple[Sensitivity, ...] = ()
     evidence: dict[str, Evidence] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON sees it: dictionaries, lists, text, numbers."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from budget.allocation.evaluation import Evaluated, evaluate, means, spread
 from budget.allocation.evidence import dots, evidence
+from budget.allocation.goals import meets_targets
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem, Scored
 from budget.plan import (
@@ -38,6 +39,8 @@ class Solution:
     nothing: Evaluated
     richer: Evaluated
     amount: float
+    bands: dict[str, tuple[int, int]]
+    could_be: dict[str, tuple[int, int]]
 
 
 def task_score(one: Scored, expected: float, draws: Array) -> Score:
@@ -65,6 +68,7 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
             label_cost=float(line.price), metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,
+            band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
         )  # fmt: skip
     return {name: lines[name] for name in brief.tasks}
 
@@ -83,6 +87,7 @@ def pool_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             binding=_binding(line, buy, brief.pools[line.name].max_labels),
             label_cost=float(line.price), brings=_brings(solution, j),
             next_gain=float(gains[first + j] @ problem.weights),
+            band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
         )  # fmt: skip
     return {name: lines[name] for name in brief.pools}
 
@@ -141,9 +146,16 @@ def compared(plan: Evaluated, baselines: Mapping[str, Evaluated], problem: Probl
             beaten_probability=float((plan.total_draws >= each.total_draws).mean()),
             gain=spread(plan.expected - each.expected, plan.total_draws - each.total_draws),
             expected={one.name: float(one.own(each.tasks[i])) for i, one in enumerate(problem.scored)},
+            breaks=breaks(problem, each.choice),
         )
         for name, each in baselines.items()
     }  # fmt: skip
+
+
+def breaks(problem: Problem, choice: Choice) -> tuple[str, ...]:
+    """The keys of the brief that a plan does not keep to: limits, rows, targets."""
+    missed = () if meets_targets(problem, choice) else ("target",)
+    return (*problem.broken(choice), *missed)
 
 
 def next_money(solution: Solution) -> NextMoney:

@@ -8,10 +8,12 @@ from budget.allocation.lines import Line
 from budget.allocation.problem import Choice, Problem
 
 
-def baselines(problem: Problem) -> dict[str, Choice]:
-    """Every baseline of this problem by name: nothing, even split, proportional, tasks only, pools only.
+def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, Choice]:
+    """Every baseline of this problem by name: nothing, even split, proportional, asked, tasks only, pools only.
 
-    `proportional` splits by weight, a pool counting as the mean task. The last two only where there are pools.
+    `proportional` splits by weight, a pool counting as the mean task; `asked` by what all labels up to max_labels would
+    cost, where all lines have one. The last two only where there are pools. `compare`: further plans, {task or pool:
+    labels to buy}, cut down to the limits and, line by line alike, to the budget.
     """
     tasks = dict.fromkeys((line.name for line in problem.tasks), 1.0)
     pools = dict.fromkeys((line.name for line in problem.pools), 1.0)
@@ -20,9 +22,18 @@ def baselines(problem: Problem) -> dict[str, Choice]:
         name = problem.tasks[one.line].name
         weights[name] = weights.get(name, 0.0) + one.weight
     rules: dict[str, Mapping[str, float]] = {"nothing": {}, "even split": {**tasks, **pools}, "proportional": weights}
+    if all(line.room is not None for line in problem.lines):
+        rules["asked"] = {line.name: float(line.cost(line.room or 0)) for line in problem.lines}
     if pools:
         rules |= {"tasks only": tasks, "pools only": pools}
-    return {name: split(problem, shares) for name, shares in rules.items()}
+    for name, buys in (compare or {}).items():
+        rules[name] = {line.name: float(line.cost(min(buys.get(line.name, 0), line.most))) for line in problem.lines}
+    found = {name: split(problem, shares) for name, shares in rules.items()}
+    for name, buys in (compare or {}).items():
+        exact = [min(line.down(buys.get(line.name, 0)), line.most) for line in problem.lines]
+        choice = Choice(tuple(exact[: len(problem.tasks)]), tuple(exact[len(problem.tasks) :]))
+        found[name] = choice if problem.cost(choice) <= problem.money else found[name]
+    return found
 
 
 def split(problem: Problem, shares: Mapping[str, float]) -> Choice:

@@ -22,7 +22,7 @@ class Line:
     """A task's or a pool's labels: nothing (where `least` is 0), or `lot * j` from `first` to `most` of them.
 
     `tiers`: (labels bought, exact price of each label beyond them), from 0 upwards; `setup`: paid once if anything is
-    bought; `hours`: annotator hours a label.
+    bought; `hours`: annotator hours a label; `room`: what max_labels leaves, whatever the money.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Line:
     tiers: tuple[tuple[int, Fraction], ...]
     setup: Fraction = Fraction(0)
     hours: Fraction = Fraction(0)
+    room: int | None = None
 
     @property
     def price(self) -> Fraction:
@@ -110,4 +111,5 @@ def line(name: str, part: Priced, money: Fraction) -> Line:
     least = max(least, first) if least > 0 else 0
     unlimited = Line(name, part.owned, lot, 0, first, room, tiers, setup, Fraction(0))
     most = max(unlimited.affordable(money), least)
-    return Line(name, part.owned, lot, least, first, most if most >= first else least, tiers, setup, hours)
+    top = most if most >= first else least
+    return Line(name, part.owned, lot, least, first, top, tiers, setup, hours, prices.most_buyable(part))

@@ -6,7 +6,6 @@ envelope in the order of score per money (water-filling). Pool labels are search
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -17,7 +16,8 @@ from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
 from budget.allocation.table import Table
 
-ZOOMS, ZOOM_POINTS = 4, 9
+ZOOMS, ZOOM_POINTS = 4, 7
+MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
 KINK = 0.1  # a slope that rises by a smaller share is a flaw of interpolation and is levelled, not bridged
 
 
@@ -127,48 +127,103 @@ def charges(problem: Problem, prices: Array, first: int, points: Array) -> Array
     return total
 
 
+@dataclass(frozen=True)
+class Relaxation:
+    """The relaxed problem. `prices` (R,) of the problem's rows, which are else left out; `pool_money`: so much is set
+    aside for pools, and tasks share the rest whether or not the pools take it all; `held`: (line, its purchase)."""
+
+    table: Table
+    problem: Problem
+    prices: Array
+    pool_money: float | None = None
+    held: tuple[int, float] | None = None
+
+    def filled(self, mixes: Array) -> tuple[Filled, Array, Array]:
+        """Water-filling at m purchases of pools (m, P): with it the money for tasks (m,), and what else counts (m,)."""
+        problem, table = self.problem, self.table
+        costs, count = piece_costs(problem, table.fine), len(problem.tasks)
+        values = table.at(mixes, problem.weights) - charges(problem, self.prices, 0, table.fine)
+        values = bridged(problem, costs, table.fine, values)
+        if self.held is not None and self.held[0] < count:
+            self._hold(costs, values, *self.held)
+        free = problem.budget - float(costs[:, 0].sum()) + spare_money(problem)
+        spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
+        if self.pool_money is None:
+            money = free - spent
+        else:
+            money = np.where(spent <= self.pool_money * (1 + 1e-9), free - self.pool_money, -1.0)
+        first = table.needed(mixes)
+        missed = (first >= table.fine.shape[1]).sum(axis=1)
+        forced = np.minimum(first, table.fine.shape[1] - 1)
+        need = (costs[np.arange(count), forced] - costs[:, 0]).sum(axis=1)
+        lack = missed + np.maximum(need - money, 0.0) / max(problem.budget, 1e-12)
+        worth = -charges(problem, self.prices, count, mixes.T).sum(axis=0) - MISSED * lack
+        if problem.goal == "cheapest":
+            money = np.minimum(money, need)
+            worth = worth - (spent + need) / max(problem.budget, 1e-12)
+        return fill(values, costs, forced if table.targets else None), money, worth
+
+    def _hold(self, costs: Array, values: Array, task: int, amount: float) -> None:
+        """Nothing to choose for one task line: one cost and one score at all its points."""
+        points = self.table.fine[task]
+        place = min(int(np.searchsorted(points, amount)), len(points) - 1)
+        below = max(place - 1, 0)
+        width = points[place] - points[below]
+        share = (amount - points[below]) / width if width > 0 else 0.0
+        score = values[:, task, below] * (1 - share) + values[:, task, place] * share
+        values[:, task] = score[:, None]
+        costs[task] = self.problem.tasks[task].costs(np.array([amount]))[0]
+
+    def scores(self, mixes: Array) -> Array:
+        """(m,) the best relaxed plan's worth at m purchases of pools."""
+        found, money, worth = self.filled(mixes)
+        if self.problem.goal == "cheapest":
+            return worth
+        return np.array([float(found.score(k, money[k : k + 1])[0]) for k in range(len(mixes))]) + worth
+
+    def pools(self) -> Array:
+        """The best pools: all grid levels, then ever finer steps along one pool at a time."""
+        mixes = self._pinned(self.table.mixes)
+        best = np.asarray(mixes[0])
+        if len(mixes) == 1:
+            return best
+        best = mixes[int(np.argmax(self.scores(mixes)))]
+        for zoom in range(ZOOMS):
+            for j, grid in enumerate(self.table.pools):
+                width = 1.5 / 3.0**zoom
+                centre = grid.position(best[j : j + 1])
+                steps = np.clip(centre + np.linspace(-width, width, ZOOM_POINTS), 0, grid.size - 1)
+                mixes = np.repeat(best[None], ZOOM_POINTS + 1, axis=0)
+                mixes[:-1, j] = grid.at(steps)
+                mixes = self._pinned(mixes)
+                best = mixes[int(np.argmax(self.scores(mixes)))]
+        return np.asarray(best)
+
+    def _pinned(self, mixes: Array) -> Array:
+        """The mixes with the pool that is held at its purchase."""
+        pool = -1 if self.held is None else self.held[0] - len(self.problem.tasks)
+        if self.held is None or pool < 0:
+            return mixes
+        pinned = mixes.copy()
+        pinned[:, pool] = self.held[1]
+        return np.unique(pinned, axis=0)
+
+
 def relax(
     table: Table, problem: Problem, prices: Array | None = None, pool_money: float | None = None
 ) -> tuple[Array, tuple[int, ...]]:
-    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,).
-
-    `prices` (R,): of the problem's rows, which are else left out. `pool_money`: so much is set aside for pools, and
-    tasks share the rest whether or not the pools take it all.
-    """
-    costs = piece_costs(problem, table.fine)
+    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,)."""
     paid = np.zeros(len(problem.rows)) if prices is None else prices
-    charged = charges(problem, paid, 0, table.fine)
-    free = problem.budget - float(costs[:, 0].sum()) + spare_money(problem)
-    last = table.fine.shape[1] - 1
-
-    def filled(mixes: Array) -> tuple[Filled, Array, Array, Array]:
-        spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
-        if pool_money is None:
-            money = free - spent
-        else:
-            money = np.where(spent <= pool_money * (1 + 1e-9), free - pool_money, -1.0)
-        values = bridged(problem, costs, table.fine, table.at(mixes, problem.weights) - charged)
-        forced = table.needed(mixes)
-        missed = (forced > last).sum(axis=1)
-        forced = np.minimum(forced, last)
-        need = (costs[np.arange(len(costs)), forced] - costs[:, 0]).sum(axis=1)
-        if problem.goal == "cheapest":
-            money = np.minimum(money, need)
-        lack = missed + np.maximum(need - money, 0.0) / max(problem.budget, 1e-12)
-        worth = -(spent + need) / max(problem.budget, 1e-12) if problem.goal == "cheapest" else np.zeros(len(mixes))
-        worth = worth - charges(problem, paid, len(problem.tasks), mixes.T).sum(axis=0) - 1e6 * lack
-        return fill(values, costs, forced if table.targets else None), money, worth, lack
-
-    def scores(mixes: Array) -> Array:
-        found, money, worth, _ = filled(mixes)
-        if problem.goal == "cheapest":
-            return worth
-        each = [float(found.score(row, money[row : row + 1])[0]) for row in range(len(mixes))]
-        return np.array(each) + worth
-
-    whole = whole_pools(problem, _search(table, scores))
-    found, money, _, _ = filled(np.array(whole, float)[None])
+    relaxation = Relaxation(table, problem, paid, pool_money)
+    whole = whole_pools(problem, relaxation.pools())
+    found, money, _ = relaxation.filled(np.array(whole, float)[None])
     return found.bought(0, max(float(money[0]), 0.0), table.fine), whole
+
+
+def relaxed_score(table: Table, problem: Problem, held: tuple[int, float]) -> float:
+    """The best relaxed plan's worth with one line held at a purchase."""
+    relaxation = Relaxation(table, problem, np.zeros(len(problem.rows)), held=held)
+    return float(relaxation.scores(relaxation.pools()[None])[0])
 
 
 def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Array:
@@ -195,19 +250,3 @@ def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
         left -= line.cost(buy) - line.cost(line.least)
         bought.append(buy)
     return tuple(bought)
-
-
-def _search(table: Table, scores: Callable[[Array], Array]) -> Array:
-    """Pool purchases with the best relaxed score: all grid levels, then ever finer steps along one pool at a time."""
-    mixes = table.mixes
-    if len(mixes) == 1:
-        return np.asarray(mixes[0])
-    best = mixes[int(np.argmax(scores(mixes)))]
-    for zoom in range(ZOOMS):
-        for j, grid in enumerate(table.pools):
-            width = 1.5 / 3.0**zoom
-            steps = np.clip(grid.position(best[j : j + 1]) + np.linspace(-width, width, ZOOM_POINTS), 0, grid.size - 1)
-            mixes = np.repeat(best[None], ZOOM_POINTS + 1, axis=0)
-            mixes[:-1, j] = grid.at(steps)
-            best = mixes[int(np.argmax(scores(mixes)))]
-    return np.asarray(best)

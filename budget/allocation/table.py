@@ -5,6 +5,7 @@ It steers the search; whatever is reported is asked of the surfaces again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -15,7 +16,7 @@ from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Problem
 
 LABEL_POINTS = 40
-FINER = 4  # steps read between two sampled points
+FINER = 2  # steps read between two sampled points
 POOL_POINTS = {0: 1, 1: 16, 2: 8, 3: 5}  # levels a pool, by how many pools there are; 3 beyond
 
 
@@ -82,6 +83,11 @@ class Table:
         """How many combinations of pool grid points there are; 1 without pools."""
         return prod(g.size for g in self.pools)
 
+    def places(self, index: int) -> tuple[Array, Array]:
+        """Labels (k,) and bought pool labels (k, P) of all grid points of one scored task, in the order of `values`."""
+        labels = self.tasks[self.line[index]]
+        return np.tile(labels.bought + labels.owned, self.count), np.repeat(self.mixes, labels.size, axis=0)
+
     def at(self, pools: Array, weights: Array) -> Array:
         """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""
         weighted = self._read(self.values * weights.reshape(-1, *[1] * (self.values.ndim - 1)), pools)
@@ -135,20 +141,24 @@ def grid(line: Line, points: int) -> Grid:
     return Grid(line.owned, line.least, line.most, points if line.most > line.least else 1)
 
 
-def tabulate(problem: Problem) -> Table:
-    """Ask every surface once for all grid points."""
-    pools = tuple(grid(line, POOL_POINTS.get(len(problem.pools), 3)) for line in problem.pools)
-    tasks = tuple(Grid(line.owned, line.least, line.most, LABEL_POINTS) for line in problem.tasks)
-    size = (LABEL_POINTS - 1) * FINER + 1
+def outline(problem: Problem, points: int, levels: Mapping[int, int]) -> Table:
+    """The grids of a problem's table, with so many points a task and, by how many pools there are, levels a pool."""
+    pools = tuple(grid(line, levels.get(len(problem.pools), 3)) for line in problem.pools)
+    tasks = tuple(Grid(line.owned, line.least, line.most, points) for line in problem.tasks)
+    size = (points - 1) * FINER + 1
     fine = np.stack([Grid(line.owned, line.least, line.most, size).bought for line in problem.tasks])
-    to_fine = interpolation(np.linspace(0, LABEL_POINTS - 1, size), LABEL_POINTS).T
-    shape = (*(g.size for g in pools), LABEL_POINTS)
-    nothing = np.zeros((len(problem.scored), *shape))
-    table = Table(
+    to_fine = interpolation(np.linspace(0, points - 1, size), points).T
+    nothing = np.zeros((len(problem.scored), *(g.size for g in pools), points))
+    return Table(
         tasks, pools, nothing, nothing[:0], problem.targets, tuple(s.line for s in problem.scored), fine, to_fine
     )
-    mixes = np.repeat(table.mixes, LABEL_POINTS, axis=0)
-    labels = [np.tile(tasks[s.line].bought + tasks[s.line].owned, table.count) for s in problem.scored]
-    values = [problem.expected(i, labels[i], mixes) for i in range(len(problem.scored))]
-    reaches = [problem.reaches(i, labels[i], mixes) for i in problem.targets]
+
+
+def tabulate(problem: Problem) -> Table:
+    """Ask every surface once for all grid points."""
+    table = outline(problem, LABEL_POINTS, POOL_POINTS)
+    shape = table.values.shape[1:]
+    places = [table.places(i) for i in range(len(problem.scored))]
+    values = [problem.expected(i, *places[i]) for i in range(len(problem.scored))]
+    reaches = [problem.reaches(i, *places[i]) for i in problem.targets]
     return replace(table, values=np.array(values).reshape(-1, *shape), reaches=np.array(reaches).reshape(-1, *shape))

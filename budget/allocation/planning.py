@@ -1,0 +1,140 @@
+"""From a brief and its surfaces to the whole Plan: solved, compared, looked at from all sides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pulp
+
+from budget.allocation import assemble, audit, frontier, stability
+from budget.allocation.baselines import baselines
+from budget.allocation.evaluation import evaluate
+from budget.allocation.optimum import CLOSED, Optimum, optimum
+from budget.allocation.problem import Choice, Problem, problem
+from budget.allocation.sensitivity import sensitivity
+from budget.allocation.solver import SOLVERS
+from budget.allocation.table import Table, tabulate
+from budget.errors import Fault, InvalidInput
+from budget.plan import Certificate, Plan, Provenance
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+    from budget.fitting.surface import Surface
+    from budget.measurements import Measurements
+
+FRONTIER_REACH = 2  # the frontier goes on to so many budgets
+NEXT = 0.01  # of the budget: the amount that `next_money` adds
+FEW = 12  # with more lines than this, how firm each amount is is not looked at
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solved problem with what belongs to it. `seconds`: how long the plan itself took."""
+
+    table: Table
+    problem: Problem
+    best: Optimum
+    richer: Optimum
+    amount: float
+    rivals: dict[str, Choice]
+    solver: str
+    seconds: float
+
+
+def planned(
+    brief: Brief,
+    measurements: Measurements,
+    surfaces: Mapping[str, Surface],
+    seed: int,
+    solver: str,
+    seconds: float | None,
+    compare: Mapping[str, Mapping[str, int]],
+) -> Plan:
+    """The plan of a brief."""
+    started = time.perf_counter()
+    if solver not in SOLVERS:
+        raise InvalidInput((Fault("", "solver", repr(solver), " or ".join(SOLVERS)),))
+    solved = _solved(brief, surfaces, solver, seconds, compare)
+    asked, best = solved.problem, solved.best
+    nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
+    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer.choice, nothing, *solved.rivals.values()])
+    bands, could_be = _firmness(solved)
+    solution = assemble.Solution(asked, chosen, bare, more, solved.amount, bands, could_be)
+    tasks = assemble.task_lines(brief, surfaces, solution)
+    pools = assemble.pool_lines(brief, surfaces, solution)
+    known = (best.choice, solved.richer.choice, *solved.rivals.values())
+    return Plan(
+        status="optimal" if best.bound - best.value <= CLOSED else "feasible",
+        title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
+        cost=float(chosen.cost), unspent=float(asked.money - chosen.cost),
+        unspent_reason=assemble.unspent_reason(asked, best.choice),
+        score=chosen.score, now=bare.score, certificate=certificate(asked, best, solved.seconds),
+        next_money=assemble.next_money(solution), tasks=tasks, pools=pools,
+        baselines=assemble.compared(chosen, dict(zip(solved.rivals, scored, strict=True)), asked),
+        frontier=assemble.frontier_points(frontier.along_budgets(solved.table, asked, known, best.prices), asked),
+        shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
+        sensitivity=sensitivity(solved.table, asked, chosen, best.prices),
+        evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
+        limits=stability.limits(solved.table, asked, best.choice, best.prices, solver),
+        provenance=_provenance(brief, measurements, seed, started),
+    )  # fmt: skip
+
+
+def _solved(
+    brief: Brief,
+    surfaces: Mapping[str, Surface],
+    solver: str,
+    seconds: float | None,
+    compare: Mapping[str, Mapping[str, int]],
+) -> Solved:
+    asked = problem(brief, surfaces, FRONTIER_REACH)
+    audit.check(asked)
+    table = tabulate(asked)
+    rivals = baselines(asked, compare)
+    started = time.perf_counter()
+    best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
+    if best is None:
+        raise audit.explained(brief, surfaces, solver)
+    spent = time.perf_counter() - started
+    amount = NEXT * brief.budget
+    richer = optimum(table, asked.with_budget(brief.budget + amount), solver, (best.choice,), seconds)
+    return Solved(table, asked, best, richer or best, amount, rivals, solver, spent)
+
+
+def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:
+    """The bound in the goal's own unit."""
+    bound, value, of = best.bound, best.value, "mean score"
+    if asked.goal == "cheapest":
+        bound, value, of = max(-best.bound, 0.0) * asked.budget, -best.value * asked.budget, "money"
+    elif asked.goal == "worst":
+        of = "lowest score"
+    elif asked.risk > 0:
+        of = "mean score of the worst draws"
+    return Certificate(bound, abs(bound - value), best.solver, seconds, best.form, of, value)
+
+
+def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stability.Band]]:
+    """Bands of every amount over the draws and over plans nearly as good; only where the goal is the mean score."""
+    asked = solved.problem
+    if asked.goal != "mean" or asked.risk > 0 or asked.rows or len(asked.lines) > FEW or asked.budget <= 0:
+        return {}, {}
+    names = [line.name for line in asked.lines]
+    near = stability.nearly_as_good(solved.table, asked, solved.best.choice)
+    return dict(zip(names, stability.bands(asked), strict=True)), dict(zip(names, near, strict=True))
+
+
+def _provenance(brief: Brief, measurements: Measurements, seed: int, started: float) -> Provenance:
+    from budget import __version__
+
+    failed = int(measurements.frame["score"].isna().sum())
+    return Provenance(
+        version=__version__, brief_sha256=brief.sha256, measurements_sha256=measurements.sha256, seed=seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"), seconds=time.perf_counter() - started,
+        versions={"numpy": np.__version__, "pulp": pulp.VERSION},
+        measured_runs=len(measurements.frame) - failed, failed_runs=failed,
+    )  # fmt: skip
