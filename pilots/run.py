@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -68,20 +70,21 @@ def execute(
     on_progress: Callable[[Progress], None] | None = None,
     limits: Limits | None = None,
     retry_failed: bool = False,
-    devices: Sequence[str] = (),
+    devices: Sequence[str] | None = None,
 ) -> Summary:
     """Carry out those of `runs` that the store does not hold yet, in their order, `slots` at a time.
 
     `slots`: as many as there are processors, unless given. Pretraining happens once per (pools, seed), before the first
-    run that needs it and beside those that need none. `retry_failed` does failed runs again. `devices`: GPUs (as in
-    CUDA_VISIBLE_DEVICES), dealt out to the slots in turn. Stopped in any way, nothing is left running, and a second
-    call does what is missing. KeyboardInterrupt passes through. `trainer` is pickled into each process; its module is
-    loaded once.
+    run that needs it and beside those that need none. `retry_failed` does failed runs again. `devices`: GPUs, named as
+    in CUDA_VISIBLE_DEVICES, dealt out to the slots in turn; those of the machine unless given. Stopped in any way,
+    nothing is left running, and a second call does what is missing. KeyboardInterrupt passes through. `trainer` is
+    pickled once, for the process that all runs are forked from.
     """
     wanted = tuple(dict.fromkeys(map(canonical, runs)))
     finished = store.finished(trainer.recipe, failed=not retry_failed)
     missing = [run for run in wanted if run not in finished]
-    execution = _Execution(missing, trainer, store, slots or default_slots(), limits or Limits(), tuple(devices))
+    dealt = several_gpus() if devices is None else tuple(devices)
+    execution = _Execution(missing, trainer, store, slots or default_slots(), limits or Limits(), dealt)
     if retry_failed:
         execution.forget_failures(missing)
     return execution.carry_out(on_progress or (lambda progress: None), skipped=len(wanted) - len(missing))
@@ -90,6 +93,19 @@ def execute(
 def default_slots() -> int:
     """One slot for each processor this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def several_gpus() -> tuple[str, ...]:
+    """The GPUs to be dealt out, as CUDA_VISIBLE_DEVICES names them; nothing where there is only one to be had."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        found = [name.strip() for name in given.split(",") if name.strip()]
+    elif shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+        found = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    else:
+        found = []
+    return tuple(found) if len(found) > 1 else ()
 
 
 @dataclass(frozen=True)

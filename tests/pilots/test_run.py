@@ -1,5 +1,6 @@
 """What the runner promises: every run once, whatever is killed; a reason for each failure; nothing left behind."""
 
+import contextlib
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ from parent import RUNS
 from trivial import Trivial
 
 from pilots.design import grid
-from pilots.run import Limits, execute
+from pilots.run import Limits, execute, several_gpus
 from pilots.store import Store
 from pilots.trainers import Run
 
@@ -166,6 +167,12 @@ def test_each_slot_has_a_device_of_its_own(store, tmp_path):
     assert {row.outcome.device for row in store.rows()} == {"GPU-a", "GPU-b"}
 
 
+@pytest.mark.parametrize(("given", "dealt"), [("0, 1", ("0", "1")), ("3", ()), ("", ())])
+def test_gpus_are_dealt_out_where_there_are_several(monkeypatch, given, dealt):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert several_gpus() == dealt
+
+
 def kill_and_resume(folder, rounds, wait):
     """Start, kill -9 after a random time, start again; in the end let it finish."""
     for _ in range(rounds):
@@ -186,6 +193,39 @@ def test_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path):
 def test_ten_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path):
     kill_and_resume(tmp_path, rounds=10, wait=0.1)
     check_every_run_happened_once(tmp_path)
+
+
+@pytest.mark.slow
+def test_fifty_kills_of_parents_and_children_lose_nothing_and_leave_one_row_a_run(tmp_path):
+    """A child that is killed after its work and before its result was kept works again: then its log has two lines."""
+    kills = 0
+    while kills < 50:
+        parent = start_parent(tmp_path, 0.3)
+        time.sleep(random.uniform(0.2, 0.6))
+        for child in random.sample(children := children_of(parent.pid), min(3, len(children))):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+                kills += 1
+            time.sleep(random.uniform(0.0, 0.2))
+        parent.kill()
+        kills += 1
+        parent.wait()
+        Store.open(tmp_path / "pilots.sqlite").close()
+    assert start_parent(tmp_path, 0.0).wait() == 0
+    with Store.open(tmp_path / "pilots.sqlite") as store:
+        assert sorted(map(repr, (row.run for row in store.rows()))) == sorted(map(repr, RUNS))
+        assert all(row.outcome.score is not None for row in store.rows())
+    assert len(lines(tmp_path)) == len(RUNS) + PRETRAININGS
+
+
+def children_of(pid):
+    """The processes below a process: the server that runs are forked from, and the runs."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    below = [child for child, parent in parents.items() if parent == pid]
+    return below + [child for server in below for child, parent in parents.items() if parent == server]
 
 
 def test_when_the_parent_is_killed_its_children_end(tmp_path):
