@@ -9,11 +9,19 @@ if TYPE_CHECKING:
     from reports.markdown import to_markdown
     from reports.page import render, render_refusal
     from reports.pdf import to_pdf
+    from reports.pictures import to_svg
     from reports.workbook import to_xlsx
 
-__all__ = ["render", "render_refusal", "to_markdown", "to_pdf", "to_xlsx"]
+__all__ = ["render", "render_refusal", "to_markdown", "to_pdf", "to_svg", "to_xlsx"]
 
-_HOMES = {"to_markdown": "markdown", "to_pdf": "pdf", "to_xlsx": "workbook", "render": "page", "render_refusal": "page"}
+_HOMES = {
+    "to_markdown": "markdown",
+    "to_pdf": "pdf",
+    "to_svg": "pictures",
+    "to_xlsx": "workbook",
+    "render": "page",
+    "render_refusal": "page",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ def render(plan: Plan) -> str:
     The page holds the plan itself in `<script type="application/json" id="plan">`, so that it can be drawn again.
     """
     view = view_of(plan)
-    style, script = _source("style.css"), _source("script.js")
+    style, script = source("style.css"), source("script.js")
     return (
         _environment()
         .get_template("page.html.j2")
@@ -45,7 +45,7 @@ def render(plan: Plan) -> str:
 
 def render_refusal(error: CannotBeMet, title: str = "") -> str:
     """One page for a brief that no plan can keep to: every reason, each with its smallest repair."""
-    style = _source("style.css")
+    style = source("style.css")
     return (
         _environment()
         .get_template("refusal.html.j2")
@@ -70,7 +70,7 @@ def _policy(style: str, script: str) -> str:
 @cache
 def _environment() -> Environment:
     return Environment(
-        autoescape=True, loader=FunctionLoader(_source), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, loader=FunctionLoader(source), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 
@@ -81,5 +81,6 @@ def _folder() -> Traversable:
     return shipped if shipped.is_dir() else Path(__file__).parents[1] / "templates"
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The text of one of the templates, the style or the script."""
     return (_folder() / name).read_text(encoding="utf-8")

@@ -21,14 +21,18 @@ FORMATS = ("html", "md", "xlsx", "pdf")
               help="Where the page goes (default: report.html beside PLAN; - is stdout).")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(FORMATS),
               help="A page, Markdown, a workbook, or PDF through a Chromium here (default: as FILE).")  # fmt: skip
-@click.option("--force", is_flag=True, help="Replace a file that is no page of ours.")
+@click.option("--charts", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Write every chart as an SVG file into DIR too.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace a file that is no page or chart of ours.")
 @output.options
-def report(plan_path: Path, target: Path | None, kind: str | None, force: bool) -> None:
+def report(plan_path: Path, target: Path | None, kind: str | None, folder: Path | None, force: bool) -> None:
     """Draw the page of PLAN again: a plan.json, or an earlier page, which holds its plan."""
     ending = target.suffix.removeprefix(".").lower() if target else ""
     kind = kind or (ending if ending in FORMATS else "html")
     target = target or plan_path.with_name(f"report.{kind}")
     plan = read_plan(plan_path)
+    if folder is not None:
+        write_charts(plan, folder, force)
     if target != Path("-"):
         output.refuse_existing([target], is_page, force)
     content = drawn(plan, kind)
@@ -48,6 +52,16 @@ def drawn(plan: Plan, kind: str) -> str | bytes:
     if kind == "xlsx":
         return to_xlsx(plan)
     return to_pdf(render(plan)) if kind == "pdf" else render(plan)
+
+
+def write_charts(plan: Plan, folder: Path, force: bool) -> None:
+    """Every chart as a file of its own."""
+    from reports import to_svg
+
+    charts = {folder / name: chart for name, chart in to_svg(plan).items()}
+    output.refuse_existing(charts, lambda path: 'class="paper"' in path.read_text(errors="replace"), force)
+    for path, chart in charts.items():
+        output.write_file(path, chart)
 
 
 def is_page(path: Path) -> bool:

@@ -222,11 +222,17 @@ def _labels(chart: Chart) -> Markup:
     """The names of the marks: over them, or left or right of them, moved apart where they would meet."""
     parts = [_label_above(chart, mark) for mark in chart.marks if mark.label and mark.above]
     beside = [mark for mark in chart.marks if mark.label and not mark.above]
+    centres = [chart.x.scale.at(mark.x) for mark in chart.marks if mark.above]
     for left in (True, False):
-        side = [mark for mark in beside if (chart.x.scale.at(mark.x) > 0.7) == left]
+        side = [mark for mark in beside if _leans_left(chart.x.scale.at(mark.x), centres) == left]
         places = spread([_down(chart, mark.y) for mark in side], LABEL_GAP, 14, chart.height - 10)
         parts += [_label_beside(chart, mark, y, -1 if left else 1) for mark, y in zip(side, places, strict=True)]
     return Markup("").join(parts)
+
+
+def _leans_left(x: float, centres: list[float]) -> bool:
+    """Is a mark named at its left: where the picture ends soon, or the mark in the centre stands in the way?"""
+    return x > 0.7 or any(0.005 < centre - x < 0.2 < x for centre in centres)
 
 
 def _label_above(chart: Chart, mark: Mark) -> Markup:

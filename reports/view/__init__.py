@@ -45,7 +45,7 @@ class View:
 
 
 def check(plan: Plan) -> None:
-    """Raises InvalidInput for a plan without tasks, with evidence for others, or with a best score that is the worst."""
+    """Raises InvalidInput for a plan without tasks, with evidence for others, or with a best score that is worst."""
     allowed = "a plan that labelbudget wrote"
     faults = [
         Fault("", f"tasks.{name}", f"best and worst both {line.best:g}", allowed)

@@ -57,7 +57,7 @@ def _kinds(context: Context) -> tuple[bool, bool, bool]:
 def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEvidence:
     line, unit = context.plan.tasks[name], context.units[name]
     metric = f"{clean(line.metric)}, lower is better" if unit.minimised else clean(line.metric)
-    picture = draw(_chart(context, index, name, evidence)) if evidence.curves or evidence.dots else None
+    picture = draw(curve_chart(context, index, name, evidence)) if evidence.curves or evidence.dots else None
     table = _curve_table(context, name, evidence)
     return TaskEvidence(
         context.names[name],
@@ -69,7 +69,7 @@ def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEv
     )
 
 
-def _chart(context: Context, index: int, name: str, evidence: Evidence) -> Chart:
+def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> Chart:
     line, unit, n = context.plan.tasks[name], context.units[name], context.numbers
     measured = [dot for dot in evidence.dots if dot.score is not None]
     x = _label_scale(line, evidence)
@@ -127,9 +127,13 @@ def _split_line(curve: Curve, most: int, style: str, scale: Scale) -> Iterable[L
     """Solid within the pilots, dashed beyond; the two meet in one point. What lies off the axis is left out."""
     first, last = scale.low, scale.high
     points = [point for point in zip(curve.labels, curve.expected, strict=True) if first <= point[0] <= last]
-    within = [point for point in points if point[0] <= most]
+    within, beyond = [p for p in points if p[0] <= most], [p for p in points if p[0] > most]
+    if within and beyond:
+        (x0, y0), (x1, y1) = within[-1], beyond[0]
+        along = (scale.at(most) - scale.at(x0)) / (scale.at(x1) - scale.at(x0))
+        middle = (float(most), y0 + along * (y1 - y0))  # drawn where the pilots end
+        within, beyond = [*within, middle], [middle, *beyond]
     yield from [Line(tuple(within), style)] if within else []
-    beyond = within[-1:] + [point for point in points if point[0] > most]
     yield from [Line(tuple(beyond), f"{style} dashed")] if len(beyond) > 1 else []
 
 

@@ -37,7 +37,7 @@ def frontier_of(context: Context) -> Frontier:
     chosen = [point.budget for point in points].index(plan.budget)
     if len(points) == 1:
         return Frontier(Heading("frontier", "More or less money", headline), None, _next(context), (), 0)
-    chart = _chart(context, points)
+    chart = frontier_chart(context, points)
     columns = (
         Column("Budget", note=n.currency),
         Column("Cost", note=n.currency),
@@ -86,7 +86,7 @@ def _score(plan: Plan, name: str) -> Score:
     return Score(line.expected, line.low, line.high, plan.score.level)
 
 
-def _chart(context: Context, points: list[FrontierPoint]) -> Chart:
+def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
     plan, n, scores = context.plan, context.numbers, context.scores
     value = scores.value
     x = Scale(0.0, points[-1].budget * 1.02)

@@ -45,7 +45,7 @@ def shared_of(context: Context) -> Shared:
         )
         for p in points
     )
-    chart = _chart(context, points, share)
+    chart = shares_chart(context, points)
     figure = Figure(
         chart.title, draw(chart), Table("The best plan for each share of the budget on shared labels", columns, rows)
     )
@@ -67,7 +67,7 @@ def shared_share(context: Context) -> float:
     return spent / plan.cost if plan.cost else 0.0
 
 
-def _chart(context: Context, points: list[SharePoint], share: float) -> Chart:
+def shares_chart(context: Context, points: list[SharePoint]) -> Chart:
     plan, n, value = context.plan, context.numbers, context.scores.value
     y = even_scale([value(end) for point in points for end in (point.score.low, point.score.high)])
     x = Scale(0.0, 1.0)
@@ -92,7 +92,7 @@ def _chart(context: Context, points: list[SharePoint], share: float) -> Chart:
         lines=(Line(tuple((p.share, value(p.score.expected)) for p in points), "pool"),),
         marks=(
             *(Mark(p.share, value(p.score.expected), "solved pool") for p in points),
-            Mark(share, value(plan.score.expected), "chosen", labels.THIS_PLAN, above=True),
+            Mark(shared_share(context), value(plan.score.expected), "chosen", labels.THIS_PLAN, above=True),
         ),
     )
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,7 +16,7 @@ from openpyxl import load_workbook
 from budget.cli import main
 from budget.errors import CannotBeMet, Shortfall
 from budget.plan import Plan
-from reports import render, render_refusal, to_markdown, to_pdf, to_xlsx
+from reports import render, render_refusal, to_markdown, to_pdf, to_svg, to_xlsx
 from reports.pdf import NoBrowser
 from tests.conftest import CHROMIUM
 from tests.reports.plans import PLANS
@@ -128,6 +129,32 @@ def test_the_workbook_holds_every_alternative_and_every_solved_budget() -> None:
     assert names == ["this plan", *plan.baselines]
     budgets = [row[0].value for row in sheet_of(plan, "Frontier").iter_rows(min_row=3)]
     assert budgets == [point.budget for point in plan.frontier]
+
+
+@pytest.mark.parametrize("name", ["four", "hostile", "one"])
+def test_charts_are_files_that_stand_alone(name: str) -> None:
+    plan: Plan = PLANS[name]()
+    charts = to_svg(plan)
+    curves = [file for file in charts if file.startswith("curve-")]
+    assert len(curves) == len(plan.tasks)
+    assert ("split.svg" in charts) == bool(plan.pools)
+    for file, chart in charts.items():
+        assert "/" not in file
+        tree = ElementTree.fromstring(chart)
+        assert tree.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not [key for element in tree.iter() for key in element.attrib if key.endswith(("href", "src"))]
+        assert "var(" not in chart
+        assert "<script" not in chart
+
+
+def test_charts_are_written_beside_the_page_and_over_earlier_ones_only(plan_json: Path) -> None:
+    folder = plan_json.with_name("charts")
+    assert command(plan_json, "--charts", folder).exit_code == 0
+    assert len(list(folder.iterdir())) == 6
+    assert command(plan_json, "--charts", folder).exit_code == 0
+    (folder / "frontier.svg").write_text("mine", encoding="utf-8")
+    assert command(plan_json, "--charts", folder).exit_code == 2
+    assert (folder / "frontier.svg").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium")

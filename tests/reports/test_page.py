@@ -202,5 +202,5 @@ def test_order_of_tasks_in_the_plan_changes_only_the_order_on_the_page() -> None
     values = plan.to_dict()
     values["tasks"] = dict(reversed(values["tasks"].items()))
     turned = ElementTree.fromstring(render(Plan.from_dict(values)).replace("<!DOCTYPE html>", "").strip())
-    pages = [sorted(re.findall(r"[\w.,]+", " ".join(texts(tree)))) for tree in (turned, tree_of("four"))]
+    pages = [sorted(re.findall(r"[\w.,]*\w", " ".join(texts(tree)))) for tree in (turned, tree_of("four"))]
     assert pages[0] == pages[1]
