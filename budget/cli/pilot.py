@@ -176,18 +176,33 @@ def status(store_path: Path, as_json: bool) -> None:
 
 @pilot.command("import")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--map", "fields", multiple=True, metavar="COLUMN=FIELD", help="Which field of a run is which column.")
+@click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="A column the same for all runs.")
+@click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only runs with this value.")
 @STORE
 @output.options
-def import_(paths: tuple[Path, ...], store_path: Path) -> None:
-    """Bring in measurements from elsewhere: CSV or Parquet files with the columns of measurements."""
+def import_(
+    paths: tuple[Path, ...],
+    fields: tuple[str, ...],
+    constants: tuple[str, ...],
+    where: tuple[str, ...],
+    store_path: Path,
+) -> None:
+    """Bring in measurements from elsewhere.
+
+    FILE is a CSV or Parquet table with the columns of measurements; or, with --map, any table, an SQLite file of MLflow
+    or Optuna, scikit-learn's learning curves (.npz), or a folder of Hugging Face or Lightning runs. For example
+    --map labels=params.n --map score=metrics.accuracy.max --set task=cars
+    """
     from budget.errors import Fault, InvalidInput
     from pilots.imports import read
     from pilots.imports.tables import keep
 
+    told = [pairs(each) for each in (fields, constants, where)]
     tables, faults = [], list[Fault]()
     for path in paths:
         try:
-            tables.append(read(path))
+            tables.append(read(path, *told))
         except InvalidInput as error:
             faults += error.faults
     if faults:
@@ -196,6 +211,14 @@ def import_(paths: tuple[Path, ...], store_path: Path) -> None:
         new = [keep(store, table) for table in tables]
     for path, table, count in zip(paths, tables, new, strict=True):
         output.answer(f"{path}: {len(table.frame)} runs, {count} of them new")
+
+
+def pairs(given: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` arguments as a mapping."""
+    for each in given:
+        if "=" not in each:
+            raise click.UsageError(f"{each!r} is no NAME=VALUE")
+    return {name: value for name, _, value in (each.partition("=") for each in given)}
 
 
 @pilot.command("export")
