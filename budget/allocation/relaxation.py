@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
@@ -77,26 +77,13 @@ def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
 
 
 def envelope(cost: Array, score: Array) -> Array:
-    """Slopes (M - 1,) of the least concave function above the points.
+    """Slopes (M - 1,) of the least concave function above the points: the falling slopes nearest to those there are.
 
     >>> envelope(np.array([0.0, 1, 2]), np.array([0.0, 0.2, 1]))
     array([0.5, 0.5])
     """
-    corners = [0]
-    for j in range(1, len(cost)):
-        if cost[j] <= cost[corners[-1]]:
-            continue
-        while len(corners) > 1 and _slope(cost, score, corners[-1], j) >= _slope(cost, score, corners[-2], corners[-1]):
-            corners.pop()
-        corners.append(j)
-    slopes = np.zeros(len(cost) - 1)
-    for a, b in pairwise(corners):
-        slopes[a:b] = _slope(cost, score, a, b)
-    return slopes
-
-
-def _slope(cost: Array, score: Array, a: int, b: int) -> float:
-    return float((score[b] - score[a]) / (cost[b] - cost[a]))
+    spend = np.maximum(np.diff(cost), 1e-12 * max(cost[-1] - cost[0], 1e-300))
+    return np.asarray(isotonic_regression(np.diff(score) / spend, weights=spend, increasing=False).x)
 
 
 def spare_money(problem: Problem) -> float:

@@ -16,10 +16,10 @@ from budget.allocation.table import Table, outline
 from budget.plan import Limit
 
 POINTS, LEVELS = 20, {1: 8, 2: 5, 3: 4}  # of the table that is made for every draw
-DRAWS = 40  # equally likely truths for each of which the best plan is found
+DRAWS = 25  # equally likely truths for each of which the best plan is found
 FIRM = 0.8  # share of them whose plans lie in a band
 NEAR = 0.001  # of the score range: 0.1 points
-HALVINGS = 6
+HALVINGS = 4
 
 Band = tuple[int, int]
 
