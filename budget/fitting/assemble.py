@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from budget.errors import Fault, InvalidInput
+from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
-from budget.fitting.draws import draw
+from budget.fitting.draws import Draws, draw
 from budget.fitting.noise import NoisePrior, learn, one_run
-from budget.fitting.posterior import Posterior, posteriors
+from budget.fitting.pool_effect import pool_effect
+from budget.fitting.posterior import Array, Posterior, posteriors
 from budget.fitting.surface import Surface
+from budget.fitting.trust import Fitted, judge
+from budget.plan import Score
 
 if TYPE_CHECKING:
     from budget.brief import Brief
@@ -23,21 +29,34 @@ CHUNK = 64  # tasks fitted at once: bounds the memory
 
 
 def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -> Mapping[str, Surface]:
-    """{task: Surface} for every task that was measured."""
-    tasks = cells(measurements, brief)
-    prior = learn(list(tasks.values()), NoisePrior())
+    """{task: Surface} for every task that was measured. Raises InvalidInput for a task without a single score."""
+    tasks = list(cells(measurements, brief).values())
+    empty = [task.task for task in tasks if not len(task.labels)]
+    if empty:
+        allowed = "at least one run with labels or pool labels and a score"
+        raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
+    fitted = surfaces(tasks, seed)
+    tested = hidden(tasks, seed)
+    return {name: replace(surface, backtest=tested.get(name, ())) for name, surface in fitted.items()}
+
+
+def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:
+    """{task: Surface} without a backtest. With `hierarchy` the tasks share what they say about noise."""
+    prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
     answer: dict[str, Surface] = {}
-    for alike in _alike(list(tasks.values())):
+    for alike in _alike(tasks):
         for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
             answer[task.task] = _surface(task, posterior, prior, seed)
-    return {name: answer[name] for name in tasks}
+    return {task.task: answer[task.task] for task in tasks}
 
 
-def _alike(tasks: list[Cells]) -> Iterator[list[Cells]]:
-    """Tasks that can be fitted together: equally many varied pools, about as many cells, repeats or none."""
-    key = lambda t: (len(t.varied), bool((t.repeats > 1).any()), len(t.labels), t.task)  # noqa: E731
-    ordered = sorted(tasks, key=key)
-    for _, group in groupby(ordered, key=lambda t: key(t)[:3]):
+def _alike(tasks: Sequence[Cells]) -> Iterator[list[Cells]]:
+    """Tasks that can be fitted together: equally many varied pools, equally many cells, repeats or none."""
+
+    def kind(task: Cells) -> tuple[int, bool, int]:
+        return len(task.varied), bool((task.repeats > 1).any()), len(task.labels)
+
+    for _, group in groupby(sorted(tasks, key=lambda t: (kind(t), t.task)), key=kind):
         members = list(group)
         for start in range(0, len(members), CHUNK):
             yield members[start : start + CHUNK]
@@ -46,17 +65,40 @@ def _alike(tasks: list[Cells]) -> Iterator[list[Cells]]:
 def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) -> Surface:
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
-    ceiling = max(1.0, float(task.error.max()))
+    ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
+    truths = draw(posterior, len(task.varied), ceiling, DRAWS, seed)
+    effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}
+    width = _width(truths, len(task.varied))
+    drift = float(posterior.weight @ posterior.drift)
     return Surface(
         task=task.task,
         scale=task.scale,
         pools=task.pools,
         most_labels=int(task.labels.max(initial=0)),
         most_pools={name: int(most[j]) for j, name in enumerate(task.pools)},
-        truths=draw(posterior, len(task.varied), ceiling, DRAWS, seed),
+        truths=truths,
         varied=tuple(task.pools[j] for j in task.varied),
         unit_labels=labels,
         unit_pools=tuple(float(pools[j]) for j in task.varied),
         laws=posterior.law_weights(),
+        exponent=_score(posterior.exponents(), posterior.weight),
+        floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
+        trust=judge(task, Fitted(width, drift, effects, prior)),
+        effects=effects,
     )
+
+
+def _width(truths: Draws, pools: int) -> float:
+    """Width of the 90 % interval at 4 times the largest pilot over the error expected there."""
+    at = np.full(1, 4.0), np.ones((1, pools))
+    low, high = np.quantile(truths.errors(*at), [0.05, 0.95])
+    return float((high - low) / max(float(truths.expected(*at)[0]), 0.01))
+
+
+def _score(values: Array, weights: Array) -> Score:
+    """Weighted median and 90 % interval."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[order])
+    at = np.searchsorted(cumulative, np.array([0.5, 0.05, 0.95]) * cumulative[-1]).clip(max=len(values) - 1)
+    return Score(*(float(v) for v in values[order][at]))

@@ -1,4 +1,5 @@
-"""Measurements as the fits need them: for each task the mean error of every (labels, pool labels) cell, and its repeats."""
+"""Measurements as the fits need them: for each task the mean error of every (labels, pool labels) cell, and its
+repeats."""
 
 from __future__ import annotations
 
@@ -9,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from budget.brief import Brief
     from budget.measurements import Measurements
 
 Array = NDArray[np.float64]
+OUTLIER = 6.0  # robust standard deviations
+ENOUGH = 9  # runs with repeats, before any is called outlying
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,11 @@ class Scale:
 
 @dataclass(frozen=True)
 class Cells:
-    """One task: labels (N,), pool labels (N, J), mean error (N,), repeats (N,) and the repeats' sum of squares (N,)."""
+    """One task: labels (N,), pool labels (N, J), mean error (N,), repeats (N,) and the repeats' sum of squares (N,).
+
+    `failed` runs have no score. `outliers` are runs so far from their repeats that they were moved to the edge of what
+    repeats do. `chance`: the error without any labels, where it was measured; it bounds every forecast and is no cell.
+    """
 
     task: str
     scale: Scale
@@ -43,6 +52,8 @@ class Cells:
     repeats: Array
     squares: Array
     failed: int
+    outliers: int = 0
+    chance: float | None = None
 
     @property
     def largest(self) -> tuple[float, Array]:
@@ -70,14 +81,46 @@ def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
     return answer
 
 
-def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: object) -> Cells:
-    table = rows[["labels", *(f"pool:{p}" for p in pools)]].to_numpy(float)  # type: ignore[index]
-    error = scale.error(rows["score"].to_numpy(float))  # type: ignore[index]
-    table = np.nan_to_num(table)
+def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) -> Cells:
+    error = scale.error(rows["score"].to_numpy(float))
     fine = np.isfinite(error)
-    points, where = np.unique(table[fine], axis=0, return_inverse=True)
+    table = np.nan_to_num(rows[["labels", *(f"pool:{p}" for p in pools)]].to_numpy(float))[fine]
+    points, where = np.unique(table, axis=0, return_inverse=True)
     where = where.reshape(-1)
-    count = np.bincount(where, minlength=len(points)).astype(float)
-    mean = np.bincount(where, error[fine], minlength=len(points)) / np.maximum(count, 1)
-    squares = np.bincount(where, (error[fine] - mean[where]) ** 2, minlength=len(points))
-    return Cells(task, scale, pools, points[:, 0], points[:, 1:], mean, count, squares, int((~fine).sum()))
+    tamed, outliers = _tamed(error[fine], where, len(points))
+    count = np.asarray(np.bincount(where, minlength=len(points)), np.float64)
+    mean = np.bincount(where, tamed, minlength=len(points)) / np.maximum(count, 1)
+    squares = np.asarray(np.bincount(where, (tamed - mean[where]) ** 2, minlength=len(points)), np.float64)
+    failed = int((~fine).sum())
+    some = points.any(axis=1)
+    chance = float(mean[~some][0]) if len(points) and not some.all() else None
+    return Cells(
+        task,
+        scale,
+        pools,
+        points[some, 0],
+        points[some, 1:],
+        mean[some],
+        count[some],
+        squares[some],
+        failed,
+        outliers,
+        chance,
+    )
+
+
+def _tamed(error: Array, cell: NDArray[np.intp], cells: int) -> tuple[Array, int]:
+    """Runs with those moved in that lie more than OUTLIER robust deviations off the median of three or more repeats."""
+    off, repeats = np.zeros(len(error)), np.bincount(cell, minlength=cells)
+    for i in np.flatnonzero(repeats >= 3):
+        inside = cell == i
+        off[inside] = error[inside] - np.median(error[inside])
+    sized = repeats[cell] >= 3
+    if sized.sum() < ENOUGH:
+        return error, 0
+    # spread of each cell by its repeats, shrunk to the task's: a quiet cell must not make its own runs outliers
+    typical = 1.4826 * float(np.median(np.abs(off[sized]))) / 0.8
+    spread = np.array([np.hypot(typical, 1.4826 * float(np.median(np.abs(off[cell == i])))) for i in range(cells)])
+    excess = np.abs(off) - OUTLIER * spread[cell]
+    far = (excess > 0) & (spread[cell] > 0)
+    return np.where(far, error - np.sign(off) * excess, error), int(far.sum())

@@ -1,4 +1,5 @@
-"""Equally likely truths from a posterior: which node each follows, at which level, and how it drifts beyond the pilot."""
+"""Equally likely truths from a posterior: which node each follows, at which level, and how it drifts beyond the
+pilot."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ class Draws:
         """(U, k) error over the error at the largest pilot, up to the ceiling."""
         most = self.ceiling / np.maximum(group.levels.max(1), 1e-12)
         h = relative_error(group.law, group.theta, group.floor, labels, pools)
-        return np.minimum(h, most[:, None])
+        return np.asarray(np.minimum(h, most[:, None]))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:
@@ -79,7 +80,8 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
 
 
 def draw(posterior: Posterior, pools: int, ceiling: float, count: int, seed: int) -> Draws:
-    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their normals."""
+    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their
+    normals."""
     far = np.full(1, FAR), np.full((1, pools), FAR)
     sizes = [len(t) for t in posterior.theta]
     starts = np.cumsum([0, *sizes])

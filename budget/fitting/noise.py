@@ -1,4 +1,5 @@
-"""How much a measured cell may differ from the law: seeds, the test set, and the law's own drift away from the pilot."""
+"""How much a measured cell may differ from the law: seeds, the test set, and the law's own drift away from the
+pilot."""
 
 from __future__ import annotations
 
@@ -22,9 +23,10 @@ class NoisePrior:
 
 
 def magnitude(error: Array) -> Array:
-    """e (1 - e): the scale on which errors near 0 and near chance move less than those between; at least 0.01 * 0.99."""
+    """e (1 - e): the scale on which errors near 0 and near chance move less than those between; at least 0.01 *
+    0.99."""
     inside = np.clip(error, 0.01, 0.99)
-    return inside * (1 - inside)
+    return np.asarray(inside * (1 - inside))
 
 
 def growth(task: Cells) -> Array:
@@ -33,7 +35,7 @@ def growth(task: Cells) -> Array:
     positive = x[x > 0]
     if np.ptp(x) == 0 or not len(positive):
         return np.ones_like(x)
-    return np.maximum(x, positive.min() / 2)
+    return np.asarray(np.maximum(x, positive.min() / 2))
 
 
 def seen(task: Cells) -> tuple[float, float]:

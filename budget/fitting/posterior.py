@@ -1,8 +1,10 @@
-"""The posterior of every task over all laws: weighted nodes in the laws' shape parameters, the error level in closed form.
+"""The posterior of every task over all laws: weighted nodes in the laws' shape parameters, the error level in closed
+form.
 
 For a law with shape parameters theta and floor share f the error is level * h(n, P; theta, f), h = 1 at the largest
 pilot. The measured cells scatter around it by seeds and by the law's drift: a random walk in ln n and in ln P_j that
-starts at the largest pilot, so that cells far from it count less and forecasts far from it are less sure. Given theta, f
+starts at the largest pilot, so that cells far from it count less and forecasts far from it are less sure. Given
+theta, f
 and the drift's rate tau the level is a one-parameter regression with a closed integral; over theta, f and tau the
 posterior is found by importance sampling on low-discrepancy nodes: first from the prior, then around what fitted.
 """
@@ -23,6 +25,8 @@ from budget.fitting.noise import NoisePrior, growth, magnitude, one_run
 
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
+ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
+NEGLIGIBLE = 1e-7  # a node that weighs less is left out
 PADDING = 1e6  # variance of a cell that is not there
 
 
@@ -30,20 +34,13 @@ PADDING = 1e6  # variance of a cell that is not there
 class Settings:
     """Constants of the posterior; docs/method.md says where each comes from."""
 
-    nodes: int = 192  # shapes from the prior, the same for every task
-    floors: int = 8  # floors for each of them
-    near: int = 128  # a round around what fitted
-    rounds: tuple[int, int] = (1, 2)  # such rounds: laws of the labels, joint laws
-    drifts: tuple[float, ...] = (
-        0.02,
-        0.05,
-        0.1,
-        0.2,
-        0.4,
-        0.8,
-    )  # standard deviation of the drift per sqrt of a factor e
-    drift_mean: float = -2.8
-    drift_deviation: float = 1.2
+    nodes: tuple[int, int] = (128, 256)  # shapes from the prior: laws of the labels, joint laws
+    floors: int = 6  # floors for each of them
+    near: tuple[int, int] = (96, 192)  # a round around what fitted
+    rounds: tuple[int, int] = (1, 2)  # such rounds
+    drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
+    drift_mean: float = -2.5
+    drift_deviation: float = 2.1
     noises: tuple[float, ...] = (
         0.1,
         0.3,
@@ -71,8 +68,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Posterior:
-    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors (M,); and K weighted pairs of a node and a
-    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, and drift, each (K,)."""
+    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors (M,); and K weighted pairs of a node
+    and a
+    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, and drift, each
+    (K,)."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
@@ -82,6 +81,10 @@ class Posterior:
     level: Array
     deviation: Array
     drift: Array
+
+    def exponents(self) -> Array:
+        """(K,) exponent along labels of each weighted node: every law's first parameter."""
+        return np.concatenate([t[:, 0] for t in self.theta])[self.node]
 
     def law_weights(self) -> dict[str, float]:
         """{law: posterior weight}, adding up to 1."""
@@ -111,7 +114,8 @@ def natural(law: Law, pools: int, latent: Array) -> Array:
 
 
 def relative_shape(law: Law, theta: Array, labels: Array, pools: Array) -> Array:
-    """g (..., M, N), shape over the shape at the largest pilot: theta (..., M, p), labels (..., N), pools (..., N, J)."""
+    """g (..., M, N), shape over the shape at the largest pilot: theta (..., M, p), labels (..., N), pools (..., N,
+    J)."""
     t = theta[..., :, None, :]
     shape = law.shape(t, labels[..., None, :], pools[..., None, :, :])
     return np.asarray(shape / law.shape(t, np.ones(1), np.ones((1, pools.shape[-1]))))
@@ -123,7 +127,8 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
 
 
 def distance(position: Array) -> Array:
-    """ln of labels (N,) against the largest pilot, >= 0; a cell without any is a factor e below the smallest with some."""
+    """ln of labels (N,) against the largest pilot, >= 0; a cell without any is a factor e below the smallest with
+    some."""
     positive = position[position > 0]
     small = positive.min() / np.e if len(positive) and (position == 0).any() else 0.0
     return -np.log((position + small) / (1 + small)) if len(positive) else np.zeros_like(position)
@@ -162,7 +167,8 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
 
 @dataclass(frozen=True)
 class _Whitened:
-    """One value of the drift (and of the noise): its log prior, inverse Cholesky factor, whitened errors and ones, log determinant."""
+    """One value of the drift (and of the noise): its log prior, inverse Cholesky factor, whitened errors and ones,
+    log determinant."""
 
     drift: float
     prior: float
@@ -201,7 +207,8 @@ def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
 
 
 def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], latent: Array, floor: Array) -> Evaluated:
-    """Log evidence, level and its deviation, each (T, M, F, C), of nodes (T or 1, M, p) with floors (T or 1, M, F) at C drifts.
+    """Log evidence, level and its deviation, each (T, M, F, C), of nodes (T or 1, M, p) with floors (T or 1, M, F)
+    at C drifts.
 
     h = f + (1 - f) g: with the whitened g, 1 and errors' inner products at hand every floor costs next to nothing.
     """
@@ -223,7 +230,8 @@ def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], latent: Array, 
 
 
 def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, Array]:
-    """Nodes (T, M2, q) around weighted nodes: a normal of their mean and covariance; with its mean and Cholesky factor."""
+    """Nodes (T, M2, q) around weighted nodes: a normal of their mean and covariance; with its mean and Cholesky
+    factor."""
     weight = weight / weight.sum(1, keepdims=True)
     mean = np.einsum("tm,tmq->tq", weight, latent)
     centred = latent - mean[:, None]
@@ -236,33 +244,52 @@ def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, 
 def _density(latent: Array, mean: Array, factor: Array) -> Array:
     """Log density (T, M) of normals, without the constant that all share."""
     white = np.linalg.solve(factor, (latent - mean[:, None]).transpose(0, 2, 1))
-    return -0.5 * (white**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)[:, None]
+    return np.asarray(-0.5 * (white**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)[:, None])
 
 
 def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings) -> tuple[Array, Evaluated]:
-    """Latent nodes (T, M, p + 1), the floor last, and what they are worth at C drifts, weighted by the mixture: (T, M, C)."""
+    """Latent nodes (T, M, p + 1), the floor last, and what they are worth at C drifts, weighted by the mixture: (T,
+    M, C)."""
     tasks, p = len(b.names), len(law.parameters(b.pools.shape[-1]))
-    points = sequence(settings.nodes, p + 1)
+    points = sequence(settings.nodes[law.joint], p + 1)
     floors = ndtri((np.arange(settings.floors) + points[:, -1:]) / settings.floors)  # (nodes, floors)
     theta = ndtri(points[:, :-1])
     parts = [_flat(_evaluate(law, b, whitened, theta[None], floors[None]))]
     both = np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1)
     latent = np.broadcast_to(both, (tasks, *both.shape))
-    near = ndtri(sequence(settings.near, p + 1))[None]
+    near = ndtri(sequence(settings.near[law.joint], p + 1))[None]
     mixture = [np.log(len(both)) - 0.5 * (latent**2).sum(2)]
     proposals: list[tuple[Array, Array]] = []
     for _ in range(settings.rounds[law.joint]):
-        log = np.logaddexp.reduce(np.concatenate([e.log for e in parts], 1), axis=2)
+        log = log_sum(np.concatenate([e.log for e in parts], 1))
         total = log - 0.5 * (latent**2).sum(2) - np.logaddexp.reduce(mixture)
-        nodes, mean, factor = _around(latent, np.exp(total - total.max(1, keepdims=True)), near)
+        nodes, mean, factor = _around(latent, tempered(total, ENOUGH * (p + 1)), near)
         proposals.append((mean, factor))
         parts.append(_flat(_evaluate(law, b, whitened, nodes[..., :-1], nodes[..., -1:])))
         latent = np.concatenate([latent, nodes], 1)
         mixture = [np.log(len(both)) - 0.5 * (latent**2).sum(2)]
-        mixture += [np.log(settings.near) + _density(latent, m, f) for m, f in proposals]
+        mixture += [np.log(settings.near[law.joint]) + _density(latent, m, f) for m, f in proposals]
     log, level, deviation = (np.concatenate([e[i] for e in parts], 1) for i in range(3))
     log = log + (-0.5 * (latent**2).sum(2) - np.logaddexp.reduce(mixture))[:, :, None] + np.log(law.weight)
     return latent, Evaluated(log, level, deviation)
+
+
+def tempered(logs: Array, enough: float) -> Array:
+    """Weights (T, M) in proportion to exp(power * log), with the largest power <= 1 under which so many nodes count."""
+    shifted = logs - logs.max(1, keepdims=True)
+    answer: Array = np.asarray(np.exp(shifted))
+    for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):
+        few = np.square(answer.sum(1)) < enough * (answer**2).sum(1)
+        if not few.any():
+            break
+        answer[few] = np.exp(power * shifted[few])
+    return answer
+
+
+def log_sum(logs: Array) -> Array:
+    """ln of the sum of exponentials over the last axis."""
+    most = logs.max(-1)
+    return np.asarray(most + np.log(np.exp(logs - most[..., None]).sum(-1)))
 
 
 def _flat(evaluated: Evaluated) -> Evaluated:
@@ -288,7 +315,7 @@ def posteriors(
 def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts: Array, pools: int) -> Posterior:
     """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
     log, level, deviation = (np.concatenate([s[part].ravel() for s in samples]) for part in (1, 2, 3))
-    weight = np.exp(log - np.logaddexp.reduce(log))
+    weight = np.exp(log - log_sum(log))
     theta = tuple(natural(law, pools, s[0][:, :-1]) for law, s in zip(laws, samples, strict=True))
     floors = [
         law.floor.natural(law.floor.mean + law.floor.deviation * s[0][:, -1])
@@ -296,6 +323,6 @@ def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts
     ]
     floor = np.concatenate(floors)
     node = np.repeat(np.arange(len(floor)), len(drifts))
-    keep = np.flatnonzero(weight > 1e-9)
+    keep = np.flatnonzero(weight > NEGLIGIBLE)
     drift = np.tile(drifts, len(floor))
     return Posterior(laws, theta, floor, node[keep], weight[keep], level[keep], deviation[keep], drift[keep])

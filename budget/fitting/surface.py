@@ -10,25 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from budget.fitting.cells import Scale
 from budget.fitting.draws import Draws
+from budget.fitting.pool_effect import PoolEffect
+from budget.fitting.trust import Trust
 from budget.plan import Hidden, Score
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Trust:
-    """May this surface be planned with? PASS, REVIEW or FAIL, why, and what to do about it."""
-
-    status: str = "PASS"
-    reason: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
 class Surface:
     """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels.
 
-    `draws` are S equally likely truths, `expected` is exactly their mean, `interval` their quantiles.
+    `draws` are S equally likely truths and `interval` their quantiles. `expected` is the mean over the central half of
+    the laws that fit (an interquartile mean): what comes short of a surprise. It is smooth, never falls with labels or
+    pools, and concave wherever the laws are.
     """
 
     task: str
@@ -44,9 +39,14 @@ class Surface:
     exponent: Score | None = None
     floor: Score | None = None
     noise: float = 0.0
-    trust: Trust = Trust()
-    fades_at: Mapping[str, float | None] = field(default_factory=dict)
+    trust: Trust = field(default_factory=Trust)
+    effects: Mapping[str, PoolEffect] = field(default_factory=dict)
     backtest: tuple[Hidden, ...] = ()
+
+    @property
+    def fades_at(self) -> dict[str, float | None]:
+        """Per varied pool the labels beyond which it brings less than a point (None: nowhere near the pilots)."""
+        return {name: effect.fades_at for name, effect in self.effects.items()}
 
     @property
     def best(self) -> float:
@@ -61,7 +61,7 @@ class Surface:
         return self.scale.direction
 
     def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
-        """(k,) mean over the draws, in the task's own score."""
+        """(k,) expected score, in the task's own unit."""
         return self.scale.score(self.truths.expected(*self._points(labels, pools)))
 
     def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
@@ -80,7 +80,8 @@ class Surface:
         n = np.atleast_1d(np.asarray(labels, float))
         step = 1e-4 * np.maximum(n, 1.0)
         below = np.maximum(n - step, 0.0)
-        return (self.expected(n + step, pools) - self.expected(below, pools)) / (n + step - below)
+        rise = self.expected(n + step, pools) - self.expected(below, pools)
+        return np.asarray(rise / (n + step - below))
 
     def _points(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None) -> tuple[Array, Array]:
         """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot."""

@@ -1,4 +1,5 @@
-"""What a law is: a shape that falls with labels and pool labels, its parameters with units and priors, and its source."""
+"""What a law is: a shape that falls with labels and pool labels, its parameters with units and priors, and its
+source."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ FLOOR = Parameter("floor share", "share of the error at the largest pilot that n
 class Law:
     """`shape(theta, labels, pools)` falls to 0 or stays; theta (..., p), labels (...), pools (..., J) broadcast.
 
-    The error is `level * (f + (1 - f) * shape / shape at the largest pilot)`: `level` is the error at the largest pilot,
+    The error is `level * (f + (1 - f) * shape / shape at the largest pilot)`: `level` is the error at the largest
+    pilot,
     `f` the share of it that no label removes. `own` are the parameters of the labels, `each_pool` those of every pool.
     """
 
@@ -62,8 +64,8 @@ class Law:
         return self.own + self.each_pool * pools
 
 
-OFFSET = Parameter("offset", "labels that were worth having before the first, in units of the largest pilot", -3.0, 2.7)
-EXPONENT = Parameter("exponent", "how fast the error falls with labels", -0.23, 0.53)
+OFFSET = Parameter("offset", "labels that were worth having before the first, in units of the largest pilot", -2.7, 3.5)
+EXPONENT = Parameter("exponent", "how fast the error falls with labels", -0.5, 0.46)
 POOL_SCALE = Parameter("pool_scale", "pool labels at which the pool begins to help", -2.0, 2.0)
 POOL_EXPONENT = Parameter("pool_exponent", "how fast the error falls with pool labels", float(np.log(0.3)), 0.7)
 TINY = 1e-9  # labels are at least this share of the largest pilot inside a shape: n = 0 is legal everywhere

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
 from budget.fitting.laws.base import TINY, Array, Law, Parameter
 
-RATE = Parameter("exponent", "how fast the error falls with labels", -0.62, 1.0)
-HALF = Parameter("half", "labels at which half of what can be gained is gained", -2.0, 2.5)
+RATE = Parameter("exponent", "how fast the error falls with labels", -0.3, 1.0)
+HALF = Parameter("half", "labels at which half of what can be gained is gained", -2.0, 0.92)
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """1 / (1 + (n / d)^b): convex for b <= 1, with a take-off before d for b > 1."""
     exponent, half = theta[..., 0], theta[..., 1]
-    return 1 / (1 + np.exp(exponent * np.log((labels + TINY) / half)))
+    return np.asarray(expit(-exponent * np.log((labels + TINY) / half)))
 
 
 STEEP = Parameter("exponent", "how steeply the error falls once it falls", 1.33, 0.6)
-AHEAD = Parameter("half", "labels at which half of what can be gained is gained", 1.0, 1.5)
+AHEAD = Parameter("half", "labels at which half of what can be gained is gained", 0.7, 1.5)
 
 
 LAW = Law(
@@ -38,5 +39,5 @@ TAKE_OFF = Law(
     (),
     shape,
     "convex beyond the take-off d ((b - 1) / (b + 1))^(1 / b)",
-    weight=0.14,
+    weight=0.19,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from budget.fitting.laws.additive import SHARE
 from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law
 
@@ -9,7 +11,7 @@ from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(1 + sum_j q_j ((1 + P_j / p_j) / (1 + 1 / p_j))^-a_j) (n + d)^-b, 1 being the largest pilot."""
     exponent, offset = theta[..., 0], theta[..., 1]
-    value = 1.0
+    value = np.ones(1)
     for j in range(pools.shape[-1]):
         share, scale, power = theta[..., 2 + 3 * j], theta[..., 3 + 3 * j], theta[..., 4 + 3 * j]
         value = value + share * ((scale + pools[..., j]) / (scale + 1)) ** -power

@@ -1,0 +1,146 @@
+"""Backtest: the largest pilots are hidden and predicted from the others, beside the last value and a plain power
+law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget.fitting.cells import Cells, cells
+from budget.plan import Hidden
+
+if TYPE_CHECKING:
+    from budget.brief import Brief
+    from budget.fitting.surface import Surface
+    from budget.measurements import Measurements
+
+Array = NDArray[np.float64]
+FEWEST = 3  # cells that must stay visible
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Over some hidden pilots: how many, mean absolute errors, and the share that lay in its 90 % interval."""
+
+    count: int
+    error: float
+    last_value: float
+    power_law: float
+    covered: float
+
+
+def backtest(
+    measurements: Measurements, brief: Brief | None = None, seed: int = 0, hide: float = 4.0
+) -> dict[str, tuple[Hidden, ...]]:
+    """{task: hidden pilots}; a task whose pilots are too few to hide any is left out.
+
+    Hidden is what has more than 1/`hide` of the labels of the largest pilot or, where only pools vary, of its pool
+    labels.
+    """
+    return hidden(list(cells(measurements, brief).values()), seed, hide)
+
+
+def hidden(tasks: Sequence[Cells], seed: int, hide: float = 4.0) -> dict[str, tuple[Hidden, ...]]:
+    """The same for tasks whose cells are at hand."""
+    from budget.fitting.assemble import surfaces
+
+    kept = {task.task: (task, keep) for task in tasks if (keep := visible(task, hide)) is not None}
+    fitted = surfaces([_part(task, keep) for task, keep in kept.values()], seed)
+    return {name: _lines(task, keep, fitted[name]) for name, (task, keep) in kept.items()}
+
+
+def visible(task: Cells, hide: float) -> NDArray[np.bool_] | None:
+    """(N,) which cells stay, or None where too few would stay or nothing would be hidden."""
+    axes = [task.labels] if np.ptp(task.labels) > 0 else [task.pool_labels[:, j] for j in task.varied]
+    keep = np.ones(len(task.labels), bool)
+    for axis in axes:
+        keep &= axis <= axis.max() / hide
+    return keep if FEWEST <= keep.sum() < len(keep) else None
+
+
+def summary(lines: Iterable[Hidden]) -> Summary:
+    """What the forecasts were worth, over the lines of one task or of all; nan where there are none."""
+    every = list(lines)
+    measured = np.array([line.measured for line in every])
+
+    def off(name: str) -> float:
+        predicted = np.array([getattr(line, name) for line in every], float)
+        return float(np.abs(predicted - measured).mean()) if every else float("nan")
+
+    covered = float(np.mean([line.low <= line.measured <= line.high for line in every])) if every else float("nan")
+    return Summary(len(every), off("predicted"), off("last_value"), off("power_law"), covered)
+
+
+def _part(task: Cells, keep: NDArray[np.bool_]) -> Cells:
+    return replace(
+        task,
+        labels=task.labels[keep],
+        pool_labels=task.pool_labels[keep],
+        error=task.error[keep],
+        repeats=task.repeats[keep],
+        squares=task.squares[keep],
+    )
+
+
+def _lines(task: Cells, keep: NDArray[np.bool_], surface: Surface) -> tuple[Hidden, ...]:
+    """Intervals include the noise of the hidden cell's own mean over seeds."""
+    away = ~keep
+    labels = task.labels[away]
+    pools = {name: task.pool_labels[away, j] for j, name in enumerate(task.pools)}
+    expected = surface.expected(labels, pools)
+    low, high = surface.interval(labels, pools)
+    noise = 1.64 * surface.noise * np.sqrt(surface.unit_labels / np.maximum(labels, 1) / task.repeats[away])
+    middle = (low + high) / 2
+    half = np.hypot(np.abs(high - low) / 2, noise)
+    last, law = baselines(task, keep)
+    measured = task.scale.score(task.error[away])
+    return tuple(
+        Hidden(
+            labels=int(labels[i]),
+            pools={name: int(values[i]) for name, values in pools.items()},
+            predicted=float(expected[i]),
+            low=float(middle[i] - half[i]),
+            high=float(middle[i] + half[i]),
+            measured=float(measured[i]),
+            last_value=float(task.scale.score(last)[i]),
+            power_law=float(task.scale.score(law)[i]),
+        )
+        for i in range(len(labels))
+    )
+
+
+def baselines(task: Cells, keep: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Errors (H,) that need no posterior, for the hidden cells: the nearest visible cell with at most as many labels
+    and
+    pool labels, and a least-squares power law E + B n^-b along labels (along the pools, where only they vary)."""
+    points = np.column_stack([task.labels, task.pool_labels])
+    axis = task.labels if np.ptp(task.labels) > 0 else task.pool_labels[:, list(task.varied)].sum(1)
+    last, law = [], []
+    for point, at in zip(points[~keep], axis[~keep], strict=True):
+        below = np.flatnonzero(keep & (points <= point).all(1))
+        near = below[np.argmax(points[below].sum(1))] if len(below) else np.flatnonzero(keep)[-1]
+        last.append(task.error[near])
+        same = keep & (task.pool_labels == task.pool_labels[near]).all(1) if np.ptp(task.labels) > 0 else keep
+        law.append(power_law(axis[same], task.error[same], float(at)))
+    return np.array(last), np.array(law)
+
+
+def power_law(labels: Array, error: Array, at: float) -> float:
+    """Least squares of E + B n^-b with E, B >= 0 on a grid of b, read off at `at`."""
+    n = np.maximum(labels, 1.0)
+    best, answer = np.inf, float(error[-1])
+    for exponent in np.geomspace(0.02, 2, 60):
+        shape = n**-exponent
+        centred = shape - shape.mean()
+        scale = max(float(centred @ error) / max(float(centred @ centred), 1e-300), 0.0)
+        floor = float(error.mean() - scale * shape.mean())
+        if floor < 0:
+            floor, scale = 0.0, float(shape @ error) / float(shape @ shape)
+        squares = float(((floor + scale * shape - error) ** 2).sum())
+        if squares < best:
+            best, answer = squares, floor + scale * max(at, 1.0) ** -exponent
+    return answer

@@ -1,0 +1,121 @@
+"""What a pool does to a task: a weighted regression with an F test, and where its help fades by the fitted surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget.fitting.cells import Cells
+from budget.fitting.draws import Draws
+from budget.fitting.isotonic import falling
+from budget.fitting.noise import NoisePrior, growth, one_run
+from budget.plan import Score
+
+Array = NDArray[np.float64]
+POINT = 0.01  # a pool that brings less of the way from worst to best has faded
+REACH = 100.0  # fading is looked for up to so many times the largest pilot
+
+
+@dataclass(frozen=True)
+class PoolEffect:
+    """`few`, `most`: rise of the score from the smallest to the largest pool pilot at the fewest and the most labels
+    measured. `p_value`: of the F test that the pool does nothing (None: too few cells). `fades_at`: labels beyond which
+    it brings less than a hundredth of the way from worst to best (None: nowhere up to 100 times the largest pilot)."""
+
+    few: Score
+    most: Score
+    p_value: float | None
+    fades_at: float | None
+
+
+def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> PoolEffect:
+    """Of varied pool number `index` of the task."""
+    column = task.varied[index]
+    labels = task.labels / task.largest[0]
+    span = task.pool_labels[:, column] / task.largest[1][column]
+    ends = np.array([labels.min(), 1.0])
+    few, most = (_rise(task, draws, index, span.min(), at) for at in ends)
+    return PoolEffect(few, most, f_test(task, column, prior), fades_at(task, draws, index))
+
+
+def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
+    """Labels beyond which a pool brings less than a point: as measured where the pilots reach so far, else as
+    forecast."""
+    labels, gain = measured(task, task.varied[index])
+    if len(labels) > 1 and gain[-1] < POINT:
+        last = int(np.argmax(gain < POINT))
+        if last == 0:
+            return float(labels[0])
+        share = (gain[last - 1] - POINT) / (gain[last - 1] - gain[last])
+        return float(labels[last - 1] ** (1 - share) * labels[last] ** share)
+    least = float((task.pool_labels[:, task.varied[index]] / task.largest[1][task.varied[index]]).min())
+    grid = np.geomspace(1.0, REACH, 60)
+    useful = np.flatnonzero(_gain(draws, index, least, grid) >= POINT)
+    beyond = int(useful[-1]) + 1 if len(useful) else 0
+    return float(grid[beyond] * task.largest[0]) if beyond < len(grid) else None
+
+
+def measured(task: Cells, column: int) -> tuple[Array, Array]:
+    """Labels (m,) > 0 measured with the least and the most of a pool, other pools alike, and how much lower the
+    error is
+    with the most (m,): means over the other pools' labels, made non-increasing in labels (a help that fades stays
+    away)."""
+    pool = task.pool_labels[:, column]
+    others = np.delete(task.pool_labels, column, axis=1)
+    _, mix = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
+    gains: dict[float, list[float]] = {}
+    for group in np.unique(mix):
+        rows = np.flatnonzero(mix.reshape(-1) == group)
+        low, high = rows[np.argmin(pool[rows])], rows[np.argmax(pool[rows])]
+        if pool[low] == pool.min() and pool[high] == pool.max() and task.labels[low] > 0:
+            gains.setdefault(float(task.labels[low]), []).append(float(task.error[low] - task.error[high]))
+    labels = np.array(sorted(gains))
+    weight = np.array([len(gains[n]) * n for n in labels])
+    return labels, falling(np.array([float(np.mean(gains[n])) for n in labels]), weight)
+
+
+def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
+    """P value of the F test that a pool does nothing: cells weighted by their noise, one mean for every set of
+    labels and
+    other pools, against a pool effect that may change with ln labels (Seabold and Perktold 2010 for the regression)."""
+    from statsmodels.regression.linear_model import WLS
+
+    others = np.delete(task.pool_labels, column, axis=1)
+    _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
+    means = np.eye(group.max() + 1)[group.reshape(-1)]
+    pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
+    pool = pool - pool.mean()
+    logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
+    columns = [pool] if np.ptp(task.labels) == 0 else [pool, pool * (logs - logs.mean())]
+    design = np.column_stack([means, *columns])
+    rank = int(np.linalg.matrix_rank(design))
+    if rank >= len(task.labels) or rank < design.shape[1]:
+        return None
+    variance = one_run(task, prior)[0] / growth(task) / task.repeats
+    result = WLS(task.error, design, weights=1 / np.maximum(variance, 1e-12)).fit()
+    contrast = np.eye(design.shape[1])[means.shape[1] :]
+    value = float(result.f_test(contrast).pvalue)
+    return value if np.isfinite(value) else None
+
+
+def _mix(draws: Draws, index: int, pool: float, labels: Array) -> tuple[Array, Array]:
+    """Labels and pools with one pool at `pool` and the others at none."""
+    pools = np.zeros((len(labels), draws.normal.shape[1] - 1))
+    pools[:, index] = pool
+    return labels, pools
+
+
+def _gain(draws: Draws, index: int, least: float, labels: Array) -> Array:
+    return draws.expected(*_mix(draws, index, least, labels)) - draws.expected(*_mix(draws, index, 1.0, labels))
+
+
+def _rise(task: Cells, draws: Draws, index: int, least: float, labels: float) -> Score:
+    """Rise of the score from the smallest to the largest pool pilot, in the task's own unit, with its 90 % interval."""
+    at = np.array([labels])
+    span = abs(task.scale.best - task.scale.worst)
+    each = draws.errors(*_mix(draws, index, least, at)) - draws.errors(*_mix(draws, index, 1.0, at))
+    low, high = np.quantile(each[:, 0], [0.05, 0.95])
+    expected = float(_gain(draws, index, least, at)[0])
+    return Score(span * expected, span * min(float(low), expected), span * max(float(high), expected))

@@ -1,0 +1,52 @@
+"""The backtest predicts what it did not see, and says how well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from budget import fit
+from budget.fitting.backtest import backtest, power_law, summary
+from tests.budget.fitting.curves import measured, pooled, power, rows
+
+SIZES = (50, 100, 200, 400, 800, 1600)
+
+
+def test_what_is_hidden_is_larger_than_a_quarter_of_the_largest_pilot() -> None:
+    lines = backtest(measured(rows("a", power(), SIZES, noise=0.003)))["a"]
+    assert [line.labels for line in lines] == [800, 1600]
+    for line in lines:
+        assert line.low <= line.predicted <= line.high
+        assert line.predicted == pytest.approx(line.measured, abs=0.03)
+        assert line.last_value < line.measured
+
+
+def test_hidden_scores_do_not_reach_the_prediction() -> None:
+    frame = rows("a", power(), SIZES)
+    moved = frame.assign(score=np.where(frame.labels > 400, 0.123, frame.score))
+    one, other = (backtest(measured(f))["a"] for f in (frame, moved))
+    assert [line.predicted for line in one] == [line.predicted for line in other]
+
+
+def test_too_few_pilots_hide_nothing() -> None:
+    assert backtest(measured(rows("a", power(), (100, 200, 400)))) == {}
+
+
+def test_a_fit_carries_its_backtest() -> None:
+    measurements = measured(rows("a", pooled, SIZES, [{"general": p} for p in (0, 1000, 10000)]))
+    surface = fit(measurements)["a"]
+    assert surface.backtest == backtest(measurements)["a"]
+    assert {line.pools["general"] for line in surface.backtest} <= {0, 1000, 10000}
+
+
+def test_a_plain_power_law_is_found_again() -> None:
+    labels = np.array(SIZES, float)
+    assert power_law(labels, 0.1 + 2 * labels**-0.5, 25600.0) == pytest.approx(0.1 + 2 * 25600**-0.5, abs=2e-3)
+
+
+def test_the_summary_averages_over_its_lines() -> None:
+    lines = backtest(measured(rows("a", power(), SIZES), rows("b", power(0.3), SIZES, seed=1)))
+    total = summary(line for each in lines.values() for line in each)
+    assert total.count == 4
+    assert total.error == pytest.approx(np.mean([abs(x.predicted - x.measured) for v in lines.values() for x in v]))
+    assert 0 <= total.covered <= 1

@@ -1,0 +1,150 @@
+"""What a fitted task promises, whatever was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from budget import Brief, fit
+from budget.errors import InvalidInput
+from budget.fitting.assemble import surfaces
+from budget.fitting.cells import cells
+from tests.budget.fitting.curves import measured, pooled, power, rows
+
+SIZES = (50, 100, 200, 400, 800, 1600)
+GENERAL = [{"general": p} for p in (0, 1000, 10000)]
+GRID = np.geomspace(1, 1e6, 60)
+
+
+def test_a_power_law_is_forecast_within_its_interval_and_close() -> None:
+    surface = fit(measured(rows("cars", power(), SIZES, noise=0.002)))["cars"]
+    for labels in (3200, 6400, 25600):
+        low, high = surface.interval([labels])
+        assert low[0] <= power()(labels, {}) <= high[0]
+        assert surface.expected([labels])[0] == pytest.approx(power()(labels, {}), abs=0.03)
+
+
+def test_shuffled_rows_and_tasks_change_nothing() -> None:
+    frames = [rows("b", power(0.3), SIZES, seed=1), rows("a", power(), SIZES), rows("c", power(0.7), SIZES, seed=2)]
+    straight, turned = measured(*frames), measured(*(f.sample(frac=1, random_state=3) for f in reversed(frames)))
+    one, other = fit(straight), fit(turned)
+    assert list(one) == list(other) == ["a", "b", "c"]
+    for task in one:
+        np.testing.assert_array_equal(one[task].expected(GRID), other[task].expected(GRID))
+        np.testing.assert_array_equal(one[task].draws(GRID), other[task].draws(GRID))
+
+
+def test_another_task_changes_an_answer_only_through_the_hierarchy() -> None:
+    alone = list(cells(measured(rows("a", power(), SIZES)), None).values())
+    noisy = [rows(f"t{i}", power(), SIZES, noise=0.1, seed=i) for i in range(5)]
+    together = list(cells(measured(rows("a", power(), SIZES), *noisy), None).values())
+    off = [surfaces(tasks, 0, hierarchy=False)["a"].expected(GRID) for tasks in (alone, together)]
+    on = [surfaces(tasks, 0)["a"].expected(GRID) for tasks in (alone, together)]
+    np.testing.assert_allclose(off[0], off[1], rtol=1e-12)
+    assert np.abs(on[0] - on[1]).max() > 1e-6
+
+
+def test_a_score_that_is_minimised_mirrors_one_that_is_maximised() -> None:
+    frame = rows("a", power(), SIZES)
+    turned = frame.assign(score=10 + 40 * (1 - frame.score))
+    metric = {"name": "perplexity", "best": 10, "worst": 50, "direction": "minimize"}
+    brief = Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1, "metric": metric}}})
+    up, down = fit(measured(frame))["a"], fit(measured(turned), brief)["a"]
+    np.testing.assert_allclose(down.expected(GRID), 10 + 40 * (1 - up.expected(GRID)), rtol=1e-9)
+    low, high = up.interval(GRID)
+    mirrored = down.interval(GRID)
+    np.testing.assert_allclose(np.minimum(*mirrored), 10 + 40 * (1 - high), rtol=1e-9)
+    np.testing.assert_allclose(np.maximum(*mirrored), 10 + 40 * (1 - low), rtol=1e-9)
+    assert (np.diff(down.expected(GRID)) <= 1e-12).all()
+
+
+@settings(max_examples=15)
+@given(
+    exponent=st.floats(0.1, 1.2),
+    floor=st.floats(0.0, 0.5),
+    noise=st.floats(0.0, 0.05),
+    sizes=st.lists(st.integers(1, 5000), min_size=2, max_size=7, unique=True),
+    seeds=st.integers(1, 3),
+)
+def test_more_labels_never_forecast_less(
+    exponent: float, floor: float, noise: float, sizes: list[int], seeds: int
+) -> None:
+    frame = rows("a", power(exponent, floor, 0.4), sizes, seeds=seeds, noise=noise)
+    surface = fit(measured(frame))["a"]
+    grid = np.concatenate([[0.0], GRID])
+    expected, (low, high), draws = surface.expected(grid), surface.interval(grid), surface.draws(grid)
+    assert (np.diff(expected) >= -1e-12).all()
+    assert (surface.slope(grid) >= -1e-12).all()
+    assert np.isfinite(expected).all()
+    assert (low <= high).all()
+    assert draws.shape == (200, len(grid))
+    assert (draws <= 1 + 1e-12).all()
+
+
+def test_pool_labels_help_and_more_of_them_never_forecast_less() -> None:
+    surface = fit(measured(rows("a", pooled, SIZES, GENERAL, noise=0.004)))["a"]
+    pools = np.geomspace(1, 1e6, 50)
+    for labels in (0, 50, 1600, 20000):
+        assert (np.diff(surface.expected(np.full(50, labels), {"general": pools})) >= -1e-12).all()
+    for labels, pool in ((100, 10000), (1600, 0), (6400, 10000)):
+        low, high = surface.interval([labels], {"general": pool})
+        assert low[0] - 0.02 <= pooled(labels, {"general": pool}) <= high[0] + 0.02
+
+
+def test_no_pool_one_pool_two_pools_and_only_a_pool_varied_all_fit() -> None:
+    two = [{"general": p, "web": q} for p in (0, 1000) for q in (0, 500)]
+    frames = {
+        "none": rows("none", power(), SIZES),
+        "one": rows("one", pooled, SIZES, GENERAL),
+        "two": rows("two", pooled, SIZES[:3], two),
+        "only": rows("only", pooled, (200,), [{"general": p} for p in (0, 100, 1000, 10000)]),
+    }
+    fitted = fit(measured(*frames.values()))
+    assert fitted["none"].varied == ()
+    assert fitted["two"].varied == ("general", "web")
+    for surface in fitted.values():
+        value = surface.expected([0, 10, 1e6], {"general": [0, 0, 1e7], "web": 3})
+        assert np.isfinite(value).all()
+        assert (value <= 1).all()
+
+
+def test_a_run_without_any_labels_bounds_the_forecast_from_below() -> None:
+    frame = rows("a", lambda n, _: 0.5 if n == 0 else 0.9 - n**-0.5, (0, *SIZES), noise=0.001)
+    surface = fit(measured(frame))["a"]
+    assert surface.draws([0, 1, 5]).min() > 0.499
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_gives_others() -> None:
+    measurements = measured(rows("a", power(), SIZES))
+    first, again, other = fit(measurements), fit(measurements), fit(measurements, seed=1)
+    np.testing.assert_array_equal(first["a"].draws(GRID), again["a"].draws(GRID))
+    assert np.abs(first["a"].draws(GRID) - other["a"].draws(GRID)).max() > 0
+
+
+def test_draws_have_the_quantiles_of_the_interval() -> None:
+    surface = fit(measured(rows("a", power(), SIZES)))["a"]
+    low, high = surface.interval(GRID, level=0.8)
+    np.testing.assert_allclose(np.quantile(surface.draws(GRID), [0.1, 0.9], axis=0), [low, high])
+
+
+def test_runs_chosen_by_a_strategy_and_failed_runs_do_not_feed_the_curve() -> None:
+    frame = rows("a", power(), SIZES)
+    clever = frame.assign(score=0.99, strategy="uncertainty")
+    failed = frame.assign(score=np.nan, seed=9)
+    plain = fit(measured(frame.assign(strategy="random")))["a"]
+    mixed = fit(measured(frame.assign(strategy="random"), clever, failed.assign(strategy="random")))["a"]
+    np.testing.assert_allclose(plain.expected(GRID), mixed.expected(GRID))
+
+
+def test_a_task_without_a_score_is_refused_by_name() -> None:
+    frame = rows("a", power(), SIZES).assign(score=np.nan)
+    with pytest.raises(InvalidInput, match="a"):
+        fit(measured(frame))
+
+
+def test_the_expected_score_is_concave_in_labels_beyond_the_largest_pilot() -> None:
+    surface = fit(measured(rows("a", power(), SIZES, noise=0.004)))["a"]
+    grid = np.linspace(1600, 40000, 200)
+    assert (np.diff(surface.expected(grid), 2) <= 1e-9).all()
