@@ -86,6 +86,9 @@ class Task(Priced):
     )
     group: str | None = Field(None, description="the name of a group, as text (in quotes if it looks like a number)")
     objects_per_label: float = Field(1.0, gt=0, le=1e9, description="a number, more than 0")
+    measured_on: str | None = Field(
+        None, description="the name of another task, on whose labels this score is measured"
+    )
 
 
 class Group(_Part):

@@ -31,7 +31,10 @@ def relation_faults(brief: Brief, broken: set[KeyPath]) -> list[Fault]:
     for name, pool in brief.pools.items():
         faults += _line(brief, ("pools", name), pool)
     for name, task in brief.tasks.items():
-        faults += [*_line(brief, ("tasks", name), task), *_task(brief, ("tasks", name), task)]
+        priced = (
+            _measured_on(brief, name, task) if task.measured_on is not None else _line(brief, ("tasks", name), task)
+        )
+        faults += [*priced, *_task(brief, ("tasks", name), task)]
     faults += [*_groups(brief, broken), *_goal(brief), *_hours(brief), *_constraints(brief, broken), *_pilots(brief)]
     return faults
 
@@ -85,6 +88,22 @@ def _line(brief: Brief, where: KeyPath, line: Priced) -> Iterator[Fault]:
             where, "labels that cost nothing, without end", "a max_labels where the price is 0", "add max_labels"
         )
     yield from _limits(brief, where, line)
+
+
+def _measured_on(brief: Brief, name: str, task: Task) -> Iterator[Fault]:
+    """A score of a subgroup: it has no labels of its own to buy, and lies on those of a task that has."""
+    where = ("tasks", name)
+    parents = [other for other, each in brief.tasks.items() if each.measured_on is None]
+    if task.measured_on not in parents:
+        allowed = f"a task with labels of its own: {', '.join(parents)}"
+        yield brief.fault((*where, "measured_on"), shown(task.measured_on), allowed, nearest(task.measured_on, parents))
+    own = [
+        key for key in type(task).__mro__[1].model_fields if getattr(task, key) != type(task).model_fields[key].default
+    ]
+    for key in [*own, *(["group"] if task.group is not None else [])]:
+        yield brief.fault(
+            (*where, key), key, "no labels of its own with measured_on", f"set {key} at {task.measured_on}"
+        )
 
 
 def _is_free(line: Priced) -> bool:
@@ -158,7 +177,8 @@ def _goal(brief: Brief) -> Iterator[Fault]:
 
 
 def _hours(brief: Brief) -> Iterator[Fault]:
-    for section, lines in (("pools", brief.pools), ("tasks", brief.tasks)):
+    own = {name: task for name, task in brief.tasks.items() if task.measured_on is None}
+    for section, lines in (("pools", brief.pools), ("tasks", own)):
         for name, line in lines.items():
             if brief.hours is not None and line.label_seconds is None and not _is_free(line):
                 yield brief.fault(
@@ -168,7 +188,8 @@ def _hours(brief: Brief) -> Iterator[Fault]:
 
 def _constraints(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
     elsewhere = (str(path[1]) for path in broken if len(path) == 2)
-    names = {*brief.tasks, *brief.pools, *brief.groups, *_named_groups(brief), *elsewhere}
+    own = (name for name, task in brief.tasks.items() if task.measured_on is None)
+    names = {*own, *brief.pools, *brief.groups, *_named_groups(brief), *elsewhere}
     for index, text in enumerate(brief.constraints):
         try:
             parse(text, names)

@@ -54,17 +54,18 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
     lines = {}
     for i, one in enumerate(problem.scored):
         line = problem.tasks[one.line]
-        buy = solution.plan.choice.tasks[one.line]
+        labels = line.owned + solution.plan.choice.tasks[one.line]
+        buy = solution.plan.choice.tasks[one.line] if line.name == one.name else 0
         score = task_score(one, solution.plan.tasks[i], solution.plan.draws[:, i])
         task, trust = brief.tasks[one.name], surfaces[one.name].trust
         lines[one.name] = TaskLine(
-            owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
+            owned=labels - buy, buy=buy, labels=labels, cost=float(line.cost(buy)),
             expected=score.expected, low=score.low, high=score.high,
             now=float(one.own(solution.nothing.tasks[i])),
             trust=trust.status, trust_reason=trust.reason, trust_remedy=trust.remedy,
             target=one.target, target_probability=_reached(one, solution.plan.draws[:, i]),
-            binding=_binding(line, buy, task.max_labels),
-            beyond_pilot=_beyond(line.owned + buy, surfaces[one.name].most_labels),
+            binding=_binding(line, solution.plan.choice.tasks[one.line], task.max_labels),
+            beyond_pilot=_beyond(labels, surfaces[one.name].most_labels),
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
             label_cost=float(line.price), metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,

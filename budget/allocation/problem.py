@@ -116,7 +116,8 @@ class Problem:
 
     def costs(self, choice: Choice) -> dict[str, Fraction]:
         """Money for each line, by name."""
-        return {each.name: each.cost(buy) for each, buy in zip(self.lines, choice.all, strict=True)}
+        costs = {each.name: each.cost(buy) for each, buy in zip(self.lines, choice.all, strict=True)}
+        return dict.fromkeys((one.name for one in self.scored), Fraction(0)) | costs
 
     def cost(self, choice: Choice) -> Fraction:
         """Money for a whole choice, exactly."""
@@ -127,7 +128,9 @@ class Problem:
         return sum((each.cost(buy) for each, buy in zip(self.pools, choice.pools, strict=True)), Fraction(0))
 
     def buys(self, choice: Choice) -> dict[str, int]:
-        return {each.name: buy for each, buy in zip(self.lines, choice.all, strict=True)}
+        """Labels bought by name; of a subgroup's score, which has no labels of its own, none."""
+        bought = {each.name: buy for each, buy in zip(self.lines, choice.all, strict=True)}
+        return dict.fromkeys((one.name for one in self.scored), 0) | bought
 
     def broken(self, choice: Choice) -> tuple[str, ...]:
         """The keys of the brief that a choice breaks, in plain exact arithmetic; targets are not looked at here."""
@@ -186,10 +189,12 @@ def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> P
     if faults:
         raise InvalidInput(faults)
     names, money = sorted(brief.tasks), reach * prices.exact(brief.budget)
+    own = [name for name in names if brief.tasks[name].measured_on is None]
     total = sum(brief.tasks[name].weight for name in names) or 1.0
-    tasks = tuple(line(name, brief.tasks[name], money) for name in names)
+    tasks = tuple(line(name, brief.tasks[name], money) for name in own)
     pools = tuple(line(name, brief.pools[name], money) for name in sorted(brief.pools))
-    scored = tuple(_scored(name, brief.tasks[name], surfaces[name], total, i) for i, name in enumerate(names))
+    at = {name: own.index(brief.tasks[name].measured_on or name) for name in names}
+    scored = tuple(_scored(name, brief.tasks[name], surfaces[name], total, at[name]) for name in names)
     return Problem(brief.budget, brief.goal, brief.risk, tasks, pools, scored, rows(brief, tasks + pools))
 
 

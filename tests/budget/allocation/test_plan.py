@@ -197,3 +197,27 @@ def test_no_combination_of_whole_lots_exceeds_the_bound_and_the_plan_is_within_i
     assert answer.score.expected <= best + 1e-9
     assert answer.certificate.bound >= best - 1e-9
     assert answer.score.expected + answer.certificate.gap >= best - 1e-9
+
+
+def test_a_subgroup_is_a_score_on_its_parents_labels_and_draws_money_to_them() -> None:
+    brief, surfaces = three()
+    surfaces["box at night"] = Known("box at night", floor_error=0.2, exponent_value=0.2, seed=3)
+    plain = planned(
+        brief | {"tasks": {**brief["tasks"], "box at night": {"measured_on": "box", "weight": 0}}}, surfaces
+    )
+    weighty = planned(
+        brief | {"tasks": {**brief["tasks"], "box at night": {"measured_on": "box", "weight": 5}}}, surfaces
+    )
+    night = weighty.tasks["box at night"]
+    assert (night.buy, night.cost) == (0, 0)
+    assert night.labels == weighty.tasks["box"].labels > plain.tasks["box"].labels
+    assert night.expected == pytest.approx(float(surfaces["box at night"].expected([night.labels])[0]))
+    assert weighty.cost == pytest.approx(sum(x.cost for x in (*weighty.tasks.values(), *weighty.pools.values())))
+
+
+def test_a_subgroup_without_a_parent_is_refused() -> None:
+    brief, surfaces = three()
+    with pytest.raises(InvalidInput, match=r"measured_on: found 'boxes'.*did you mean|measured_on: found"):
+        planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "boxes"}}}, surfaces)
+    with pytest.raises(InvalidInput, match="no labels of its own"):
+        planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "box", "lot": 5}}}, surfaces)
