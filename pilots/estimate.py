@@ -52,12 +52,38 @@ def money(brief: Brief, runs: Iterable[Run]) -> float:
     >>> money(brief, [Run("cars", 50, 0, (("web", 120),)), Run("cars", 300, 0)])
     110.0
     """
-    from budget.prices import cost
+    return _price(brief, _needed(runs, {}))
 
+
+def within(brief: Brief, runs: Iterable[Run], most: float) -> tuple[Run, ...]:
+    """Those of `runs`, taken in their order, whose labels beyond those owned cost no more than `most` in all.
+
+    >>> from budget import Brief
+    >>> brief = Brief.from_dict({"budget": 9, "tasks": {"cars": {"label_cost": 0.5, "owned": 100}}})
+    >>> [run.labels for run in within(brief, [Run("cars", n, 0) for n in (300, 100, 120)], 10)]
+    [100, 120]
+    """
+    kept: tuple[Run, ...] = ()
     needed: dict[str, int] = {}
+    for run in runs:
+        more = _needed((run,), needed)
+        if _price(brief, more) <= most:
+            kept, needed = (*kept, run), more
+    return kept
+
+
+def _needed(runs: Iterable[Run], before: Mapping[str, int]) -> dict[str, int]:
+    """The most labels of each task and pool that any of the runs uses."""
+    needed = dict(before)
     for run in runs:
         for name, labels in ((run.task, run.labels), *run.pools):
             needed[name] = max(labels, needed.get(name, 0))
+    return needed
+
+
+def _price(brief: Brief, needed: Mapping[str, int]) -> float:
+    from budget.prices import cost
+
     lines = {**brief.tasks, **brief.pools}
     return sum(cost(lines[name], max(0, labels - lines[name].owned)) for name, labels in needed.items())
 

@@ -51,6 +51,9 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 @click.option("--slots", type=click.IntRange(1), help="Runs at a time (default: one a processor).")
 @click.option("--runs", "most", type=click.IntRange(1), metavar="N", help="Only the N runs that tell the most.")
 @click.option("--minutes", type=click.FloatRange(0), metavar="M", help="Start nothing new after so many minutes.")
+@click.option(
+    "--money", type=click.FloatRange(0), metavar="M", help="Only runs whose labels cost no more than M to buy."
+)
 @click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
@@ -61,6 +64,7 @@ def run(
     slots: int | None,
     most: int | None,
     minutes: float | None,
+    money: float | None,
     timeout: float | None,
     retry_failed: bool,
     dry_run: bool,
@@ -73,12 +77,14 @@ def run(
     """
     from budget.brief import Brief
     from pilots.config import setup
+    from pilots.estimate import within
 
     brief = Brief.from_file(brief_path)
     made = setup(brief, brief_path.parent)
     for note in made.notes:
         output.say(note)
-    made = replace(made, runs=made.runs[:most], limits=limits(made.limits, minutes, timeout))
+    affordable = made.runs if money is None else within(brief, made.runs, money)
+    made = replace(made, runs=affordable[:most], limits=limits(made.limits, minutes, timeout))
     if dry_run:
         output.answer(design_table(made.runs))
         output.answer(forecast(brief, made, store_path, slots))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget import Brief
-from pilots.estimate import minutes, money
+from pilots.estimate import minutes, money, within
 from pilots.store import Row, Store
 from pilots.trainers import Outcome, Run
 
@@ -43,6 +43,17 @@ def test_only_labels_beyond_those_owned_cost_money():
     brief = Brief.from_dict({"budget": 9, "tasks": {"cars": line, "lanes": line}, "pools": {"general": line}})
     runs = [Run("cars", 300, 0), Run("cars", 300, 1), Run("lanes", 100, 0, (("general", 110),))]
     assert money(brief, runs) == 0.5 * 200 + 0.5 * 10
+
+
+@given(st.lists(st.tuples(st.sampled_from(["cars", "lanes"]), st.integers(1, 300)), unique=True), st.floats(0, 200))
+def test_a_limit_of_money_keeps_what_it_pays_for_and_all_that_costs_nothing(sizes, most):
+    line = {"label_cost": 0.5, "owned": 100}
+    brief = Brief.from_dict({"budget": 9, "tasks": {"cars": line, "lanes": line}})
+    runs = [Run(task, labels, 0) for task, labels in sizes]
+    kept = within(brief, runs, most)
+    assert money(brief, kept) <= most
+    assert {run for run in runs if run.labels <= 100} <= set(kept)
+    assert all(money(brief, [*kept, run]) > most for run in runs if run not in kept)
 
 
 def test_the_store_keeps_how_long_pretraining_took(tmp_path):
