@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from budget.messages import KeyPath
 
 LONGEST_NAME = 200
+OWN_LABELS = (
+    *("label_cost", "label_seconds", "hourly_wage", "annotators", "review", "owned", "max_labels", "min_labels", "lot"),
+    *("setup_cost", "min_buy", "tiers", "group", "objects_per_label"),
+)  # what a task has that has labels of its own
 DEEPEST_PILOTS = 5
 NAME_ALLOWED = f"1 to {LONGEST_NAME} printable characters, no space at either end"
 PRICING = "exactly one of: label_cost; label_seconds with hourly_wage; tiers"
@@ -96,11 +100,11 @@ def _measured_on(brief: Brief, name: str, task: Task) -> Iterator[Fault]:
     parents = [other for other, each in brief.tasks.items() if each.measured_on is None]
     if task.measured_on not in parents:
         allowed = f"a task with labels of its own: {', '.join(parents)}"
-        yield brief.fault((*where, "measured_on"), shown(task.measured_on), allowed, nearest(task.measured_on, parents))
-    own = [
-        key for key in type(task).__mro__[1].model_fields if getattr(task, key) != type(task).model_fields[key].default
-    ]
-    for key in [*own, *(["group"] if task.group is not None else [])]:
+        yield brief.fault(
+            (*where, "measured_on"), shown(task.measured_on), allowed, nearest(str(task.measured_on), parents)
+        )
+    own = [key for key in OWN_LABELS if getattr(task, key) != type(task).model_fields[key].default]
+    for key in own:
         yield brief.fault(
             (*where, key), key, "no labels of its own with measured_on", f"set {key} at {task.measured_on}"
         )
