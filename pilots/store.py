@@ -301,7 +301,7 @@ def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
         "annotators": ("int64", [row.run.annotators for row in rows]),
         "mode": ("str", [row.run.mode for row in rows]),
         "test_size": ("float64", [row.outcome.test_size or None for row in rows]),
-        "seconds": ("float64", [row.outcome.seconds for row in rows]),
+        "seconds": ("float64", [row.outcome.seconds or None for row in rows]),
         "device": ("str", [row.outcome.device for row in rows]),
         "run": ("str", [row.name for row in rows]),
         "started": ("str", [row.started for row in rows]),

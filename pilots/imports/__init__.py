@@ -29,7 +29,7 @@ def read(
     r"""The measurements in a file or folder of runs.
 
     Read are CSV and Parquet files, the SQLite files of MLflow and Optuna, `.npz` files of scikit-learn's learning
-    curves, and folders with Hugging Face's trainer_state.json or Lightning's metrics.csv.
+    curves, and folders with Hugging Face's trainer_state.json, Lightning's metrics.csv or TensorBoard's event files.
 
     fields: which field of a run is which column of measurements, {"labels": "params.n"}; a part of a field is taken by
     a pattern with one group, {"labels": r"path.0~n(\d+)"}. constants: columns that are the same for all runs,

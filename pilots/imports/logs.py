@@ -1,15 +1,18 @@
-"""Runs in the files that trainers leave: Hugging Face, Lightning, scikit-learn. One record of named fields a run."""
+"""Runs in the files that trainers leave: Hugging Face, Lightning, TensorBoard, scikit-learn; one record a run."""
 
 from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from budget.errors import Fault, InvalidInput
 from pilots.imports.databases import Record, reduced
+from pilots.imports.tensorboard import PATTERN as EVENTS
+from pilots.imports.tensorboard import read_events
 
 
 def read_trainer_state(path: Path) -> list[Record]:
@@ -70,9 +73,25 @@ def read_learning_curve(path: Path) -> list[Record]:
     ]
 
 
+def read_tensorboard(path: Path) -> list[Record]:
+    """All event files of one folder, as one run. Fields: metrics.TAG.last|max|min, in the order of steps."""
+    history: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for each in sorted(path.parent.glob(EVENTS)):
+        try:
+            for tag, steps in read_events(each).items():
+                history[tag] += steps
+        except (OSError, ValueError) as error:
+            raise _refuse(each, f"{type(error).__name__}: {error}", "an event file of TensorBoard") from None
+    record: Record = {}
+    for tag, steps in sorted(history.items()):
+        record |= reduced(f"metrics.{tag}", [value for _, value in sorted(steps, key=lambda step: step[0])])
+    return [record]
+
+
 READERS: dict[str, Callable[[Path], list[Record]]] = {
     "trainer_state.json": read_trainer_state,
     "metrics.csv": read_lightning,
+    EVENTS: read_tensorboard,
 }
 
 
@@ -80,19 +99,26 @@ def read_folder(folder: Path) -> list[Record]:
     """Every run that left a file of READERS below a folder. Fields beside the file's own: path.0, path.1, …, path.-1:
     the names of the folders that lead to it, from the left and from the right.
 
-    Where one folder holds several trainer_state.json one below the other (checkpoints), the outermost one counts.
+    Where one folder holds several trainer_state.json one below the other (checkpoints), the outermost one counts; event
+    files below a run of another kind are that run's.
     """
-    found = sorted(path for name in READERS for path in folder.rglob(name))
-    outer = [path for path in found if not any((above / path.name).exists() for above in path.parent.parents)]
-    if not outer:
+    records: dict[Path, Record] = {}
+    for name, reader in READERS.items():
+        files = {path.parent: path for path in sorted(folder.rglob(name), reverse=True)}
+        for place, path in files.items():
+            above = files if name != EVENTS else records
+            if above.keys().isdisjoint(place.parents):
+                (record,) = reader(path)
+                records[place] = records.get(place, {}) | record
+    if not records:
         raise _refuse(folder, "no run", f"a folder with {' or '.join(READERS)} somewhere below it")
-    records = []
-    for path in outer:
-        parts = path.relative_to(folder).parts[:-1]
-        names = {f"path.{place}": part for place, part in enumerate(parts)}
-        names |= {f"path.{place - len(parts)}": part for place, part in enumerate(parts)}
-        records += [{"run": "/".join(parts), **names, **record} for record in READERS[path.name](path)]
-    return records
+    return [_names(place.relative_to(folder).parts) | records[place] for place in sorted(records)]
+
+
+def _names(parts: tuple[str, ...]) -> Record:
+    """The names of the folders that lead to a run, as fields."""
+    left = {f"path.{place}": part for place, part in enumerate(parts)}
+    return {"run": "/".join(parts)} | left | {f"path.{place - len(parts)}": part for place, part in enumerate(parts)}
 
 
 def _refuse(path: Path, found: str, allowed: str) -> InvalidInput:

@@ -1,11 +1,15 @@
 """Measurements from elsewhere: what goes into the store comes out of it again."""
 
+import contextlib
 import json
 import sqlite3
+import struct
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.model_selection import learning_curve
 from sklearn.naive_bayes import GaussianNB
@@ -14,6 +18,7 @@ from budget import Measurements
 from budget.errors import InvalidInput
 from pilots.imports import read
 from pilots.imports.tables import keep, write_table
+from pilots.imports.tensorboard import read_events
 from pilots.store import Row, Store
 from pilots.trainers import Outcome, Run
 
@@ -167,7 +172,6 @@ def test_lightning_logs_are_read_with_their_settings(tmp_path):
     assert frame[["labels", "seed", "score"]].values.tolist() == [[400, 3, 0.625]]
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_learning_curve_of_scikit_learn_is_read_fold_by_fold(tmp_path):
     features, target = load_digits(return_X_y=True)
     sizes, train, test = learning_curve(GaussianNB(), features, target, train_sizes=[50, 200], cv=3)
@@ -208,3 +212,39 @@ def test_a_folder_without_runs_and_a_file_that_is_not_there_are_said(tmp_path):
         read(tmp_path, {"labels": "n"})
     with pytest.raises(InvalidInput):
         read(tmp_path / "nothing.csv", {"labels": "n"})
+
+
+def field(number, kind, content):
+    """One field of a protobuf message; lengths and numbers here stay below 128 or are written in two bytes."""
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+    return bytes([number << 3 | kind]) + (length if kind == 2 else b"") + content
+
+
+def event(step, tag, value, as_tensor):
+    tensor = field(1, 0, b"\x01") + field(5, 2, struct.pack("<f", value))
+    scalar = field(8, 2, tensor) if as_tensor else field(2, 5, struct.pack("<f", value))
+    entry = field(1, 2, tag.encode()) + scalar
+    message = field(1, 1, struct.pack("<d", 1e9)) + field(2, 0, bytes([step])) + field(5, 2, field(1, 2, entry))
+    return struct.pack("<Q", len(message)) + b"\0\0\0\0" + message + b"\0\0\0\0"
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_scalars_of_tensorboard_are_read_also_from_a_file_that_is_still_written(tmp_path, as_tensor):
+    for labels in (50, 100):
+        folder = tmp_path / f"n{labels}"
+        folder.mkdir()
+        steps = [event(step, "val/acc", score, as_tensor) for step, score in ((1, 0.25), (2, 0.75), (3, 0.5))]
+        (folder / "events.out.tfevents.1.host").write_bytes(b"".join(steps) + b"half a rec")
+    fields = {"labels": r"path.-1~n(\d+)", "score": "metrics.val/acc.max"}
+    frame = read(tmp_path, fields, {"task": "cars"}).frame
+    assert frame[["labels", "score"]].values.tolist() == [[50, 0.75], [100, 0.75]]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_whatever_bytes_an_event_file_holds_it_is_read_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "events.out.tfevents.1"
+    path.write_bytes(struct.pack("<Q", len(content)) + b"\0\0\0\0" + content + b"\0\0\0\0")
+    with contextlib.suppress(ValueError):
+        assert isinstance(read_events(path), dict)
