@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from budget.plan import Plan, PoolLine, TaskLine
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import bar_cell, interval_cell
+from reports.numbers import decimals_of
 from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of, plan_gain
 from reports.wording import decision, grammar
 
@@ -20,6 +21,7 @@ class Allocation:
     axis: str
     none: tuple[str, ...]  # why a task gets nothing
     none_more: str
+    limits: Table | None  # rows of the brief beyond single lines
 
 
 def allocation_of(context: Context) -> Allocation:
@@ -46,6 +48,7 @@ def allocation_of(context: Context) -> Allocation:
         decision.score_axis(n.plain(scale.low), n.plain(scale.high)),
         none,
         grammar.capital(grammar.many(len(none) - 8, "further task")),
+        _limits(context),
     )
 
 
@@ -188,3 +191,28 @@ def why_nothing(context: Context, name: str) -> str:
         line.trust,
         own > plan.next_money.gain,
     )
+
+
+def _limits(context: Context) -> Table | None:
+    """What the brief asks for beyond single lines: how much of it is used, and what one unit more would bring."""
+    limits, n = context.plan.limits, context.numbers
+    if not limits:
+        return None
+    columns = (
+        Column("", "text"),
+        Column("Used"),
+        Column("Limit"),
+        Column("One more brings", note="in what the goal counts"),
+    )
+    rows = tuple(
+        Row(
+            (
+                Cell(clean(limit.text or limit.key)),
+                Cell(n.plain(limit.used, min(decimals_of(limit.used), 2))),
+                Cell(n.plain(limit.limit, min(decimals_of(limit.limit), 2))),
+                Cell(n.gain(limit.price) if limit.price > 0 else decision.NOT_BINDING),
+            )
+        )
+        for limit in limits
+    )
+    return Table("Limits of the brief", columns, rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from budget.plan import Baseline, Score
 from reports.charts.scale import Scale
 from reports.charts.svg import interval_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of, name_of
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, clean, lines_of, name_of
 from reports.wording import decision
 
 
@@ -66,7 +66,7 @@ def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals
     style = "good" if gain.low > 0 else "bad" if gain.high < 0 else "even"
     return Row(
         (
-            Cell(name_of(name)),
+            Cell(name_of(name), note=decision.broken([clean(key) for key in baseline.breaks])),
             Cell(context.numbers.plain(baseline.cost, context.cents)),
             Cell(scores.plain(baseline.score.expected, decimals)),
             Cell(scores.change(gain.expected, decimals)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from budget.plan import Sensitivity
 from reports.charts.scale import Scale
 from reports.charts.svg import tornado_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, name_of
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, clean, lines_of, name_of
 from reports.wording import decision, outlook
 
 SHOWN = 12
@@ -19,6 +19,7 @@ class Changes:
     table: Table | None
     axis: str
     omitted: str
+    firm: Table | None  # how far each order could move
 
 
 def changes_of(context: Context) -> Changes:
@@ -35,7 +36,7 @@ def changes_of(context: Context) -> Changes:
     )
     heading = Heading("changes", "What would change the plan", headline)
     if not moved:
-        return Changes(heading, None, "", "")
+        return Changes(heading, None, "", "", firmness(context))
     plan = context.plan.score.expected
     ends = [end - plan for line in moved for end in (line.low_score, line.high_score)]
     reach = max((abs(end) for end in ends), default=0.0) * 1.1 or 0.01
@@ -55,7 +56,30 @@ def changes_of(context: Context) -> Changes:
         outlook.omitted_changes(len(moved) - SHOWN, n.percent(largest_move(moved[SHOWN]))) if len(moved) > SHOWN else ""
     )
     axis = decision.difference_axis(context.scores.change(-reach, decimals), context.scores.change(reach, decimals))
-    return Changes(heading, Table("The plan solved again with one assumption moved", columns, rows), axis, omitted)
+    table = Table("The plan solved again with one assumption moved", columns, rows)
+    return Changes(heading, table, axis, omitted, firmness(context))
+
+
+def firmness(context: Context) -> Table | None:
+    """Per line, the orders of the best plans over the draws, and those of plans nearly as good as this one."""
+    lines, n = lines_of(context.plan), context.numbers
+    if not any(line.band or line.could_be for line in lines.values()):
+        return None
+
+    def span(band: tuple[int, int] | None) -> str:
+        return outlook.span(n.count(band[0]), n.count(band[1])) if band else ""
+
+    rows = tuple(
+        Row(cells(context.names[name], n.count(line.buy), span(line.band), span(line.could_be)))
+        for name, line in lines.items()
+    )
+    columns = (
+        Column("", "text"),
+        Column("Buy"),
+        Column("Best orders", note="in four of five draws"),
+        Column("Nearly as good", note="within 0.1 points"),
+    )
+    return Table("How firm each order is", columns, rows).without_empty()
 
 
 def what(line: Sensitivity) -> str:

@@ -80,7 +80,7 @@ def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> 
     bands, lines = [], []
     for curve in sorted(evidence.curves, key=lambda curve: curve is planned):
         style = curve_style(curve, planned)
-        lines += list(_split_line(curve, evidence.most_labels, style, x))
+        lines += list(_split_line(curve, evidence, style, x))
         if curve is planned:
             around = zip(curve.labels, curve.low, curve.high, strict=True)
             bands.append(Band(tuple(point for point in around if x.low <= point[0] <= x.high), style))
@@ -123,9 +123,12 @@ def curve_style(curve: Curve, planned: Curve | None) -> str:
     return "plan" if curve is planned else "without" if not any(curve.pools.values()) else "some"
 
 
-def _split_line(curve: Curve, most: int, style: str, scale: Scale) -> Iterable[Line]:
+def _split_line(curve: Curve, evidence: Evidence, style: str, scale: Scale) -> Iterable[Line]:
     """Solid within the pilots, dashed beyond; the two meet in one point. What lies off the axis is left out."""
     first, last = scale.low, scale.high
+    most = evidence.most_labels
+    if any(labels > evidence.most_pools.get(pool, 0) for pool, labels in curve.pools.items()):
+        most = 0  # with so many shared labels nothing was measured at all
     points = [point for point in zip(curve.labels, curve.expected, strict=True) if first <= point[0] <= last]
     within, beyond = [p for p in points if p[0] <= most], [p for p in points if p[0] > most]
     if within and beyond:
@@ -206,6 +209,8 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
                 unit.show(line.predicted),
                 f"{unit.show(line.low)} to {unit.show(line.high)}",
                 unit.show(line.measured),
+                "" if line.last_value is None else unit.show(line.last_value),
+                "" if line.power_law is None else unit.show(line.power_law),
                 outlook.INSIDE if line.low <= line.measured <= line.high else outlook.OUTSIDE,
             )
         )
@@ -216,6 +221,8 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
         Column("Predicted"),
         Column("Range", note=context.level),
         Column("Came"),
+        Column("Last pilot"),
+        Column("Power law"),
         Column("", "text"),
     )
-    return Table("Hidden pilots: predicted and what came", columns, rows)
+    return Table("Hidden pilots: predicted and what came", columns, rows).without_empty()

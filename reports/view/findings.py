@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from budget.plan import TaskLine
+from budget.plan import PoolLine, TaskLine
 from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
 from reports.view.verdict import gain_decimals, reference
 from reports.wording import decision, grammar
@@ -71,13 +71,13 @@ def _tasks(context: Context) -> Iterator[Finding]:
             text, action = decision.trust_text("REVIEW", line.trust_reason), decision.trust_action(line.trust_remedy)
             yield Finding(50 + 10 * share, "check", "Forecast", subject, text, action)
         elif line.beyond_pilot > FAR and line.buy > 0:
-            yield Finding(40 + 10 * share, "check", "Beyond the pilot", subject, *_beyond(context, name, line))
+            yield Finding(40 + 10 * share, "check", "Beyond the pilot", subject, *_beyond(context, line))
         yield from _target(context, name, line)
         yield from _harm(context, name)
 
 
-def _beyond(context: Context, name: str, line: TaskLine) -> tuple[str, str]:
-    """A task planned far beyond its pilot: how far, and the step in between that would be measured first."""
+def _beyond(context: Context, line: TaskLine | PoolLine) -> tuple[str, str]:
+    """A line planned far beyond its pilot: how far, and the step in between that would be measured first."""
     n = context.numbers
     pilot = round(line.labels / line.beyond_pilot)
     between = min(max(4 * pilot - line.owned, 0), line.buy)
@@ -143,6 +143,10 @@ def _whole(context: Context) -> Iterator[Finding]:
             plan.provenance.failed_runs, plan.provenance.failed_runs + plan.provenance.measured_runs
         )
         yield Finding(20, "note", "Pilots", name_of("The pilots"), text, decision.FAILED_ACTION)
+    for name, pool in plan.pools.items():
+        if pool.beyond_pilot > FAR and pool.buy > 0:
+            weight = 40 + 10 * pool.cost / plan.cost if plan.cost else 40
+            yield Finding(weight, "check", "Beyond the pilot", context.names[name], *_beyond(context, pool))
     yield from _limits(context)
     name, rival = reference(plan)
     if rival and rival.gain.low <= 0 < rival.gain.high - rival.gain.low:

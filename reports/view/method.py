@@ -20,7 +20,8 @@ class Method:
 def method_of(context: Context) -> Method:
     notes = tuple(clean(note) for note in context.plan.notes)
     heading = Heading("method", "Method", "How these numbers were made")
-    return Method(heading, outlook.METHOD, outlook.DEFINITIONS, _provenance(context), notes)
+    rivals = tuple(meaning for name, meaning in outlook.BASELINES.items() if name in context.plan.baselines)
+    return Method(heading, outlook.METHOD, outlook.DEFINITIONS + rivals, _provenance(context), notes)
 
 
 def _provenance(context: Context) -> tuple[tuple[str, str], ...]:

@@ -123,9 +123,8 @@ def _brings(context: Context) -> Table | None:
         short = context.names[pool].said
         columns += [Column(f"{short} brings", note=context.level), Column("fades", "text", note=short)]
     rows = tuple(Row((Cell(context.names[task]), *_pool_cells(context, task, pools))) for task in plan.tasks)
-    return Table(
-        "What the shared labels bring to each task at its planned labels, in its own unit", tuple(columns), rows
-    )
+    caption = "What the shared labels bring to each task at its planned labels, in its own unit"
+    return Table(caption, tuple(columns), rows).without_empty()
 
 
 def _pool_cells(context: Context, task: str, pools: list[str]) -> tuple[Cell, ...]:

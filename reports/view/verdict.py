@@ -50,6 +50,7 @@ def verdict_of(context: Context) -> Verdict:
     plan = context.plan
     name, rival = reference(plan)
     sentences = [advantage(context, name, rival)] if rival else []
+    sentences += [lowest(context)] if plan.goal == "worst" and len(plan.tasks) > 1 else []
     sentences.append(optimality(context))
     sentences.append(decision.left_over(context.numbers.money(plan.unspent), plan.unspent_reason, plan.unspent))
     shares = split(context)
@@ -116,17 +117,29 @@ def gain_decimals(context: Context, rival: Baseline) -> int:
 
 
 def smallest_gap(context: Context) -> tuple[str, bool]:
-    """The certificate's gap in the unit of the score, and whether it is too small to be shown."""
-    unit = context.scores.unit
+    """The certificate's gap in what the goal counts, and whether it is too small to be shown."""
+    plan, unit = context.plan, context.scores.unit
+    certificate, n = plan.certificate, context.numbers
+    if certificate.of == "money":
+        return n.money(max(certificate.gap, 0.01)), certificate.gap <= 0.01
+    if certificate.of == "lowest score" and any(line.target is not None for line in plan.tasks.values()):
+        return f"{n.percent(max(certificate.gap, 1e-4), 2)} of its target", certificate.gap <= 1e-4
     visible = 10.0 ** -(unit.decimals + 1)
-    gap = context.plan.certificate.gap * abs(unit.best - unit.worst)
-    text = unit.numbers.plain(max(gap, visible), unit.decimals + 1)
+    gap = certificate.gap * abs(unit.best - unit.worst)
+    text = n.plain(max(gap, visible), unit.decimals + 1)
     return context.scores.with_unit(text), gap <= visible
 
 
 def optimality(context: Context) -> str:
     text, is_zero = smallest_gap(context)
-    return decision.optimality(text, context.plan.status, is_zero)
+    return decision.optimality(text, context.plan.status, is_zero, context.plan.certificate.of)
+
+
+def lowest(context: Context) -> str:
+    """The task that scores lowest, for the goal that looks at it."""
+    plan, units = context.plan, context.units
+    name = min(plan.tasks, key=lambda task: (units[task].place(plan.tasks[task].expected), task))
+    return decision.lowest(context.names[name].said, units[name].show(plan.tasks[name].expected), units[name].noun)
 
 
 def facts(context: Context, name: str, rival: Baseline | None) -> tuple[Fact, ...]:

@@ -62,13 +62,25 @@ def advantage(
     )
 
 
-def optimality(gap: str, status: str, is_zero: bool) -> str:
-    """How far the plan can be from the best there is, by its own forecast."""
+BETTER = {
+    "mean score": "is better by",
+    "mean score of the worst draws": "is better in its worst draws by",
+    "lowest score": "lifts the lowest score by",
+    "money": "reaches every target for less by",
+}
+
+
+def optimality(gap: str, status: str, is_zero: bool, of: str) -> str:
+    """How far the plan can be from the best there is, by its own forecast and in what its goal counts."""
+    better = BETTER.get(of, "is better by")
     if status != "optimal":
-        return f"The solver stopped before its proof was complete: another plan may be better by up to {gap}."
-    if is_zero:
-        return f"No plan within this brief is better by more than {gap}: by this forecast it is the best there is."
-    return f"No plan within this brief is better by more than {gap}."
+        return f"The solver stopped before its proof was complete: it may be that another plan {better} up to {gap}."
+    best = ": by this forecast it is the best there is" if is_zero else ""
+    return f"No plan within this brief {better} more than {gap}{best}."
+
+
+def lowest(task: str, score: str, metric: str) -> str:
+    return f"The task that is expected to score lowest is {task}, with {metric} of {score}."
 
 
 def left_over(unspent: str, reason: str, amount: float) -> str:
@@ -221,6 +233,9 @@ def allocation_headline(tasks: int, of_tasks: int, pools: int, of_pools: int) ->
     return capital(f"{bought} {gets(tasks)} labels{', no shared pool does' if of_pools else ''}")
 
 
+NOT_BINDING = "nothing: it does not bind"
+
+
 def score_note(per: str) -> str:
     return "scores in points of 100" if per == "points" else f"mean {per}"
 
@@ -250,6 +265,11 @@ def none_bought(name: str, step: str, own: str, best: str, held: tuple[str, ...]
 
 
 # --- alternatives
+
+
+def broken(keys: Sequence[str]) -> str:
+    """What an alternative does not keep to."""
+    return f"does not keep to {listing(keys)}" if keys else ""
 
 
 def alternatives_headline(better: int, total: int) -> str:

@@ -171,6 +171,10 @@ def beyond(factor: str, most: str) -> str:
 # --- what would change the plan
 
 
+def span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
 def assumption(what: str, name: str) -> str:
     """
     >>> assumption("label_cost", "detection"), assumption("budget", "")
@@ -235,5 +239,13 @@ DEFINITIONS = (
         "A task’s score placed between its worst (0) and its best (100). The plan’s score is their weighted mean.",
     ),
     ("Next gain", "What one more step of money would bring if it went to this line alone."),
-    ("Even split", "The same money for every task and every pool."),
 )
+
+BASELINES = {
+    "nothing": ("Nothing", "Only what the brief says must be bought."),
+    "even split": ("Even split", "The same money for every task and every pool."),
+    "proportional": ("Proportional", "Money by the tasks’ weights; a pool counts as the mean task."),
+    "asked": ("Asked", "Money in proportion to what all labels up to each limit would cost."),
+    "tasks only": ("Tasks only", "The same money for every task and none for pools."),
+    "pools only": ("Pools only", "The same money for every pool and none for tasks."),
+}

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from budget.errors import InvalidInput
-from budget.plan import Plan, Score, TaskLine
+from budget.plan import Limit, Plan, Score, TaskLine
 from reports.view import view_of
+from reports.view.evidence import curve_chart
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
 from reports.view.frontier import STEPS, stepped
-from reports.view.parts import Cell, Name, Row
+from reports.view.parts import Cell, Name, Row, context_of
 from tests.reports.plans import PLANS
 
 
@@ -104,6 +105,34 @@ def test_far_beyond_the_pilot_is_a_finding_just_past_the_threshold(factor: float
         of = with_task(of, name, beyond_pilot=1.0)
     of = with_task(of, "segmentation", beyond_pilot=factor)
     assert len(findings(of, "Beyond the pilot")) == count
+
+
+@pytest.mark.parametrize(("factor", "count"), [(FAR, 0), (FAR + 0.01, 1)])
+def test_a_pool_far_beyond_its_pilot_is_a_finding_too(factor: float, count: int) -> None:
+    old = plan()
+    of = replace(old, pools={"general": replace(old.pools["general"], beyond_pilot=factor)})
+    assert len([one for one in findings(of, "Beyond the pilot") if one.subject.whole == "general"]) == count
+
+
+def test_a_curve_is_dashed_all_along_where_so_many_shared_labels_were_never_measured() -> None:
+    old = plan()
+    context = context_of(old)
+    evidence = old.evidence["detection"]
+    planned = old.pools["general"].labels
+    for most, solid in ((planned - 1, False), (planned, True)):
+        chart = curve_chart(context, 1, "detection", replace(evidence, most_pools={"general": most}))
+        styles = [line.style for line in chart.lines if line.style.startswith("plan")]
+        assert ("plan" in styles) == solid
+        assert "plan dashed" in styles
+
+
+def test_solid_and_dashed_meet_where_the_pilots_end() -> None:
+    old = plan()
+    chart = curve_chart(context_of(old), 1, "detection", old.evidence["detection"])
+    (solid,) = [line for line in chart.lines if line.style == "without"]
+    (dashed,) = [line for line in chart.lines if line.style == "without dashed"]
+    assert solid.points[-1] == dashed.points[0]
+    assert solid.points[-1][0] == old.evidence["detection"].most_labels
 
 
 def test_the_step_before_the_whole_order_is_never_larger_than_the_order() -> None:
@@ -217,6 +246,41 @@ def test_shares_of_one_budget_solved_twice_are_drawn_once_with_the_better_plan()
     old = plan()
     worse = replace(old.shares[2], score=Score(0.1, 0.0, 0.2))
     assert view_of(replace(old, shares=(*old.shares, worse))).shared == view_of(old).shared
+
+
+def test_the_gap_is_written_in_what_the_goal_counts() -> None:
+    old = plan()
+
+    def last(of: Plan) -> str:
+        return view_of(of).verdict.sentences[-2]
+
+    money = replace(old, goal="cheapest", certificate=replace(old.certificate, of="money", gap=12.5))
+    assert "for less by more than USD\u00a012.50" in last(money)
+    low = replace(old, goal="worst", certificate=replace(old.certificate, of="lowest score", gap=0.02))
+    assert "lowest score by more than 2.00% of its target" in last(low)
+    assert "The task that is expected to score lowest is " in " ".join(view_of(low).verdict.sentences)
+
+
+def test_limits_and_firmness_are_shown_where_the_plan_has_them() -> None:
+    old = plan()
+    assert view_of(old).allocation.limits is None
+    assert view_of(old).changes.firm is None
+    limits = (Limit("hours", "annotator hours", 4000.0, 4000.0, 0.0001), Limit("c", "a.cost <= 10", 3.0, 10.0))
+    of = with_task(replace(old, limits=limits), "detection", band=(100, 900), could_be=(0, 12000))
+    table = view_of(of).allocation.limits
+    assert table is not None
+    assert [text(cell) for cell in table.rows[0].cells] == ["annotator hours", "4,000", "4,000", "+0.00010"]
+    assert text(table.rows[1].cells[3]).startswith("nothing")
+    firm = view_of(of).changes.firm
+    assert firm is not None
+    assert [text(cell) for cell in firm.rows[2].cells][2:] == ["100 to 900", "0 to 12,000"]
+
+
+def test_an_alternative_that_breaks_the_brief_says_so() -> None:
+    old = plan()
+    broken = replace(old.baselines["nothing"], breaks=("hours", "constraints[0]"))
+    table = view_of(replace(old, baselines={"nothing": broken})).alternatives.table
+    assert table.rows[0].cells[0].note == "does not keep to hours and constraints[0]"
 
 
 def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:

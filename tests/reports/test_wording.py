@@ -52,9 +52,16 @@ def test_no_gain_at_all_is_said_as_that() -> None:
 
 
 def test_best_there_is_needs_a_proof_and_a_gap_too_small_to_show() -> None:
-    assert "best there is" in decision.optimality("0.01", "optimal", True)
-    assert "best there is" not in decision.optimality("0.5", "optimal", False)
-    assert "better by up to 0.5" in decision.optimality("0.5", "feasible", True)
+    assert "best there is" in decision.optimality("0.01", "optimal", True, "mean score")
+    assert "best there is" not in decision.optimality("0.5", "optimal", False, "mean score")
+    assert "better by up to 0.5" in decision.optimality("0.5", "feasible", True, "mean score")
+
+
+def test_the_bound_is_in_what_the_goal_counts() -> None:
+    said = {of: decision.optimality("X", "optimal", False, of) for of in decision.BETTER}
+    assert said["money"] == "No plan within this brief reaches every target for less by more than X."
+    assert said["lowest score"] == "No plan within this brief lifts the lowest score by more than X."
+    assert len(set(said.values())) == len(said)
 
 
 def test_money_left_is_named_only_if_there_is_some() -> None:
