@@ -304,7 +304,7 @@ def posteriors(
     b = batch(tasks, prior)
     whitened = _whiten(b, settings)
     pools = b.pools.shape[-1]
-    laws = tuple(law for law in laws if law.joint == bool(pools))
+    laws = tuple(law for law in laws if law.joint == bool(pools) and law.weight > 0)
     samples = [_sample(law, b, whitened, settings) for law in laws]
     drifts = np.array([w.drift for w in whitened])
     return [

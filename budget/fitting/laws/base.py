@@ -41,8 +41,8 @@ class Law:
     """`shape(theta, labels, pools)` falls to 0 or stays; theta (..., p), labels (...), pools (..., J) broadcast.
 
     The error is `level * (f + (1 - f) * shape / shape at the largest pilot)`: `level` is the error at the largest
-    pilot,
-    `f` the share of it that no label removes. `own` are the parameters of the labels, `each_pool` those of every pool.
+    pilot, `f` the share of it that no label removes. `own` are the parameters of the labels, `each_pool` those of every
+    pool. `weight` is the prior weight in the average; a law with 0 is fitted only where it is asked for.
     """
 
     name: str
