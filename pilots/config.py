@@ -6,7 +6,7 @@ import importlib
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from budget.brief import Brief
 
 Size = Annotated[int, Field(ge=0)]
+BACKBONE = "small, medium, large, or module:function that gives a torch module with features at strides 2, 4 and 8"
 
 
 class _Part(BaseModel):
@@ -53,6 +54,7 @@ class PilotKeys(_Part):
     seeds: int = Field(2, ge=1, le=100, description="a whole number from 1 to 100: repeats of each cell")
     small_seeds: int = Field(3, ge=1, le=100, description="a whole number from 1 to 100: repeats of each small cell")
     data: dict[str, DataKeys] = Field({}, description="for each task and pool: " + FORMS)
+    backbone: str = Field("medium", description=BACKBONE)
     image_size: int = Field(32, ge=16, le=512, multiple_of=8, description="a multiple of 8 from 16 to 512: pixels")
     channels: Literal[1, 3] = Field(3, description="1 (grey) or 3 (colour)")
     strict: bool = Field(False, description="true or false: whether any fault in the data is an error")
@@ -122,16 +124,44 @@ def _fault(brief: Brief, error: Any) -> Fault:
 def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> tuple[Trainer, tuple[str, ...]]:
     """The trainer, and what is to be said about its data."""
     own = keys.trainer.command is not None or keys.trainer.python is not None
-    if own and keys.data:
-        allowed = "data for the built-in networks, or a trainer of your own that reads its data itself"
-        raise InvalidInput((brief.fault(("pilots", "data"), "a trainer as well", allowed),))
-    if keys.data:
-        return file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
+    _refuse_unused(brief, keys, own)
     if own:
         return _own_trainer(brief, keys, folder), ()
     from pilots.trainers.networks import digit_scenes
 
-    return digit_scenes(), ()
+    _check_backbone(brief, keys, folder)
+    if keys.data:
+        trainer, notes = file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
+    else:
+        trainer, notes = digit_scenes(), ()
+    return replace(trainer, backbone=keys.backbone), notes
+
+
+def _refuse_unused(brief: Brief, keys: PilotKeys, own: bool) -> None:
+    """No key is ignored: a program reads its data itself, and the built-in scenes are as they are."""
+    files = {"image_size", "channels", "strict"}
+    unused, why = (files | {"data", "backbone"}, "with a trainer of your own") if own else (files, "without data")
+    if keys.data and not own:
+        return
+    found = sorted(unused & keys.model_fields_set)
+    if found:
+        place = f"only for the built-in networks on your files; left out {why}"
+        raise InvalidInput(
+            tuple(brief.fault(("pilots", key), "a value that nothing would use", place) for key in found)
+        )
+
+
+def _check_backbone(brief: Brief, keys: PilotKeys, folder: Path) -> None:
+    """Try the backbone on an image, so that what is wrong with it is said before any run."""
+    from pilots.learning.backbone import SIZES, backbone_named
+
+    if keys.backbone in SIZES:
+        return
+    _function(brief, "backbone", keys.backbone, folder)
+    try:
+        backbone_named(keys.backbone, keys.channels if keys.data else 1)
+    except ValueError as error:
+        raise InvalidInput((brief.fault(("pilots", "backbone"), str(error), BACKBONE),)) from None
 
 
 def _own_trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
@@ -195,15 +225,16 @@ def _ids(brief: Brief, name: str, path: Path) -> tuple[str, ...]:
 
 def _function(brief: Brief, key: str, text: str, folder: Path) -> Callable[..., Any]:
     """The function that module:function names; modules are looked for beside the brief, too."""
+    path = ("pilots", key) if key == "backbone" else ("pilots", "trainer", key)
     module, _, name = text.partition(":")
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        allowed = "module:function, the module beside the brief or installed"
-        raise InvalidInput((brief.fault(("pilots", "trainer", key), f"{shown(text)} ({error})", allowed),)) from None
+        allowed = BACKBONE if key == "backbone" else "module:function, the module beside the brief or installed"
+        raise InvalidInput((brief.fault(path, f"{shown(text)} ({error})", allowed),)) from None
     if not callable(found):
-        raise InvalidInput((brief.fault(("pilots", "trainer", key), shown(text), "the name of a function"),))
+        raise InvalidInput((brief.fault(path, shown(text), "the name of a function"),))
     function: Callable[..., Any] = found
     return function

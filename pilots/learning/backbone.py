@@ -1,12 +1,23 @@
-"""The shared body of every network: a small residual net that turns images into features at three scales."""
+"""The shared body of every network: a residual net, or anyone's, that turns images into features at three scales."""
 
 from __future__ import annotations
+
+import importlib
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CHANNELS = (16, 32, 64)
+Channels = tuple[int, int, int]
+SIZES: dict[str, Channels] = {"small": (8, 16, 32), "medium": (16, 32, 64), "large": (32, 64, 128)}
+"""Channels of the built-in nets at strides 2, 4 and 8; about 19,000, 77,000 and 306,000 weights."""
+
+
+class Backbone(nn.Module):
+    """Images (N, C, S, S) in; features at strides 2, 4 and 8 out, with `channels` channels."""
+
+    channels: Channels
 
 
 class Residual(nn.Module):
@@ -26,12 +37,13 @@ class Residual(nn.Module):
         return functional.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
 
 
-class Backbone(nn.Module):
-    """Images (N, C, S, S) in, features at strides 2, 4 and 8 out, with 16, 32 and 64 channels."""
+class ResidualNet(Backbone):
+    """A built-in backbone: a stem and one residual block a scale."""
 
-    def __init__(self, image_channels: int = 1) -> None:
+    def __init__(self, image_channels: int = 1, channels: Channels = SIZES["medium"]) -> None:
         super().__init__()
-        fine, middle, coarse = CHANNELS
+        self.channels = channels
+        fine, middle, coarse = channels
         self.stem = nn.Conv2d(image_channels, fine, 3, 2, 1, bias=False)
         self.stem_norm = nn.BatchNorm2d(fine)
         self.fine = Residual(fine, fine, 1)
@@ -47,3 +59,30 @@ class Backbone(nn.Module):
 def as_input(images: Tensor) -> Tensor:
     """Images of bytes as what the backbone takes: numbers around 0, channels last in memory."""
     return images.to(torch.float32).sub_(127.5).div_(64.0).contiguous(memory_format=torch.channels_last)
+
+
+def backbone_named(name: str, image_channels: int) -> Backbone:
+    """A built-in backbone by its size, or what `module:function` gives for the number of image channels.
+
+    Raises ValueError if that is no backbone.
+
+    >>> [sum(weights.numel() for weights in backbone_named(size, 1).parameters()) for size in SIZES]
+    [19384, 76912, 306400]
+    """
+    if name in SIZES:
+        return ResidualNet(image_channels, SIZES[name])
+    module, _, function = name.partition(":")
+    backbone: nn.Module = getattr(importlib.import_module(module), function)(image_channels)
+    _check(name, backbone, image_channels)
+    return cast(Backbone, backbone)
+
+
+def _check(name: str, backbone: nn.Module, image_channels: int) -> None:
+    """Try a backbone on one image: three features at strides 2, 4 and 8 with the channels that it says it has."""
+    backbone.eval()
+    with torch.inference_mode():
+        features = backbone(torch.zeros(1, image_channels, 32, 32))
+    found = [tuple(feature.shape[1:]) for feature in features]
+    channels = getattr(backbone, "channels", None)
+    if channels is None or found != [(many, side, side) for many, side in zip(channels, (16, 8, 4), strict=True)]:
+        raise ValueError(f"{name}: from a 32 x 32 image it gives {found}, and its `channels` are {channels}")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pilots.data.examples import Examples
-from pilots.learning.backbone import CHANNELS
+from pilots.learning.backbone import Channels
 from pilots.learning.heads import Decoder, Features
 from pilots.learning.scores import Boxes, average_precision
 
@@ -28,11 +28,11 @@ _PRIOR = 0.05  # share of cells with an object that an untrained head believes i
 class BoxHead(nn.Module):
     """Class logits and four distances, in cells, for each cell: outputs (N, kinds + 4, S / 4, S / 4)."""
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, kinds: int, channels: Channels) -> None:
         super().__init__()
         self.kinds = kinds
-        self.decoder = Decoder()
-        self.last = nn.Conv2d(CHANNELS[1], kinds + 4, 1)
+        self.decoder = Decoder(channels)
+        self.last = nn.Conv2d(channels[1], kinds + 4, 1)
         assert self.last.bias is not None
         nn.init.constant_(self.last.bias[:kinds], float(np.log(_PRIOR / (1 - _PRIOR))))
         nn.init.constant_(self.last.bias[kinds:], 2.0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pilots.data.examples import IGNORED, Examples
-from pilots.learning.backbone import CHANNELS
+from pilots.learning.backbone import Channels
 from pilots.learning.scores import accuracy, mean_iou, pck
 
 Features = tuple[Tensor, Tensor, Tensor]
@@ -37,9 +37,9 @@ class Head(Protocol):
 class ClassHead(nn.Module):
     """Class of the image: maximum over places, one linear layer, cross-entropy; scored by accuracy."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, channels: Channels) -> None:
         super().__init__()
-        self.linear = nn.Linear(CHANNELS[2], classes)
+        self.linear = nn.Linear(channels[2], classes)
 
     def forward(self, features: Features) -> Tensor:
         logits: Tensor = self.linear(features[2].amax(dim=(2, 3)))
@@ -62,12 +62,12 @@ def _layer(into: int, out: int, kernel: int) -> nn.Sequential:
 
 
 class Decoder(nn.Module):
-    """Coarse features carried back to the middle scale by addition (Lin et al., 2017): 32 channels at stride 4."""
+    """Coarse features carried back to the middle scale by addition (Lin et al., 2017)."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Channels) -> None:
         super().__init__()
-        self.from_coarse = nn.Conv2d(CHANNELS[2], CHANNELS[1], 1)
-        self.middle = _layer(CHANNELS[1], CHANNELS[1], 3)
+        self.from_coarse = nn.Conv2d(channels[2], channels[1], 1)
+        self.middle = _layer(channels[1], channels[1], 3)
 
     def forward(self, features: Features) -> Tensor:
         _, middle, coarse = features
@@ -83,13 +83,13 @@ class MaskHead(nn.Module):
     classes weigh more, by the inverse root of their share of the pixels.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, channels: Channels) -> None:
         super().__init__()
         self.classes = classes
-        self.decoder = Decoder()
-        self.what = nn.Conv2d(CHANNELS[1], 4 * classes, 1)
-        self.edge = _layer(CHANNELS[0], CHANNELS[0], 3)
-        self.where = nn.Conv2d(CHANNELS[0], 4 * classes, 1)
+        self.decoder = Decoder(channels)
+        self.what = nn.Conv2d(channels[1], 4 * classes, 1)
+        self.edge = _layer(channels[0], channels[0], 3)
+        self.where = nn.Conv2d(channels[0], 4 * classes, 1)
 
     def forward(self, features: Features) -> Tensor:
         what = functional.interpolate(self.what(self.decoder(features)), scale_factor=2.0)
@@ -123,11 +123,11 @@ class PointHead(nn.Module):
     Outputs are places (N, K, 2) in shares of the image's side.
     """
 
-    def __init__(self, points: int, size: int) -> None:
+    def __init__(self, points: int, size: int, channels: Channels) -> None:
         super().__init__()
         self.size = size
-        self.decoder = Decoder()
-        self.last = nn.Conv2d(CHANNELS[1], points, 1)
+        self.decoder = Decoder(channels)
+        self.last = nn.Conv2d(channels[1], points, 1)
 
     def forward(self, features: Features) -> Tensor:
         heat = self.last(self.decoder(features))

@@ -32,11 +32,12 @@ def joined(parts: Sequence[Examples], classes: Sequence[int]) -> Examples:
     )
 
 
-def pretrained(train_on: Examples, validate_on: Examples, classes: int, recipe: Recipe, seed: int) -> Backbone:
-    """A backbone trained to tell `classes` classes apart, stopped early on `validate_on`."""
-    backbone, head = Backbone(train_on.images.shape[1]), ClassHead(classes)
+def pretrain(
+    backbone: Backbone, train_on: Examples, validate_on: Examples, classes: int, recipe: Recipe, seed: int
+) -> None:
+    """Train a backbone in place to tell `classes` classes apart, stopped early on `validate_on`."""
+    head = ClassHead(classes, backbone.channels)
     train(Network(backbone, head), head, train_on, validate_on, recipe, seed)
-    return backbone.cpu()
 
 
 def save(backbone: Backbone, path: Path) -> None:
@@ -53,8 +54,6 @@ def save(backbone: Backbone, path: Path) -> None:
         Path(beside).unlink(missing_ok=True)
 
 
-def load(path: Path, image_channels: int) -> Backbone:
-    """The backbone that `save` wrote."""
-    backbone = Backbone(image_channels)
-    backbone.load_state_dict(torch.load(path, weights_only=True))
-    return backbone
+def load(path: Path, backbone: Backbone) -> None:
+    """Give a backbone the weights that `save` wrote."""
+    backbone.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))

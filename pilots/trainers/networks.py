@@ -16,10 +16,10 @@ from pilots.data.digits import DigitScenes
 from pilots.data.examples import Examples, Source, Split
 from pilots.data.hashing import hashed, shuffled
 from pilots.data.settings import Kind
-from pilots.learning.backbone import Backbone
+from pilots.learning.backbone import Channels, backbone_named
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
-from pilots.learning.pretraining import joined, load, pretrained, save
+from pilots.learning.pretraining import joined, load, pretrain, save
 from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train
 from pilots.trainers import Outcome, Run
 
@@ -27,7 +27,7 @@ PRETRAINING = Recipe(pace=11, batch=32, backbone_rate=0.015, head_rate=0.015, de
 SCRATCH = Recipe(pace=8, batch=32, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=4, patience=1)
 FINE_TUNING = Recipe(pace=10, batch=16, backbone_rate=0.002, head_rate=0.02, decay=0.05, checks=4, patience=1)
 FROZEN = Recipe(pace=10, batch=16, backbone_rate=0.0, head_rate=0.02, decay=0.05, checks=4, patience=1)
-_VERSION = "networks 2"  # part of the recipe: raise it with every change to scenes, networks or training
+_VERSION = "networks 3"  # part of the recipe: raise it with every change to scenes, networks or training
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class NetworkTrainer:
-    """Trains a residual network a run. Pools are class-labelled; the tasks' kinds choose head, loss and score."""
+    """Trains a network a run. Pools are class-labelled; the tasks' kinds choose head, loss and score.
+
+    backbone: small, medium or large, or anyone's `module:function` (`backbone_named`).
+    """
 
     problems: Mapping[str, Problem]
     shared: Mapping[str, Source]
+    backbone: str = "medium"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -55,8 +59,9 @@ class NetworkTrainer:
 
     @property
     def recipe(self) -> str:
-        parts = (PRETRAINING, SCRATCH, FINE_TUNING, FROZEN, sorted(self.problems.items()), sorted(self.shared.items()))
-        return "; ".join([_VERSION, *map(repr, parts)])
+        recipes = (PRETRAINING, SCRATCH, FINE_TUNING, FROZEN)
+        sources = (sorted(self.problems.items()), sorted(self.shared.items()))
+        return "; ".join([_VERSION, self.backbone, *map(repr, recipes + sources)])
 
     def pretrain(self, pools: tuple[tuple[str, int], ...], seed: int, folder: Path) -> None:
         """Write the checkpoint of (pools, seed) under `folder`; nothing to do if it is there or no pool is used."""
@@ -70,7 +75,10 @@ class NetworkTrainer:
         learned = [_chosen(source, name, labels, seed) for source, (name, labels) in zip(sources, used, strict=True)]
         checked = [_whole(source, "validation") for source in sources]
         torch.manual_seed(_number("pretraining", seed))
-        save(pretrained(joined(learned, classes), joined(checked, classes), sum(classes), PRETRAINING, seed), path)
+        both = joined(learned, classes)
+        backbone = backbone_named(self.backbone, both.images.shape[1])
+        pretrain(backbone, both, joined(checked, classes), sum(classes), PRETRAINING, seed)
+        save(backbone, path)
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Train and test one network; a run whose loss diverges has no score."""
@@ -93,8 +101,10 @@ class NetworkTrainer:
         self.pretrain(used, run.seed, folder)
         torch.manual_seed(_number(run.task, run.seed))
         channels, size = learned.images.shape[1:3]
-        head = head_for(problem.kind, problem.source.classes, learned.points.shape[1], size)
-        backbone = load(self._checkpoint(used, run.seed, folder), channels) if used else Backbone(channels)
+        backbone = backbone_named(self.backbone, channels)
+        head = head_for(problem.kind, problem.source.classes, learned.points.shape[1], size, backbone.channels)
+        if used:
+            load(self._checkpoint(used, run.seed, folder), backbone)
         network = Network(backbone, head)
         recipe = FROZEN if run.mode == "frozen" else FINE_TUNING if used else SCRATCH
         train(network, head, learned, _whole(problem.source, "validation"), recipe, _number(run.task, run.seed))
@@ -131,15 +141,17 @@ class NetworkTrainer:
             raise InvalidInput(tuple(faults))
 
 
-def head_for(kind: Kind, classes: int, points: int, size: int) -> ClassHead | BoxHead | MaskHead | PointHead:
+def head_for(
+    kind: Kind, classes: int, points: int, size: int, channels: Channels
+) -> ClassHead | BoxHead | MaskHead | PointHead:
     """The head of a kind of task; masks have one class more than there are kinds of things: what is none of them."""
     if kind == "classification":
-        return ClassHead(classes)
+        return ClassHead(classes, channels)
     if kind == "detection":
-        return BoxHead(classes)
+        return BoxHead(classes, channels)
     if kind == "segmentation":
-        return MaskHead(classes + 1)
-    return PointHead(points, size)
+        return MaskHead(classes + 1, channels)
+    return PointHead(points, size, channels)
 
 
 def digit_scenes() -> NetworkTrainer:

@@ -9,19 +9,20 @@ import torch
 
 from pilots.data.examples import IGNORED, Examples
 from pilots.data.scenes import scenes
-from pilots.learning.backbone import Backbone, as_input
+from pilots.learning.backbone import SIZES, ResidualNet, as_input, backbone_named
 from pilots.learning.detection import STRIDE, BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
 from pilots.learning.pretraining import joined, load, save
 from pilots.learning.training import Diverged, Network, Recipe, outputs, train
 
 CPU = torch.device("cpu")
+CHANNELS = SIZES["medium"]
 QUICK = Recipe(pace=4, batch=16, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=3, patience=5)
 HEADS = {
-    "classification": lambda: ClassHead(10),
-    "detection": lambda: BoxHead(10),
-    "segmentation": lambda: MaskHead(11),
-    "keypoints": lambda: PointHead(5, 32),
+    "classification": lambda: ClassHead(10, CHANNELS),
+    "detection": lambda: BoxHead(10, CHANNELS),
+    "segmentation": lambda: MaskHead(11, CHANNELS),
+    "keypoints": lambda: PointHead(5, 32, CHANNELS),
 }
 
 
@@ -32,7 +33,7 @@ def some(split="train", count=64):
 def learned(kind, recipe=QUICK, seed=0, train_on=None):
     torch.manual_seed(seed)
     head = HEADS[kind]()
-    network = Network(Backbone(), head)
+    network = Network(ResidualNet(), head)
     train(network, head, train_on or some(), some("validation"), recipe, seed)
     return network, head
 
@@ -59,7 +60,7 @@ def test_training_lowers_the_loss_on_what_it_learns_from(kind):
     torch.manual_seed(0)
     head = HEADS[kind]()
     seen = some()
-    network = Network(Backbone(), head)
+    network = Network(ResidualNet(), head)
     before = float(head.loss(outputs(network, seen, CPU), head.targets(seen)))
     train(network, head, seen, seen, replace(QUICK, pace=10), 0)
     assert float(head.loss(outputs(network, seen, CPU), head.targets(seen))) < 0.8 * before
@@ -68,7 +69,7 @@ def test_training_lowers_the_loss_on_what_it_learns_from(kind):
 def test_the_network_ends_with_the_weights_that_scored_best_on_validation():
     torch.manual_seed(0)
     head = HEADS["classification"]()
-    network = Network(Backbone(), head)
+    network = Network(ResidualNet(), head)
     validation = some("validation")
     best = train(network, head, some(), validation, replace(QUICK, checks=8, patience=99), 0)
     assert head.score(outputs(network, validation, CPU), validation) == best
@@ -78,9 +79,9 @@ def test_training_stops_when_the_validation_score_no_longer_rises(monkeypatch):
     scores = iter([0.5, 0.4, 0.3, 0.9, 0.9, 0.9])
     monkeypatch.setattr(ClassHead, "score", lambda *_: next(scores))
     torch.manual_seed(0)
-    head = ClassHead(10)
+    head = ClassHead(10, CHANNELS)
     assert (
-        train(Network(Backbone(), head), head, some(), some("validation"), replace(QUICK, checks=6, patience=1), 0)
+        train(Network(ResidualNet(), head), head, some(), some("validation"), replace(QUICK, checks=6, patience=1), 0)
         == 0.5
     )
     assert next(scores) == 0.9
@@ -93,7 +94,7 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_where():
 
 def test_a_backbone_with_rate_zero_is_left_as_it_was():
     torch.manual_seed(0)
-    head, backbone = ClassHead(10), Backbone()
+    head, backbone = ClassHead(10, CHANNELS), ResidualNet()
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     train(Network(backbone, head), head, some(), some("validation"), replace(QUICK, backbone_rate=0.0), 0)
     after = backbone.state_dict()
@@ -106,7 +107,7 @@ def test_steps_grow_with_the_root_of_the_labels():
 
 @pytest.mark.parametrize("examples", [some(), several(0, True), several(500, True)], ids=["one", "two", "more"])
 def test_outputs_that_say_each_cell_s_target_find_every_object(examples):
-    head = BoxHead(10)
+    head = BoxHead(10, CHANNELS)
     kinds, boxes = head.targets(examples)
     side = examples.images.shape[2] // STRIDE
     line = torch.arange(side) + 0.5
@@ -123,7 +124,7 @@ def test_outputs_that_say_each_cell_s_target_find_every_object(examples):
 
 def test_every_object_has_a_cell_and_a_contested_cell_goes_to_the_smaller_one():
     examples = several(0, False)
-    kinds, boxes = BoxHead(10).targets(examples)
+    kinds, boxes = BoxHead(10, CHANNELS).targets(examples)
     for image in range(len(examples)):
         found = {tuple(box) for box in boxes[image][kinds[image] >= 0].tolist()}
         areas = [np.prod(box[2:] - box[:2]) for box in examples.boxes[image] / STRIDE]
@@ -132,7 +133,7 @@ def test_every_object_has_a_cell_and_a_contested_cell_goes_to_the_smaller_one():
 
 
 def test_overlapping_boxes_of_one_class_are_thinned_out_and_others_stay():
-    head = BoxHead(2)
+    head = BoxHead(2, CHANNELS)
     outputs_of = torch.full((1, 6, 8, 8), -9.0)
     outputs_of[0, 2:] = 2.0
     outputs_of[0, 0, 3, 3], outputs_of[0, 0, 3, 4], outputs_of[0, 1, 3, 3], outputs_of[0, 0, 0, 0] = 3.0, 2.0, 1.0, 0.5
@@ -142,7 +143,7 @@ def test_overlapping_boxes_of_one_class_are_thinned_out_and_others_stay():
 
 
 def test_masks_said_pixel_by_pixel_score_one_and_ignored_pixels_cost_nothing():
-    examples, head = some(count=16), MaskHead(11)
+    examples, head = some(count=16), MaskHead(11, CHANNELS)
     masks = examples.masks.copy()
     masks[:, :4] = IGNORED
     examples = replace(examples, masks=masks)
@@ -154,7 +155,7 @@ def test_masks_said_pixel_by_pixel_score_one_and_ignored_pixels_cost_nothing():
 
 
 def test_heat_at_one_place_is_a_point_there():
-    head = PointHead(1, 32)
+    head = PointHead(1, 32, CHANNELS)
     head.decoder = torch.nn.Identity()
     heat = torch.full((1, 1, 8, 8), -50.0)
     heat[0, 0, 2, 5] = 50.0
@@ -163,7 +164,7 @@ def test_heat_at_one_place_is_a_point_there():
 
 
 def test_points_without_a_label_cost_nothing():
-    examples, head = some(count=8), PointHead(5, 32)
+    examples, head = some(count=8), PointHead(5, 32, CHANNELS)
     hidden = examples.points.copy()
     hidden[:, 1:] = [999.0, 999.0, 0.0]
     places = torch.from_numpy(examples.points[..., :2]) / 32
@@ -174,9 +175,10 @@ def test_points_without_a_label_cost_nothing():
 
 def test_a_saved_backbone_comes_back_and_nothing_else_is_left(tmp_path):
     torch.manual_seed(1)
-    backbone = Backbone(3)
+    backbone = ResidualNet(3)
     save(backbone, tmp_path / "deep" / "backbone.pt")
-    again = load(tmp_path / "deep" / "backbone.pt", 3)
+    again = ResidualNet(3)
+    load(tmp_path / "deep" / "backbone.pt", again)
     images = as_input(torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8))
     backbone.eval(), again.eval()
     assert torch.equal(backbone(images)[2], again(images)[2])
@@ -189,3 +191,25 @@ def test_pools_are_joined_with_classes_of_their_own():
     assert isinstance(both, Examples)
     assert both.classes.tolist() == [*first.classes.tolist(), *(second.classes + 10).tolist()]
     np.testing.assert_array_equal(both.images, np.concatenate([first.images, second.images]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_gives_features_at_three_scales(size):
+    backbone = backbone_named(size, 3)
+    shapes = [tuple(feature.shape) for feature in backbone(torch.zeros(2, 3, 48, 48))]
+    assert shapes == [(2, many, side, side) for many, side in zip(SIZES[size], (24, 12, 6), strict=True)]
+
+
+def test_a_larger_size_has_more_weights():
+    weights = [
+        sum(each.numel() for each in backbone_named(size, 1).parameters()) for size in ("small", "medium", "large")
+    ]
+    assert weights == sorted(set(weights))
+
+
+def test_anyone_s_module_is_a_backbone_if_its_features_are_what_it_says():
+    theirs = backbone_named("backbones:plain", 1)
+    head = ClassHead(10, theirs.channels)
+    assert 0 <= train(Network(theirs, head), head, some(), some("validation"), QUICK, 0) <= 1
+    with pytest.raises(ValueError, match="backbones:wrong: from a 32 x 32 image it gives"):
+        backbone_named("backbones:wrong", 1)

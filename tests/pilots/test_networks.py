@@ -42,7 +42,7 @@ def test_pretraining_happens_once_for_each_pool_size_and_seed(trainer, tmp_path,
     trainer.pretrain((("general", 0),), 0, tmp_path)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert len(written) == 2
-    monkeypatch.setattr(networks, "pretrained", lambda *_: pytest.fail("pretrained again"))
+    monkeypatch.setattr(networks, "pretrain", lambda *_: pytest.fail("pretrained again"))
     trainer.pretrain(POOL, 0, tmp_path)
     trainer.train(Run("keypoints", 16, 0, POOL), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
@@ -120,6 +120,14 @@ def test_a_run_that_cannot_be_carried_out_is_refused_with_every_reason(trainer, 
         trainer.train(run, tmp_path)
     assert all(name in str(refusal.value) for name in names)
     assert not list(tmp_path.iterdir())
+
+
+def test_another_backbone_is_another_recipe_and_another_result(trainer, tmp_path):
+    small = replace(trainer, backbone="small")
+    assert small.recipe != trainer.recipe
+    run = Run("keypoints", 32, 0, POOL)
+    assert small.train(run, tmp_path).score != trainer.train(run, tmp_path).score
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.slow

@@ -123,12 +123,28 @@ def test_strict_refuses_any_fault(folder):
     assert "cannot be used" in refusal(a_brief(strict=True), folder)
 
 
-def test_data_and_a_trainer_of_one_s_own_exclude_each_other(folder):
+def test_no_key_is_ignored(folder):
     own = {"command": "python train.py {labels} {seed} {task}"}
-    assert "a trainer as well" in refusal(a_brief(trainer=own), folder)
+    text = refusal(a_brief(trainer=own, backbone="small"), folder)
+    for key in ("data", "backbone", "channels"):
+        assert f"pilots.{key}: found a value that nothing would use" in text
+    values = a_brief()
+    del values["pilots"]["data"]
+    assert "left out without data" in refusal(values, folder)
 
 
 def test_files_without_images_for_every_split_are_refused(folder):
     for path in sorted((folder / "pool").rglob("*.png"))[1:]:
         path.unlink()
     assert "split without images" in refusal(a_brief(), folder)
+
+
+def test_a_backbone_of_one_s_own_is_used_and_a_wrong_one_is_refused(folder):
+    made = setup(Brief.from_dict(a_brief(backbone="backbones:plain")), folder)
+    assert made.trainer.train(made.runs[0], folder / "shared").score is not None
+    assert setup(Brief.from_dict(a_brief(backbone="small")), folder).trainer.recipe != made.trainer.recipe
+    assert "its `channels` are (4, 8, 16)" in refusal(a_brief(backbone="backbones:wrong"), folder)
+    for name in ("huge", "backbones:none", "nowhere:plain"):
+        text = refusal(a_brief(backbone=name), folder)
+        assert "pilots.backbone: found" in text
+        assert "small, medium, large" in text
