@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budget.errors import Fault, InvalidInput
+from budget.errors import Fault, InvalidInput, LabelBudgetError
 from pilots.trainers import Outcome, Run
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Store:
             store.close()
             hint = "restore it from a copy, or move it away and begin a new one"
             raise _refuse(path, str(error), "an undamaged store of pilots that can be written", hint) from error
-        except InvalidInput:
+        except LabelBudgetError:
             store.close()
             raise
         return store
@@ -184,7 +184,8 @@ class Store:
     def record_pretraining(self, recipe: str, pools: Pools, seed: int, seconds: float) -> None:
         """Keep how long a pretraining took, the first time it is told."""
         values = (recipe_hash(recipe), _json(pools), seed, seconds)
-        self._connection.execute("INSERT INTO pretraining VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
+        with self._transaction():
+            self._connection.execute("INSERT INTO pretraining VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
 
     def pretrainings(self, recipe: str) -> dict[tuple[Pools, int], float]:
         """The seconds of each pretraining of a recipe, by pools and seed."""
@@ -258,13 +259,15 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        """All of what is done inside, or nothing. Raises LabelBudgetError if it cannot be put on disk."""
         try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            with self._connection:  # commits, or rolls back what raised
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.OperationalError as error:
+            raise LabelBudgetError(
+                f"{self.path}: {error}; nothing of this was kept, what was there before is"
+            ) from error
 
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budget import Measurements
-from budget.errors import InvalidInput
+from budget.errors import InvalidInput, LabelBudgetError
 from pilots.store import IMPORTED, Row, Store, canonical, now
 from pilots.trainers import Outcome, Run
 
@@ -98,6 +98,15 @@ def test_a_batch_with_a_bad_row_leaves_nothing(path):
         with pytest.raises(sqlite3.IntegrityError):
             store.record_all(IMPORTED, [row(), row(Run("cars", -1, 0))])
         assert store.rows() == ()
+
+
+def test_a_full_disk_is_said_and_what_was_there_stays(path):
+    with Store.open(path) as store:
+        store.record("recipe", row())
+        store._connection.execute("PRAGMA max_page_count = 1")  # as good as full: no page more than there are
+        with pytest.raises(LabelBudgetError, match="full"):
+            store.record_all("recipe", [row(Run("cars", labels, 0)) for labels in range(2000)])
+        assert [kept.run for kept in store.rows()] == [RUN]
 
 
 def test_status_counts_runs_of_each_task_and_says_why_the_last_one_failed(path):
