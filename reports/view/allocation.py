@@ -10,7 +10,7 @@ from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import bar_cell, interval_cell
 from reports.numbers import decimals_of
 from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of, plan_gain
-from reports.wording import decision, grammar
+from reports.wording import decision, grammar, outlook
 
 
 @dataclass(frozen=True)
@@ -178,19 +178,21 @@ def _total(context: Context) -> Row:
 
 
 def why_nothing(context: Context, name: str) -> str:
-    """Why a task gets no labels of its own: a limit, or money that brings more elsewhere."""
+    """Why a task gets no labels of its own."""
     plan, line = context.plan, context.plan.tasks[name]
     scores, own = context.scores, plan_gain(plan, name)
-    held = tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding)
-    return decision.none_bought(
-        context.names[name].said,
+    other_goal = plan.goal != "mean" or plan.risk > 0
+    known = decision.Refusal(
         context.step,
         scores.step(own),
         scores.step(plan.next_money.gain),
-        held,
-        line.trust,
         own > plan.next_money.gain,
+        tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding),
+        tuple(clean(limit.text or limit.key) for limit in plan.limits if limit.used >= limit.limit - 1e-9),
+        outlook.goal(plan.goal, plan.risk, context.numbers.percent(plan.risk)) if other_goal else "",
+        line.trust != "PASS",
     )
+    return decision.none_bought(context.names[name].said, known)
 
 
 def _limits(context: Context) -> Table | None:
@@ -210,7 +212,7 @@ def _limits(context: Context) -> Table | None:
                 Cell(clean(limit.text or limit.key)),
                 Cell(n.plain(limit.used, min(decimals_of(limit.used), 2))),
                 Cell(n.plain(limit.limit, min(decimals_of(limit.limit), 2))),
-                Cell(n.gain(limit.price) if limit.price > 0 else decision.NOT_BINDING),
+                Cell(n.gain(limit.price) if limit.used >= limit.limit - 1e-9 else decision.NOT_BINDING),
             )
         )
         for limit in limits

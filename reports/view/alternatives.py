@@ -39,9 +39,12 @@ def alternatives_of(context: Context) -> Alternatives:
         Column("", "picture", note="worse, equal, better"),
         Column("Probability", note="at least as good"),
     )
+    ahead = [baseline for baseline in baselines.values() if baseline.gain.high < 0]
+    broken = sum(bool(baseline.breaks) for baseline in baselines.values())
+    lead = decision.alternatives_lead(broken, len(ahead), sum(not baseline.breaks for baseline in ahead))
     low, high = context.scores.change(scale.low), context.scores.change(scale.high)
     return Alternatives(
-        Heading("alternatives", "Alternatives", headline, (decision.ALTERNATIVES_LEAD,) if rows else ()),
+        Heading("alternatives", "Alternatives", headline, (lead,) if rows else ()),
         Table("How much better the plan is than each alternative", columns, rows),
         decision.difference_axis(low, high),
         _purchases(context, names) if rows else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from budget.plan import PoolLine, TaskLine
 from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
-from reports.view.verdict import gain_decimals, reference
+from reports.view.verdict import gain_decimals, reference, rival_name
 from reports.wording import decision, grammar
 
 SHOWN = 7
@@ -149,6 +149,10 @@ def _whole(context: Context) -> Iterator[Finding]:
             yield Finding(weight, "check", "Beyond the pilot", context.names[name], *_beyond(context, pool))
     yield from _limits(context)
     name, rival = reference(plan)
-    if rival and rival.gain.low <= 0 < rival.gain.high - rival.gain.low:
+    if rival and rival.gain.high < 0 and not rival.breaks:
+        ends = replace(rival.gain, low=-rival.gain.high, high=-rival.gain.low)
+        text = decision.behind_text(rival_name(context, name, rival), context.scores.changes(ends))
+        yield Finding(70, "check", "Goal", whole, text, decision.BEHIND_ACTION)
+    elif rival and rival.gain.low <= 0 < rival.gain.high - rival.gain.low and rival.gain.high >= 0:
         text = decision.noise_text(f"the {name}", context.scores.changes(rival.gain, gain_decimals(context, rival)))
         yield Finding(35, "note", "Gain", whole, text, decision.NOISE_ACTION)

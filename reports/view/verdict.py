@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from budget.plan import Baseline, Plan
 from reports.charts.svg import split_bar
-from reports.view.parts import Cell, Context, Heading, lines_of, money_on, name_of
+from reports.view.parts import Cell, Context, Heading, clean, lines_of, money_on, name_of
 from reports.wording import decision, grammar, labels
 
 REFERENCE = "even split"
@@ -69,14 +69,23 @@ def verdict_of(context: Context) -> Verdict:
 
 
 def reference(plan: Plan) -> tuple[str, Baseline | None]:
-    """What the verdict compares with: the even split, else the best plan that needs no optimizer and buys something."""
-    if REFERENCE in plan.baselines:
-        return REFERENCE, plan.baselines[REFERENCE]
-    rivals = {name: baseline for name, baseline in plan.baselines.items() if baseline.cost > 0}
+    """What the verdict compares with: the even split, or the best other plan that needs no optimizer and buys.
+
+    One that does not keep to the brief is only taken where none does.
+    """
+    rivals = {name: baseline for name, baseline in plan.baselines.items() if baseline.cost > 0 or name == REFERENCE}
+    rivals = {name: rival for name, rival in rivals.items() if not rival.breaks} or rivals
     if not rivals:
         return "", None
-    best = max(rivals, key=lambda name: (rivals[name].score.expected, name))
+    best = max(rivals, key=lambda name: (name == REFERENCE, rivals[name].score.expected, name))
     return best, rivals[best]
+
+
+def rival_name(context: Context, name: str, rival: Baseline) -> str:
+    """The rival with what it spends: at the same spend, where that is the same to one part in fifty."""
+    same = abs(rival.cost - context.plan.cost) <= 0.02 * context.plan.cost
+    called = f"the {name}" if name == REFERENCE else f"“{name_of(name).said}”"
+    return decision.spending(called, same, context.numbers.money(rival.cost))
 
 
 def purchase(context: Context) -> str:
@@ -100,15 +109,17 @@ def expectation(context: Context) -> str:
 
 
 def advantage(context: Context, name: str, rival: Baseline) -> str:
-    gain, scores = rival.gain, context.scores
-    return decision.advantage(
-        f"the {name}" if name == REFERENCE else f"“{name}”",
-        scores.size(gain.expected, gain_decimals(context, rival)),
-        scores.changes(gain, gain_decimals(context, rival)),
-        context.numbers.percent(gain.level),
-        context.numbers.probability(rival.beaten_probability),
+    gain, scores, n = rival.gain, context.scores, context.numbers
+    decimals = gain_decimals(context, rival)
+    ends = gain if gain.high >= 0 else replace(gain, low=-gain.high, high=-gain.low)
+    said = decision.advantage(
+        rival_name(context, name, rival),
+        scores.size(gain.expected, decimals),
+        f"{n.percent(gain.level)} range {scores.changes(ends, decimals)}",
+        n.probability(rival.beaten_probability),
         (gain.expected, gain.low, gain.high),
     )
+    return f"{said} It {decision.broken([clean(key) for key in rival.breaks])}." if rival.breaks else said
 
 
 def gain_decimals(context: Context, rival: Baseline) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from reports.wording.grammar import capital, gets, listing, many, number, part_of
 
@@ -43,23 +44,29 @@ def expectation(score: str, interval: str, level: str, now: str, noun: str, chan
     return f"Expect {noun} of {score} ({level} range {interval}), {since}."
 
 
-def advantage(
-    rival: str, size: str, interval: str, level: str, probability: str, gain: tuple[float, float, float]
-) -> str:
-    """The gain over a plan that needs no optimizer; `gain` is (expected, low, high) and decides the sentence."""
+def advantage(rival: str, size: str, interval: str, probability: str, gain: tuple[float, float, float]) -> str:
+    """The gain over a plan that needs no optimizer; `gain` is (expected, low, high) and decides the sentence.
+
+    `rival` says what it spends; `interval` says its level.
+    """
     expected, low, high = gain
     if low == high == expected == 0:
-        return f"{capital(rival)} at the same spend is expected to bring the same."
+        return f"{capital(rival)} is expected to bring the same."
     if low > 0:
         return (
-            f"That is {size} better than {rival} at the same spend ({level} range {interval}); "
+            f"That is {size} better than {rival} ({interval}); "
             f"the probability that it is better at all is {probability}."
         )
+    if high < 0:
+        return f"{capital(rival)} is expected to score {size} better ({interval})."
     return (
-        f"Against {rival} at the same spend the difference is {size} {'better' if expected >= 0 else 'worse'}, "
-        f"within the noise of the pilots ({level} range {interval}); "
-        f"the probability that it is at least as good is {probability}."
+        f"Against {rival} the difference is {size} {'better' if expected >= 0 else 'worse'}, within the noise of the "
+        f"pilots ({interval}); the probability that it is at least as good is {probability}."
     )
+
+
+def spending(name: str, same: bool, cost: str) -> str:
+    return f"{name} at the same spend" if same else f"{name} for {cost}"
 
 
 BETTER = {
@@ -103,7 +110,7 @@ def fact_score(per: str) -> str:
 
 
 def fact_rival(name: str) -> str:
-    return f"Better than the {name}" if name == "even split" else f"Better than “{name}”"
+    return f"Against the {name}" if name == "even split" else f"Against “{name}”"
 
 
 def fact_gain(interval: str, probability: str) -> str:
@@ -200,6 +207,13 @@ def failed_text(failed: int, total: int) -> str:
 FAILED_ACTION = "Look at why, and run them again: failures that are not chance bend a curve."
 
 
+def behind_text(rival: str, interval: str) -> str:
+    return f"{capital(rival)} keeps to the brief and scores better than the plan (by {interval})."
+
+
+BEHIND_ACTION = "See whether the goal of the brief, which this plan follows, is the right one."
+
+
 def noise_text(rival: str, interval: str) -> str:
     return f"The gain over {rival} is within the noise of the pilots (range {interval})."
 
@@ -233,7 +247,7 @@ def allocation_headline(tasks: int, of_tasks: int, pools: int, of_pools: int) ->
     return capital(f"{bought} {gets(tasks)} labels{', no shared pool does' if of_pools else ''}")
 
 
-NOT_BINDING = "nothing: it does not bind"
+NOT_BINDING = "it does not bind"
 
 
 def score_note(per: str) -> str:
@@ -255,16 +269,48 @@ def score_axis(low: str, high: str) -> str:
     )
 
 
-def none_bought(name: str, step: str, own: str, best: str, held: tuple[str, ...], trust: str, wanted: bool) -> str:
-    """Why a task gets no labels of its own. `wanted`: more would have paid here, so a limit is the reason."""
-    if held and wanted:
-        return f"{name}: nothing, because of the {listing(held)}. Without it, {step} more would bring the plan {own}."
-    reason = f"the next {step} would bring the plan {own} here and {best} where the plan would spend it"
-    caution = " The forecast for it is weak, which argues for a pilot, not for nothing." if trust != "PASS" else ""
+@dataclass(frozen=True)
+class Refusal:
+    """What is known about a task that gets nothing. `own`, `best`: the plan's gain from the next step of money spent
+    here, and where the plan would spend it; `limits`: what stops it; `goal`: another goal than the mean score."""
+
+    step: str
+    own: str
+    best: str
+    wanted: bool  # own > best: more would have paid here
+    held: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    goal: str = ""
+    weak: bool = False  # the forecast is not trusted
+
+
+def none_bought(name: str, known: Refusal) -> str:
+    """Why a task gets no labels of its own: its limit, a limit of the brief, the goal, or money that brings more."""
+    more = f"{known.step} more here would bring the mean score {known.own}"
+    if known.held and known.wanted:
+        return f"{name}: nothing, because of its {listing(known.held)}. Without it, {more}."
+    if known.limits and known.wanted:
+        return f"{name}: nothing, because of a limit of the brief ({listing(known.limits)}). Without it, {more}."
+    if known.goal:
+        return f"{name}: nothing, because the plan seeks {known.goal}. {capital(more)}."
+    if known.wanted:
+        return f"{name}: nothing. {capital(more)}, but no better whole order was found."
+    reason = f"the next {known.step} would bring {known.own} here and {known.best} where the plan would spend it"
+    caution = " The forecast for it is weak, which argues for a pilot, not for nothing." if known.weak else ""
     return f"{name}: nothing, because {reason}.{caution}"
 
 
 # --- alternatives
+
+
+def alternatives_lead(broken: int, ahead: int, allowed_ahead: int) -> str:
+    """`broken`: alternatives that do not keep to the brief; `ahead`: those whose whole range lies above the plan."""
+    lead = ALTERNATIVES_LEAD
+    if broken:
+        lead += f" {capital(many(broken, 'alternative'))} {'does' if broken == 1 else 'do'} not keep to the brief."
+    if ahead and not allowed_ahead:
+        lead += " All that score above the plan are among them."
+    return lead
 
 
 def broken(keys: Sequence[str]) -> str:

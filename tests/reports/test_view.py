@@ -13,6 +13,7 @@ from reports.view.evidence import curve_chart
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
 from reports.view.frontier import STEPS, stepped
 from reports.view.parts import Cell, Name, Row, context_of
+from reports.view.verdict import reference
 from tests.reports.plans import PLANS
 
 
@@ -261,6 +262,29 @@ def test_the_gap_is_written_in_what_the_goal_counts() -> None:
     assert "The task that is expected to score lowest is " in " ".join(view_of(low).verdict.sentences)
 
 
+def test_the_verdict_compares_with_what_keeps_to_the_brief() -> None:
+    old = plan()
+    broken = replace(old.baselines["even split"], breaks=("hours",))
+    of = replace(old, baselines={**old.baselines, "even split": broken})
+    assert reference(old)[0] == "even split"
+    assert reference(of)[0] == "pools only"  # the best of the others that buy something
+    only = replace(old, baselines={"even split": broken})
+    assert reference(only)[0] == "even split"
+    assert "It does not keep to hours." in " ".join(view_of(only).verdict.sentences)
+
+
+def test_a_plan_behind_an_allowed_alternative_for_sure_says_so_plainly() -> None:
+    old = plan()
+    ahead = replace(old.baselines["even split"], gain=Score(-0.02, -0.03, -0.01), cost=0.5 * old.cost)
+    of = replace(old, goal="worst", baselines={"even split": ahead})
+    said = view_of(of).verdict.sentences[0]
+    assert said.startswith("The even split for USD\u00a05,999.99 is expected to score 2.0 points better")
+    assert "range +1.0 to +3.0" in said
+    (found,) = findings(of, "Goal")
+    assert "+1.0 to +3.0" in found.text
+    assert findings(of, "Gain") == []
+
+
 def test_limits_and_firmness_are_shown_where_the_plan_has_them() -> None:
     old = plan()
     assert view_of(old).allocation.limits is None
@@ -270,7 +294,7 @@ def test_limits_and_firmness_are_shown_where_the_plan_has_them() -> None:
     table = view_of(of).allocation.limits
     assert table is not None
     assert [text(cell) for cell in table.rows[0].cells] == ["annotator hours", "4,000", "4,000", "+0.00010"]
-    assert text(table.rows[1].cells[3]).startswith("nothing")
+    assert text(table.rows[1].cells[3]) == "it does not bind"
     firm = view_of(of).changes.firm
     assert firm is not None
     assert [text(cell) for cell in firm.rows[2].cells][2:] == ["100 to 900", "0 to 12,000"]

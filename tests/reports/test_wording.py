@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import pytest
 
@@ -35,20 +36,24 @@ def test_expectation_says_up_only_where_it_is_seen_to_go_up(score: str, now: str
 
 
 @pytest.mark.parametrize(
-    ("gain", "noise"),
-    [((3.0, 1e-9, 6.0), False), ((3.0, 0.0, 6.0), True), ((3.0, -0.1, 6.0), True), ((-1.0, -2.0, 0.5), True)],
+    ("gain", "start"),
+    [
+        ((3.0, 1e-9, 6.0), "That is 3.0 better than the even split"),
+        ((3.0, 0.0, 6.0), "Against the even split the difference is 3.0 better, within the noise"),
+        ((3.0, -0.1, 6.0), "Against the even split the difference is 3.0 better, within the noise"),
+        ((-1.0, -2.0, 0.5), "Against the even split the difference is 3.0 worse, within the noise"),
+        ((-1.0, -2.0, 0.0), "Against the even split the difference is 3.0 worse, within the noise"),
+        ((-1.0, -2.0, -1e-9), "The even split is expected to score 3.0 better"),
+    ],
 )
-def test_a_gain_is_called_one_only_if_its_whole_range_is_above_zero(
-    gain: tuple[float, float, float], noise: bool
+def test_a_difference_is_called_one_only_if_its_whole_range_is_on_one_side(
+    gain: tuple[float, float, float], start: str
 ) -> None:
-    said = decision.advantage("the even split", "3.0", "a to b", "90%", "97%", gain)
-    assert ("within the noise" in said) == noise
-    assert ("That is 3.0 better" in said) != noise
-    assert ("3.0 worse" in said) == (gain[0] < 0)
+    assert decision.advantage("the even split", "3.0", "90% range a to b", "97%", gain).startswith(start)
 
 
 def test_no_gain_at_all_is_said_as_that() -> None:
-    assert "bring the same" in decision.advantage("the even split", "0", "0 to 0", "90%", "x", (0.0, 0.0, 0.0))
+    assert "bring the same" in decision.advantage("the even split", "0", "0 to 0", "x", (0.0, 0.0, 0.0))
 
 
 def test_best_there_is_needs_a_proof_and_a_gap_too_small_to_show() -> None:
@@ -119,15 +124,31 @@ def test_alternatives_headline_claims_no_more_than_the_intervals(better: int, to
     assert decision.alternatives_headline(better, total) == said
 
 
-def test_a_task_without_labels_hears_why() -> None:
-    limit = decision.none_bought("a", "USD 10", "+0.2", "+0.1", ("label limit",), "PASS", True)
-    assert limit == "a: nothing, because of the label limit. Without it, USD 10 more would bring the plan +0.2."
-    other = decision.none_bought("a", "USD 10", "+0.1", "+0.2", ("label limit",), "PASS", False)
-    assert (
-        other
-        == "a: nothing, because the next USD 10 would bring the plan +0.1 here and +0.2 where the plan would spend it."
-    )
-    assert "pilot" in decision.none_bought("a", "USD 10", "+0.1", "+0.2", (), "REVIEW", False)
+def test_a_task_without_labels_hears_the_reason_that_holds() -> None:
+    def said(**known: object) -> str:
+        return decision.none_bought("a", replace(decision.Refusal("USD 10", "+0.2", "+0.1", True), **known))
+
+    more = "USD 10 more here would bring the mean score +0.2."
+    assert said(held=("label limit",)) == f"a: nothing, because of its label limit. Without it, {more}"
+    assert said(limits=("hours",)) == f"a: nothing, because of a limit of the brief (hours). Without it, {more}"
+    assert said(goal="the lowest") == f"a: nothing, because the plan seeks the lowest. {more}"
+    assert said() == f"a: nothing. {more[:-1]}, but no better whole order was found."
+    elsewhere = "a: nothing, because the next USD 10 would bring +0.2 here and +0.1 where the plan would spend it."
+    assert said(wanted=False) == said(wanted=False, held=("x",)) == said(wanted=False, limits=("x",)) == elsewhere
+    assert said(wanted=False, weak=True).startswith(elsewhere)
+    assert "argues for a pilot" in said(wanted=False, weak=True)
+
+
+def test_alternatives_that_break_the_brief_are_counted_and_those_ahead_are_placed() -> None:
+    plain = decision.alternatives_lead(0, 0, 0)
+    assert decision.alternatives_lead(1, 0, 0) == f"{plain} One alternative does not keep to the brief."
+    assert decision.alternatives_lead(2, 1, 0).endswith("All that score above the plan are among them.")
+    assert decision.alternatives_lead(2, 1, 1) == f"{plain} Two alternatives do not keep to the brief."
+
+
+def test_same_spend_is_said_only_of_the_same_spend() -> None:
+    assert decision.spending("the even split", True, "USD 5") == "the even split at the same spend"
+    assert decision.spending("the even split", False, "USD 5") == "the even split for USD 5"
 
 
 def test_target_says_reached_or_missed_and_what_to_do() -> None:
