@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from budget.brief import Brief
 
 Size = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 BACKBONE = "small, medium, large, or module:function that gives a torch module with features at strides 2, 4 and 8"
 
 
@@ -55,6 +56,9 @@ class PilotKeys(_Part):
     small_seeds: int = Field(3, ge=1, le=100, description="a whole number from 1 to 100: repeats of each small cell")
     data: dict[str, DataKeys] = Field({}, description="for each task and pool: " + FORMS)
     backbone: str = Field("medium", description=BACKBONE)
+    noise: dict[str, Share] = Field(
+        {}, description="the share of wrong class labels, 0 to 1, by pool or classified task"
+    )
     image_size: int = Field(32, ge=16, le=512, multiple_of=8, description="a multiple of 8 from 16 to 512: pixels")
     channels: Literal[1, 3] = Field(3, description="1 (grey) or 3 (colour)")
     strict: bool = Field(False, description="true or false: whether any fault in the data is an error")
@@ -134,13 +138,24 @@ def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> tuple[Trainer, tupl
         trainer, notes = file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
     else:
         trainer, notes = digit_scenes(), ()
-    return replace(trainer, backbone=keys.backbone), notes
+    classified = [name for name, problem in trainer.problems.items() if problem.kind == "classification"]
+    known = (*trainer.shared, *classified)
+    faults = [
+        brief.fault(("pilots", "noise", name), shown(name), f"of {', '.join(known)}: what has class labels")
+        for name in keys.noise
+        if name not in known
+    ]
+    if faults:
+        raise InvalidInput(tuple(faults))
+    return replace(trainer.with_noise(keys.noise), backbone=keys.backbone), notes
 
 
 def _refuse_unused(brief: Brief, keys: PilotKeys, own: bool) -> None:
     """No key is ignored: a program reads its data itself, and the built-in scenes are as they are."""
     files = {"image_size", "channels", "strict"}
-    unused, why = (files | {"data", "backbone"}, "with a trainer of your own") if own else (files, "without data")
+    unused, why = (
+        (files | {"data", "backbone", "noise"}, "with a trainer of your own") if own else (files, "without data")
+    )
     if keys.data and not own:
         return
     found = sorted(unused & keys.model_fields_set)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from budget.errors import Fault, InvalidInput
 from pilots.data.digits import DigitScenes
 from pilots.data.examples import Examples, Source, Split
 from pilots.data.hashing import hashed, shuffled
+from pilots.data.noise import NoisySource
 from pilots.data.settings import Kind
 from pilots.learning.backbone import Channels, backbone_named
 from pilots.learning.detection import BoxHead
@@ -48,6 +49,15 @@ class NetworkTrainer:
     problems: Mapping[str, Problem]
     shared: Mapping[str, Source]
     backbone: str = "medium"
+
+    def with_noise(self, shares: Mapping[str, float]) -> NetworkTrainer:
+        """The same with a share of the class labels of these pools and tasks replaced by wrong ones."""
+        shared = {name: _noisy(source, shares.get(name, 0.0)) for name, source in self.shared.items()}
+        problems = {
+            name: replace(problem, source=_noisy(problem.source, shares.get(name, 0.0)))
+            for name, problem in self.problems.items()
+        }
+        return replace(self, problems=problems, shared=shared)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -170,6 +180,10 @@ def digit_scenes() -> NetworkTrainer:
         },
         shared={"general": DigitScenes("fragments", 4 * far)},
     )
+
+
+def _noisy(source: Source, share: float) -> Source:
+    return NoisySource(source, share) if share else source
 
 
 def _used(pools: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

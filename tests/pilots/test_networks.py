@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from budget.errors import InvalidInput
+from pilots.data import digits
 from pilots.learning.training import Diverged
 from pilots.trainers import Run, networks
 from pilots.trainers.networks import NetworkTrainer, digit_scenes
@@ -17,8 +18,12 @@ POOL = (("general", 64),)
 
 
 @pytest.fixture
-def trainer():
-    return digit_scenes()
+def trainer(monkeypatch):
+    """The built-in trainer, tested on fewer scenes, to be quick."""
+    monkeypatch.setattr(digits, "_SIZES", {"train": 1 << 18, "validation": 60, "test": 100})
+    networks._whole.cache_clear()
+    yield digit_scenes()
+    networks._whole.cache_clear()
 
 
 def test_what_a_trainer_is_can_be_said_without_torch():
@@ -32,7 +37,7 @@ def test_a_run_gives_a_score_and_the_same_one_again(trainer, tmp_path, task):
     first, second = trainer.train(run, tmp_path), pickle.loads(pickle.dumps(trainer)).train(run, tmp_path / "elsewhere")
     assert first.score == second.score
     assert 0 <= first.score <= 1
-    assert first.test_size == 800
+    assert first.test_size == 100
     assert first.seconds > 0
 
 
@@ -128,6 +133,20 @@ def test_another_backbone_is_another_recipe_and_another_result(trainer, tmp_path
     run = Run("keypoints", 32, 0, POOL)
     assert small.train(run, tmp_path).score != trainer.train(run, tmp_path).score
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_noise_replaces_its_share_of_the_labels_to_learn_from_and_no_others(trainer):
+    noisy = trainer.with_noise({"general": 0.3, "classification": 1.0})
+    for split in ("train", "test"):
+        clean, wrong = (each.shared["general"].examples(split, np.arange(1000)) for each in (trainer, noisy))
+        np.testing.assert_array_equal(clean.images, wrong.images)
+        assert np.mean(clean.classes != wrong.classes) == pytest.approx(0.3 if split == "train" else 0.0, abs=0.05)
+    sources = [each.problems["classification"].source for each in (trainer, noisy)]
+    clean, wrong = (source.examples("train", np.arange(1000)).classes for source in sources)
+    assert (clean != wrong).all()
+    assert len(np.unique((wrong - clean) % 10)) == 9
+    assert noisy.problems["detection"] == trainer.problems["detection"]
+    assert noisy.recipe != trainer.recipe
 
 
 @pytest.mark.slow

@@ -148,3 +148,12 @@ def test_a_backbone_of_one_s_own_is_used_and_a_wrong_one_is_refused(folder):
         text = refusal(a_brief(backbone=name), folder)
         assert "pilots.backbone: found" in text
         assert "small, medium, large" in text
+
+
+def test_noise_is_for_what_has_class_labels(folder):
+    clean = setup(Brief.from_dict(a_brief()), folder).trainer
+    assert (
+        setup(Brief.from_dict(a_brief(noise={"general": 0.5, "classes": 0.2})), folder).trainer.recipe != clean.recipe
+    )
+    assert "pilots.noise.boxes: found" in refusal(a_brief(noise={"boxes": 0.5}), folder)
+    assert "0 to 1" in refusal(a_brief(noise={"general": 1.5}), folder)
