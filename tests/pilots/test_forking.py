@@ -37,6 +37,14 @@ def number_in(path):
     return int(path.read_text())
 
 
+def gone(pid):
+    """Whether a process that was killed a moment ago has ended, at the latest after ten seconds."""
+    end = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -54,7 +62,7 @@ def test_each_process_reports_how_it_ended_and_its_output_is_in_its_log(server, 
 
 def test_what_a_process_leaves_running_is_ended_with_it(server, tmp_path):
     ends(server, [server.start("leave", tmp_path / "log", {})])
-    assert not alive(number_in(tmp_path / "left"))
+    assert gone(number_in(tmp_path / "left"))
 
 
 def test_a_process_is_ended_on_demand_with_all_that_it_started(server, tmp_path):
@@ -62,7 +70,7 @@ def test_a_process_is_ended_on_demand_with_all_that_it_started(server, tmp_path)
     child = number_in(tmp_path / "started")
     server.end(pid)
     assert ends(server, [pid]) == {pid: -signal.SIGKILL}
-    assert not alive(child)
+    assert gone(child)
 
 
 def test_when_the_server_itself_is_killed_its_processes_count_as_killed_and_the_next_one_starts(server, tmp_path):
@@ -71,7 +79,7 @@ def test_when_the_server_itself_is_killed_its_processes_count_as_killed_and_the_
     assert ends(server, [pid]) == {pid: -signal.SIGKILL}
     other = server.start("print", tmp_path / "log", {"SLOT": "2"})
     assert ends(server, [other]) == {other: 0}
-    assert not alive(pid)
+    assert gone(pid)
 
 
 def test_a_target_that_cannot_be_loaded_is_said_at_once(monkeypatch):
