@@ -32,12 +32,9 @@ class PoolEffect:
 
 def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> PoolEffect:
     """Of varied pool number `index` of the task."""
-    column = task.varied[index]
     labels = task.labels / task.largest[0]
-    span = task.pool_labels[:, column] / task.largest[1][column]
-    ends = np.array([labels.min(), 1.0])
-    few, most = (_rise(task, draws, index, span.min(), at) for at in ends)
-    return PoolEffect(few, most, f_test(task, column, prior), fades_at(task, draws, index))
+    few, most = _rises(task, draws, index, np.array([labels.min(), 1.0]))
+    return PoolEffect(few, most, f_test(task, task.varied[index], prior), fades_at(task, draws, index))
 
 
 def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
@@ -50,9 +47,9 @@ def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
             return float(labels[0])
         share = (gain[last - 1] - POINT) / (gain[last - 1] - gain[last])
         return float(labels[last - 1] ** (1 - share) * labels[last] ** share)
-    least = float((task.pool_labels[:, task.varied[index]] / task.largest[1][task.varied[index]]).min())
     grid = np.geomspace(1.0, REACH, 60)
-    useful = np.flatnonzero(_gain(draws, index, least, grid) >= POINT)
+    without, with_most = draws.expected(*_ends(task, draws, index, grid)).reshape(2, -1)
+    useful = np.flatnonzero(without - with_most >= POINT)
     beyond = int(useful[-1]) + 1 if len(useful) else 0
     return float(grid[beyond] * task.largest[0]) if beyond < len(grid) else None
 
@@ -100,22 +97,25 @@ def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _mix(draws: Draws, index: int, pool: float, labels: Array) -> tuple[Array, Array]:
-    """Labels and pools with one pool at `pool` and the others at none."""
-    pools = np.zeros((len(labels), draws.normal.shape[1] - 1))
-    pools[:, index] = pool
-    return labels, pools
+def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, Array]:
+    """Labels (2 k,) and pools (2 k, J): first with the least of one pool that was measured, then with the most; no
+    others."""
+    column = task.varied[index]
+    pools = np.zeros((2 * len(labels), draws.normal.shape[1] - 1))
+    pools[: len(labels), index] = (task.pool_labels[:, column] / task.largest[1][column]).min()
+    pools[len(labels) :, index] = 1.0
+    return np.tile(labels, 2), pools
 
 
-def _gain(draws: Draws, index: int, least: float, labels: Array) -> Array:
-    return draws.expected(*_mix(draws, index, least, labels)) - draws.expected(*_mix(draws, index, 1.0, labels))
-
-
-def _rise(task: Cells, draws: Draws, index: int, least: float, labels: float) -> Score:
+def _rises(task: Cells, draws: Draws, index: int, labels: Array) -> list[Score]:
     """Rise of the score from the smallest to the largest pool pilot, in the task's own unit, with its 90 % interval."""
-    at = np.array([labels])
+    at = _ends(task, draws, index, labels)
     span = abs(task.scale.best - task.scale.worst)
-    each = draws.errors(*_mix(draws, index, least, at)) - draws.errors(*_mix(draws, index, 1.0, at))
-    low, high = np.quantile(each[:, 0], [0.05, 0.95])
-    expected = float(_gain(draws, index, least, at)[0])
-    return Score(span * expected, span * min(float(low), expected), span * max(float(high), expected))
+    without, with_most = draws.expected(*at).reshape(2, -1)
+    each = draws.errors(*at).reshape(-1, 2, len(labels))
+    low, high = np.quantile(each[:, 0] - each[:, 1], [0.05, 0.95], axis=0)
+    rise = without - with_most
+    return [
+        Score(*(span * float(v) for v in (rise[i], min(low[i], rise[i]), max(high[i], rise[i]))))
+        for i in range(len(labels))
+    ]

@@ -243,7 +243,7 @@ def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, 
 
 def _density(latent: Array, mean: Array, factor: Array) -> Array:
     """Log density (T, M) of normals, without the constant that all share."""
-    white = np.linalg.solve(factor, (latent - mean[:, None]).transpose(0, 2, 1))
+    white = np.linalg.inv(factor) @ (latent - mean[:, None]).transpose(0, 2, 1)
     return np.asarray(-0.5 * (white**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)[:, None])
 
 
