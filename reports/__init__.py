@@ -6,15 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.brand import Brand, brand_of
     from reports.markdown import to_markdown
     from reports.page import render, render_refusal
     from reports.pdf import to_pdf
     from reports.pictures import to_svg
     from reports.workbook import to_xlsx
 
-__all__ = ["render", "render_refusal", "to_markdown", "to_pdf", "to_svg", "to_xlsx"]
+__all__ = ["Brand", "brand_of", "render", "render_refusal", "to_markdown", "to_pdf", "to_svg", "to_xlsx"]
 
 _HOMES = {
+    "Brand": "brand",
+    "brand_of": "brand",
     "to_markdown": "markdown",
     "to_pdf": "pdf",
     "to_svg": "pictures",

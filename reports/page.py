@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,7 +14,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from budget.errors import CannotBeMet, Shortfall
+from budget.inputs import read_text
 from budget.plan import Plan
+from reports.brand import Brand
 from reports.embedded import embed, json_text
 from reports.view import view_of
 from reports.view.parts import name_of
@@ -21,26 +24,36 @@ from reports.wording import decision, labels
 from reports.wording.grammar import sentence
 
 
-def render(plan: Plan) -> str:
+def render(plan: Plan, brand: Brand = Brand()) -> str:  # noqa: B008 (it is frozen)
     """One self-contained page for this plan: HTML that is well-formed XML, with no request to anywhere.
 
     The page holds the plan itself in `<script type="application/json" id="plan">`, so that it can be drawn again.
+    `brand`: what an organisation puts on it. Raises InvalidInput for a plan that no brief could have led to.
     """
     view = view_of(plan)
-    style, script = source("style.css"), source("script.js")
+    style, script = source("style.css", brand.templates) + accent_style(brand), source("script.js", brand.templates)
     return (
-        _environment()
+        _environment(brand.templates)
         .get_template("page.html.j2")
         .render(
-            view=view,
+            view=replace(view, title=name_of(brand.title)) if brand.title else view,
+            brand=brand,
             say=labels,
             plan=embed(plan),
             states=json_text({"chosen": view.frontier.chosen, "states": view.frontier.states}),
             style=Markup(style),
             script=Markup(script),
-            policy=_policy(style, script),
+            policy=_policy(style, script, pictures=bool(brand.logo)),
         )
     )
+
+
+def accent_style(brand: Brand) -> str:
+    """The rules for the accent colour, lightened in the dark."""
+    if not brand.accent:
+        return ""
+    dark = f":root {{ --accent: color-mix(in srgb, {brand.accent} 45%, white); }}"
+    return f":root {{ --accent: {brand.accent}; }}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
 
 
 def render_refusal(error: CannotBeMet, title: str = "") -> str:
@@ -60,18 +73,19 @@ def render_refusal(error: CannotBeMet, title: str = "") -> str:
     )
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing may be loaded, and only this style and this script may run."""
+def _policy(style: str, script: str, pictures: bool = False) -> str:
+    """Nothing may be loaded, and only this style and this script may run; pictures only from inside the page."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    allowed = f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
+    allowed = f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'" + (
+        "; img-src data:" if pictures else ""
+    )
     return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
-        autoescape=True, loader=FunctionLoader(source), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+def _environment(own: Path | None = None) -> Environment:
+    loader = FunctionLoader(lambda name: source(name, own))
+    return Environment(autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 @cache
@@ -81,6 +95,8 @@ def _folder() -> Traversable:
     return shipped if shipped.is_dir() else Path(__file__).parents[1] / "templates"
 
 
-def source(name: str) -> str:
-    """The text of one of the templates, the style or the script."""
+def source(name: str, own: Path | None = None) -> str:
+    """The text of one of the templates, the style or the script: from the folder `own` if it is there."""
+    if own and (own / name).is_file():
+        return read_text(own / name)
     return (_folder() / name).read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from budget.cli import output
 
 if TYPE_CHECKING:
     from budget.plan import Plan
+    from reports import Brand
 
 FORMATS = ("html", "md", "xlsx", "pdf")
 
@@ -21,12 +22,23 @@ FORMATS = ("html", "md", "xlsx", "pdf")
               help="Where the page goes (default: report.html beside PLAN; - is stdout).")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(FORMATS),
               help="A page, Markdown, a workbook, or PDF through a Chromium here (default: as FILE).")  # fmt: skip
+@click.option("--title", default="", help="Another title for the page.")
+@click.option("--logo", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="A logo: SVG, PNG, JPEG.")
+@click.option("--accent", default="", metavar="#RRGGBB", help="The colour of the page's small heads.")
+@click.option("--footer", default="", help="A line at the foot of the page.")
+@click.option("--template-dir", "templates", type=click.Path(path_type=Path), metavar="DIR",
+              help="Templates, style.css or script.js of your own, taken before ours of the same name.")  # fmt: skip
 @click.option("--charts", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Write every chart as an SVG file into DIR too.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a file that is no page or chart of ours.")
 @output.options
-def report(plan_path: Path, target: Path | None, kind: str | None, folder: Path | None, force: bool) -> None:
+def report(
+    plan_path: Path, target: Path | None, kind: str | None, folder: Path | None, force: bool, **look: Any
+) -> None:
     """Draw the page of PLAN again: a plan.json, or an earlier page, which holds its plan."""
+    from reports import brand_of
+
+    brand = brand_of(**look)
     ending = target.suffix.removeprefix(".").lower() if target else ""
     kind = kind or (ending if ending in FORMATS else "html")
     target = target or plan_path.with_name(f"report.{kind}")
@@ -35,7 +47,7 @@ def report(plan_path: Path, target: Path | None, kind: str | None, folder: Path 
         write_charts(plan, folder, force)
     if target != Path("-"):
         output.refuse_existing([target], is_page, force)
-    content = drawn(plan, kind)
+    content = drawn(plan, kind, brand)
     if target == Path("-"):
         click.echo(content, nl=isinstance(content, str))
         return
@@ -43,7 +55,7 @@ def report(plan_path: Path, target: Path | None, kind: str | None, folder: Path 
     output.answer(str(target))
 
 
-def drawn(plan: Plan, kind: str) -> str | bytes:
+def drawn(plan: Plan, kind: str, brand: Brand) -> str | bytes:
     """The plan in one of FORMATS."""
     from reports import render, to_markdown, to_pdf, to_xlsx
 
@@ -51,7 +63,8 @@ def drawn(plan: Plan, kind: str) -> str | bytes:
         return to_markdown(plan)
     if kind == "xlsx":
         return to_xlsx(plan)
-    return to_pdf(render(plan)) if kind == "pdf" else render(plan)
+    page = render(plan, brand)
+    return to_pdf(page) if kind == "pdf" else page
 
 
 def write_charts(plan: Plan, folder: Path, force: bool) -> None:
