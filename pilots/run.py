@@ -154,6 +154,7 @@ class _Execution:
         return Summary(self._done, self._failed, skipped + self._elsewhere, seconds, len(self._agenda))
 
     def _work_through(self, server: Server, on_progress: Callable[[Progress], None]) -> None:
+        self._clock = time.monotonic()  # loading what the trainer needs counts neither as pace nor against the limit
         on_progress(self._progress())
         while self._fill_slots(server):
             for pid, status in self._ended(server).items():
