@@ -67,7 +67,8 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             binding=_binding(line, solution.plan.choice.tasks[one.line], task.max_labels),
             beyond_pilot=_beyond(labels, surfaces[one.name].most_labels),
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
-            label_cost=float(line.price) if line.name == one.name else 0.0, metric=task.metric.name, best=one.best, worst=one.worst,
+            label_cost=float(line.price) if line.name == one.name else 0.0,
+            metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,
             band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
         )  # fmt: skip

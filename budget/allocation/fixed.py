@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from budget.allocation.choice_program import Chosen, Columns, choose, right_sides, uses
 from budget.allocation.goals import goal_value, scale, worst_tail
-from budget.allocation.lines import Array
+from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.rounding import spend_rest
 from budget.allocation.shelf import Shelf, stocked
@@ -21,7 +21,6 @@ ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
 SAME = 1e-9
 SHARED, COMBINATIONS = 1e-6, 64  # shares that count; roundings of a relaxed plan that are tried
 KEPT = 60  # choices a task that a program of whole choices looks at
-BLUR = 1e-8  # what choices that are not told apart may differ by in score
 
 
 @dataclass(frozen=True)
@@ -78,16 +77,19 @@ def at_pools(
             shelf = shelf.grown(finer)
     assert relaxed is not None
     weights, mixture = _mixed(problem, relaxed, tails)
-    choice, limit = _rounded(shelf, relaxed), relaxed.bound
+    losses = _losses(_columns(shelf, tails), relaxed)
+    above = relaxed.bound + _between(shelf, losses)
+    choice, limit = _rounded(shelf, relaxed), above
     value = goal_value(problem, choice) if choice is not None else -np.inf
-    if choice is None or relaxed.bound - value > tolerance:
-        whole = _whole(shelf, tails, relaxed, solver, seconds, max(GAP, tolerance / 4))
+    if choice is None or above - value > tolerance:
+        shelf = _completed(shelf, losses, above - value) if choice is not None else shelf
+        whole = _whole(shelf, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
         if whole is None:
             return None
         choice, limit = _topped(problem, whole[0]), whole[1]
         value = goal_value(problem, choice)
     return Fixed(
-        choice, value, max(min(relaxed.bound, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
+        choice, value, max(min(above, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
     )
 
 
@@ -132,6 +134,47 @@ def _mixed(problem: Problem, relaxed: Chosen, tails: list[Array]) -> tuple[Array
     return problem.weights, np.asarray(share @ np.stack(tails[: len(share)]))
 
 
+def _losses(columns: Columns, relaxed: Chosen) -> list[Array]:
+    """By task line (C,): how much less each purchase is worth than the best one, at the relaxed program's prices."""
+    weights = relaxed.cuts / relaxed.cuts.sum() if relaxed.cuts.sum() > 0 else np.eye(len(relaxed.cuts))[0]
+    worths = [
+        g[:, : len(weights)] @ weights - u @ relaxed.rows for g, u in zip(columns.gains, columns.uses, strict=True)
+    ]
+    return [worth.max() - worth for worth in worths]
+
+
+def _between(shelf: Shelf, losses: list[Array]) -> float:
+    """What purchases between those listed may be worth beyond the best one listed: the tops of parabolas through it and
+    its two neighbours, where these are further than a lot away."""
+    total = 0.0
+    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True):
+        k = int(np.clip(loss.argmin(), 1, len(buys) - 2)) if len(buys) > 2 else 0
+        if k and buys[k + 1] - buys[k - 1] > 2 * line.lot:
+            left, right = buys[k] - buys[k - 1], buys[k + 1] - buys[k]
+            bend = 2 * ((loss[k - 1] - loss[k]) / left + (loss[k + 1] - loss[k]) / right) / (left + right)
+            total += max(bend, 0.0) * max(left, right) ** 2 / 8
+    return total
+
+
+def _gaps(line: Line, buys: Array) -> Indices:
+    """The listed purchases behind which others are not listed."""
+    before = np.maximum(buys[:-1], max(line.first, line.least) - line.lot)
+    return np.flatnonzero(buys[1:] - before > 1.5 * line.lot)
+
+
+def _completed(shelf: Shelf, losses: list[Array], slack: float) -> Shelf:
+    """With every purchase listed that a whole plan may be made of which is better by up to `slack`, where few are."""
+    more = []
+    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True):
+        fresh = [
+            line.near(np.arange(buys[k] + line.lot, buys[k + 1], line.lot))
+            for k in _gaps(line, buys)
+            if min(loss[k], loss[k + 1]) <= slack and buys[k + 1] - buys[k] <= KEPT * line.lot
+        ]
+        more.append(np.unique(np.concatenate([np.zeros(0), *fresh])))
+    return shelf.grown(more) if any(len(each) for each in more) else shelf
+
+
 def _rounded(shelf: Shelf, relaxed: Chosen) -> Choice | None:
     """The best of the whole plans that take one of the shared columns of every task, and what else can be bought."""
     problem = shelf.problem
@@ -152,10 +195,16 @@ def _topped(problem: Problem, choice: Choice) -> Choice:
 
 
 def _whole(
-    shelf: Shelf, tails: list[Array], relaxed: Chosen, solver: str, seconds: float | None, gap: float
+    shelf: Shelf,
+    tails: list[Array],
+    relaxed: Chosen,
+    above: float,
+    solver: str,
+    seconds: float | None,
+    gap: float,
 ) -> tuple[Choice, float] | None:
-    """Whole choices: the plan and what no plan at these pools exceeds."""
-    kept, dropped = _promising(_columns(shelf, tails), relaxed)
+    """Whole choices: the plan and what no plan at these pools exceeds; `above`: that of the relaxed program."""
+    kept, dropped = _promising(shelf, _columns(shelf, tails), relaxed)
     limit = np.inf
     for _ in range(TAILS):
         columns = _picked(_columns(shelf, tails), kept)
@@ -172,20 +221,18 @@ def _whole(
         tails.append(tail)
     if shelf.problem.goal == "worst":
         buys = _levelled(columns, chosen, solver, seconds)
-    return _choice(shelf, buys), max(limit, relaxed.bound - dropped) + BLUR
+    return _choice(shelf, buys), max(limit, above - dropped)
 
 
-def _promising(columns: Columns, relaxed: Chosen) -> tuple[list[Indices], float]:
-    """By task line, which columns a better whole plan may be made of, and what using any other one costs at least."""
-    weights = relaxed.cuts / relaxed.cuts.sum() if relaxed.cuts.sum() > 0 else np.eye(len(relaxed.cuts))[0]
+def _promising(shelf: Shelf, columns: Columns, relaxed: Chosen) -> tuple[list[Indices], float]:
+    """By task line, which columns a better whole plan may be made of, and what any other purchase costs at least."""
     kept, dropped = [], np.inf
-    for gains, used in zip(columns.gains, columns.uses, strict=True):
-        worth = gains[:, : len(weights)] @ weights - used @ relaxed.rows
-        loss = worth.max() - worth
+    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, _losses(columns, relaxed), strict=True):
         order = np.argsort(loss, kind="stable")
         kept.append(np.sort(order[:KEPT]))
-        dropped = min(dropped, float(loss[order[KEPT:]].min(initial=np.inf)))
-    return kept, dropped
+        unlisted = [min(loss[k], loss[k + 1]) for k in _gaps(line, buys)]
+        dropped = min([dropped, float(loss[order[KEPT:]].min(initial=np.inf)), *unlisted])
+    return kept, float(dropped)
 
 
 def _picked(columns: Columns, kept: list[Indices]) -> Columns:

@@ -18,6 +18,8 @@ import pulp
 from budget.allocation.lines import Array
 from budget.allocation.solver import GAP, Solved, solve
 
+FINE = 1e4  # solvers with whole variables take objectives for equal that differ by a millionth: it is made larger
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -71,21 +73,23 @@ class Program:
             add(f"x{j}", low, high, pulp.LpInteger if whole else pulp.LpContinuous)
             for j, (low, high, whole) in enumerate(zip(self.low, self.high, self.whole, strict=True))
         ]
-        program.setObjective(pulp.LpAffineExpression([(v, g) for v, g in zip(variables, self.gain, strict=True) if g]))
+        size = FINE if any(self.whole) else 1.0
+        gains = [(v, size * g) for v, g in zip(variables, self.gain, strict=True) if g]
+        program.setObjective(pulp.LpAffineExpression(gains))
         for r, (index, factor) in enumerate(zip(self.index, self.factor, strict=True)):
             left = pulp.LpAffineExpression([(variables[j], f) for j, f in zip(index, factor, strict=True)])
             sense = pulp.LpConstraintEQ if self.equal[r] else pulp.LpConstraintLE
             program.addConstraint(pulp.LpConstraint(left, sense, rhs=self.right[r]), f"r{r}")
-        return self._answer(solve(program, solver, seconds, gap))
+        return self._answer(solve(program, solver, seconds, size * gap), size)
 
-    def _answer(self, solved: Solved) -> Answer:
+    def _answer(self, solved: Solved, size: float) -> Answer:
         low, high, gain = np.array(self.low), np.array(self.high), np.array(self.gain)
         if not solved.found:
             return Answer(solved.status, low, np.zeros(len(self.right)), -np.inf, np.inf, solved.solver)
         values = np.array([solved.values.get(f"x{j}", 0.0) for j in range(len(low))])
         values = np.clip(values, low, high)
         prices = np.array([solved.prices.get(f"r{r}", 0.0) for r in range(len(self.right))])
-        bound = solved.limit
+        bound = solved.limit / size
         if not any(self.whole):
             bound, prices = min((self._bound(way * prices) for way in (1, -1)), key=lambda each: each[0])
         return Answer(solved.status, values, prices, float(gain @ values), bound, solved.solver)
