@@ -145,8 +145,8 @@ class SharePoint:
 
 @dataclass(frozen=True)
 class Limit:
-    """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used` and
-    `limit` in its own unit; `price`: rise of the goal for one unit more, solved again, 0 where the limit does not bind."""
+    """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used`
+    and `limit` in its own unit; `price`: rise of the goal for one unit more, solved again; 0 where it does not bind."""
 
     key: str
     text: str

@@ -99,7 +99,7 @@ def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -
     examples = {f"budget/cli/examples/{path.name}" for path in (ROOT / "budget/cli/examples").iterdir()}
     assert templates | examples | {"budget/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not [name for name in names if "__pycache__" in name or "test" in Path(name).name]
+    assert not [name for name in names if "__pycache__" in name or Path(name).name.startswith("test_")]
 
 
 def test_the_constraints_pin_every_dependency_to_a_version_that_is_allowed() -> None:
