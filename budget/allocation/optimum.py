@@ -122,13 +122,17 @@ def optimum(
     for choice in others:
         search.offer(choice)
     start = relax(table, problem)
+    lots = replace(problem, rows=()).plain
+    if lots:
+        (first,) = to_lots([problem], [start[0]], [start[1]])
+        search.offer(first)
+        start = np.array(first.tasks, float), first.pools
     linear = problem.goal != "worst" and problem.risk == 0
     proof = prove(table, problem, start, solver, seconds) if linear else None
     places = [start] + ([(proof.tasks, whole_pools(problem, proof.pools))] if proof is not None and proof.found else [])
-    if replace(problem, rows=()).plain:
-        for tasks, pools in places:
-            search.offer(to_lots([problem], [tasks], [pools])[0])
-        if proof is not None and proof.bound - search.value <= SMOOTH:
+    if lots and proof is not None:
+        search.offer(to_lots([problem], [places[-1][0]], [places[-1][1]])[0])
+        if proof.bound - search.value <= SMOOTH:
             return _finished(search, proof.bound, proof.prices[1:], proof.solver, TANGENT)
     for tasks, pools in places:
         search.attempt(pools, tasks)

@@ -18,11 +18,13 @@ Score = Callable[[int, Array, Array], Array]  # (scored task, labels (k,), bough
 
 @dataclass(frozen=True)
 class Planes:
-    """c planes: of which scored `task` (c,), value at no purchase `at_zero` (c,), `slope` (c, lines)."""
+    """c planes: of which scored `task` (c,), value at no purchase `at_zero` (c,), slopes along the labels of its line
+    (c,) and along each pool (c, P)."""
 
     task: Array
     at_zero: Array
-    slope: Array
+    labels: Array
+    pools: Array
 
 
 def joined(planes: list[Planes]) -> Planes:
@@ -30,7 +32,8 @@ def joined(planes: list[Planes]) -> Planes:
     return Planes(
         np.concatenate([p.task for p in planes]),
         np.concatenate([p.at_zero for p in planes]),
-        np.vstack([p.slope for p in planes]),
+        np.concatenate([p.labels for p in planes]),
+        np.vstack([p.pools for p in planes]),
     )
 
 
@@ -40,15 +43,12 @@ def tangents(
     """The planes that touch the scores of some scored tasks at k points (purchases tasks (k, T), pools (k, P)), and
     those scores (k, len(which)). Slopes are differences over a ten-thousandth of the labels."""
     planes, values = [], []
-    first = len(problem.tasks)
     for i in which:
         at = problem.scored[i].line
         labels = problem.tasks[at].owned + tasks[:, at]
         value, slopes = _slopes(problem, score, i, labels, pools)
-        slope = np.zeros((len(tasks), len(problem.lines)))
-        slope[:, at], slope[:, first:] = slopes[0], slopes[1:].T
-        at_zero = value - slope[:, at] * tasks[:, at] - (slope[:, first:] * pools).sum(axis=1)
-        planes.append(Planes(np.full(len(tasks), i), at_zero, slope))
+        at_zero = value - slopes[0] * tasks[:, at] - (slopes[1:].T * pools).sum(axis=1)
+        planes.append(Planes(np.full(len(tasks), i), at_zero, slopes[0], slopes[1:].T))
         values.append(value)
     return joined(planes), np.stack(values, axis=1)
 
@@ -78,16 +78,17 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
     So a bound that rests on them also holds where a score is not concave, at every point that was sampled.
     """
     at_zero = planes.at_zero.copy()
-    first = len(table.tasks)
+    order = np.argsort(planes.task, kind="stable")
+    starts = np.searchsorted(planes.task[order], np.arange(len(table.line) + 1))
     for i, line in enumerate(table.line):
-        mine = np.flatnonzero(planes.task == i)
+        mine = order[starts[i] : starts[i + 1]]
         if len(mine):
-            along = planes.slope[mine, line, None] * table.tasks[line].bought
-            across = planes.slope[mine, first:] @ table.mixes.T
+            along = planes.labels[mine, None] * table.tasks[line].bought
+            across = planes.pools[mine] @ table.mixes.T
             level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
             above = values[i].reshape(level.shape[1:]) - level
             at_zero[mine] += _peaks(above.reshape(len(mine), *values[i].shape))
-    return Planes(planes.task, at_zero, planes.slope)
+    return Planes(planes.task, at_zero, planes.labels, planes.pools)
 
 
 def _peaks(above: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from budget.allocation.tangent_program import Continuous, best_under
 
 ROUNDS, CLOSE = 25, 1e-9
 # Of a good plan's labels: where the first planes touch.
-SPREAD = (0.5, 0.9, 0.99, 0.999, 1.0, 1.001, 1.01, 1.1, 2.0)
+SPREAD = (0.5, 0.98, 0.999, 1.0, 1.001, 1.02, 2.0)
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,24 @@ def prove(
         if not found.found:
             break
         bound, last = min(bound, found.bound), bound
-        more, reached = _touch(table, problem, every, found.tasks[None], found.pools[None])
-        value = found.bound if problem.goal == "cheapest" else float(reached[0] @ problem.weights)
+        half = (
+            found
+            if place is None
+            else replace(found, tasks=(found.tasks + place.tasks) / 2, pools=(found.pools + place.pools) / 2)
+        )
+        tasks, pools = np.stack([found.tasks, half.tasks]), np.stack([found.pools, half.pools])
+        more, reached = _touch(table, problem, every, tasks, pools)
+        values = reached @ problem.weights
+        value = found.bound if problem.goal == "cheapest" else float(values[0])
         missed = _missed(problem, found)
         if place is None or (value > best and not missed):
             best, place = value, found
+        if problem.goal != "cheapest" and values[1] > best and not (missed or _missed(problem, half)):
+            best, place = float(values[1]), half
         if (not missed and bound - best <= CLOSE) or (last - bound < CLOSE / 10 and not missed):
             break
         scores = joined([scores, more])
-        fresh = _targets(table, problem, found.tasks[None], found.pools[None])
+        fresh = _targets(table, problem, tasks, pools)
         targets = joined([targets, fresh]) if targets is not None and fresh is not None else targets
     if place is None:
         return Proof(False, np.inf, start[0], np.array(start[1], float), np.zeros(1 + len(problem.rows)), found.solver)

@@ -65,10 +65,10 @@ def best_under(
         constant = -sum(part.at_least for part in parts) / unit
     else:
         scores = [program.variable(-FAR, FAR, weight) for weight in problem.weights.tolist()]
-        _under(program, parts, planes, scores)
+        _under(program, problem, parts, planes, scores)
         constant = 0.0
     if targets is not None:
-        _under(program, parts, targets, None)
+        _under(program, problem, parts, targets, None)
     first = _limits(program, problem, parts)
     answer = program.solve(solver, seconds)
     return _read(problem, parts, answer, constant, first)
@@ -119,17 +119,22 @@ def _parts(program: Program, line: Line) -> Parts:
     )
 
 
-def _under(program: Program, parts: list[Parts], planes: Planes, scores: list[int] | None) -> None:
+def _under(program: Program, problem: Problem, parts: list[Parts], planes: Planes, scores: list[int] | None) -> None:
     """Rows that keep the scores, or 0 where there are none, under the planes."""
-    least = np.array([part.least for part in parts])
-    constants = planes.at_zero + planes.slope @ least
-    for c, task in enumerate(planes.task.tolist()):
-        index: list[int] = [] if scores is None else [scores[task]]
-        factor = [1.0] * len(index)
-        for j in np.flatnonzero(planes.slope[c]):
-            index += parts[j].index
-            factor += (-planes.slope[c, j] * parts[j].labels).tolist()
-        program.row(index, factor, float(constants[c]))
+    pools = parts[len(problem.tasks) :]
+    lines = [parts[one.line] for one in problem.scored]
+    across = [j for part in pools for j in part.index]
+    for task, at_zero, slope, rises in zip(
+        planes.task.tolist(), planes.at_zero.tolist(), planes.labels.tolist(), planes.pools.tolist(), strict=True
+    ):
+        own = lines[task]
+        index = [*([] if scores is None else [scores[task]]), *own.index, *across]
+        factor = [1.0] * (scores is not None) + [-slope * labels for labels in own.labels.tolist()]
+        right = at_zero + slope * own.least
+        for rise, part in zip(rises, pools, strict=True):
+            factor += [-rise * labels for labels in part.labels.tolist()]
+            right += rise * part.least
+        program.row(index, factor, right)
 
 
 def _limits(program: Program, problem: Problem, parts: list[Parts]) -> int:
