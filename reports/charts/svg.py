@@ -16,6 +16,7 @@ from reports.charts.scale import Scale, spread
 
 INNER = 1000  # units of the stretched inner picture, both ways
 TICK = 20  # of these units
+UNSEEN = 2  # of these units: less than half a pixel
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 
@@ -155,12 +156,14 @@ def _path(chart: Chart, points: Iterable[tuple[float, float]]) -> str:
 
 
 def _thinned(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Without the points that lie on the straight line between those kept, to within a unit: nobody sees them."""
+    """Without the points that lie on the straight line between those kept, to within UNSEEN units."""
     kept, waiting = places[:1], []
     for (x0, y0), (x, y) in pairwise(places):
         waiting.append((x0, y0))
         start, begin = kept[-1]
-        bent = (abs((y - begin) * (u - start) - (v - begin) * (x - start)) > abs(x - start) for u, v in waiting)
+        bent = (
+            abs((y - begin) * (u - start) - (v - begin) * (x - start)) > UNSEEN * abs(x - start) for u, v in waiting
+        )
         if x == x0 or (x - start) * (x0 - start) < 0 or any(bent):
             if (x0, y0) != kept[-1]:
                 kept.append((x0, y0))
@@ -192,11 +195,13 @@ def _rules(chart: Chart) -> Markup:
 
 def _ticks(chart: Chart) -> Markup:
     """The values of both axes and their titles."""
-    parts = [tag("text", text, class_="tick end", x="-8", y=_down(chart, value) + 4) for value, text in chart.y.ticks]
+    up = [tag("text", text, x="-8", y=round(_down(chart, value) + 4)) for value, text in chart.y.ticks]
+    parts, along = [tag("g", Markup("").join(up), class_="tick end")], []
     for value, text in chart.x.ticks:
         position = chart.x.scale.at(value)
-        anchor = "end" if position > 0.97 else "middle"
-        parts.append(tag("text", text, class_=f"tick {anchor}", x=percent(position), y=chart.height + 19))
+        last = {"class_": "end"} if position > 0.97 else {}
+        along.append(tag("text", text, x=percent(position), y=chart.height + 19, **last))
+    parts.append(tag("g", Markup("").join(along), class_="tick middle"))
     if chart.y.title:
         parts.append(tag("text", chart.y.title, class_="tick title", x="-40", y="-12"))
     parts.append(tag("text", chart.x.title, class_="tick title end", x="100%", y=chart.height + 37))
@@ -264,9 +269,9 @@ def cursor_at(chart: Chart, x: float, y: float) -> tuple[str, str]:
     return percent(chart.x.scale.at(x)), str(_down(chart, y))
 
 
-def cell(parts: Sequence[Markup], height: int = 24) -> Markup:
-    """A small picture inside a table's row: what it shows stands as numbers in the same row."""
-    return tag("svg", Markup("").join(parts), class_="cell", aria_hidden="true", width="100%", height=height)
+def cell(parts: Sequence[Markup]) -> Markup:
+    """A small picture inside a table's row: what it shows stands as numbers in the same row. 24 pixels high."""
+    return tag("svg", Markup("").join(parts), class_="cell", aria_hidden="true")
 
 
 def bar_cell(share: float, style: str) -> Markup:

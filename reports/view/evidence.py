@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from budget.plan import Curve, Evidence, TaskLine
+from budget.plan import Curve, Evidence, Hidden, TaskLine
 from reports.charts.scale import Scale, even_scale, log_scale
 from reports.charts.svg import Axis, Band, Chart, Dots, Line, Mark, Region, draw
 from reports.numbers import two_digits
 from reports.view.parts import Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
 from reports.wording import outlook
+
+MANY = 12  # tasks beyond which each shows only its furthest hidden pilots
 
 
 @dataclass(frozen=True)
@@ -177,47 +179,41 @@ def _sentences(context: Context, name: str, evidence: Evidence) -> tuple[str, ..
     return tuple(found)
 
 
+def _shared(context: Context, pools: dict[str, int]) -> str:
+    """Pool labels of a run in one cell; the pool is named where there are several."""
+    n, several = context.numbers, len(context.plan.pools) > 1
+    used = [(name, pools[name]) for name in context.plan.pools if pools.get(name)]
+    if not several:
+        return n.count(used[0][1] if used else 0)
+    return ", ".join(f"{context.names[name].said} {n.count(labels)}" for name, labels in used) or "0"
+
+
 def _curve_table(context: Context, name: str, evidence: Evidence) -> Table:
     """The measured means, one row for each (labels, pool labels)."""
-    n, unit, plan = context.numbers, context.units[name], context.plan
-    pools = [pool for pool in plan.pools if any(dot.pools.get(pool) for dot in evidence.dots)]
+    n, unit, pools = context.numbers, context.units[name], list(context.plan.pools)
     groups: dict[tuple[int, ...], list[float]] = {}
     for dot in evidence.dots:
         if dot.score is not None:
             groups.setdefault((dot.labels, *(dot.pools.get(pool, 0) for pool in pools)), []).append(dot.score)
-    rows = tuple(
-        Row(cells(*(n.count(part) for part in key), unit.show(sum(scores) / len(scores)), n.count(len(scores))))
-        for key, scores in sorted(groups.items())
-    )
-    heads = (
-        Column("Labels"),
-        *(Column(context.names[pool].said) for pool in pools),
-        Column("Mean score"),
-        Column("Runs"),
-    )
-    return Table("What was measured", heads, rows)
+    rows = []
+    for key, scores in sorted(groups.items()):
+        shared = (_shared(context, dict(zip(pools, key[1:], strict=True))),) if pools else ()
+        rows.append(Row(cells(n.count(key[0]), *shared, unit.show(sum(scores) / len(scores)), n.count(len(scores)))))
+    heads = (Column("Labels"), *((Column("Shared labels"),) if pools else ()), Column("Mean score"), Column("Runs"))
+    return Table("What was measured", heads, tuple(rows))
 
 
 def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
+    """Every hidden pilot; in a plan of many tasks those with the most labels."""
     if not evidence.backtest:
         return None
-    n = context.numbers
-    rows = tuple(
-        Row(
-            cells(
-                n.count(line.labels),
-                unit.show(line.predicted),
-                f"{unit.show(line.low)} to {unit.show(line.high)}",
-                unit.show(line.measured),
-                "" if line.last_value is None else unit.show(line.last_value),
-                "" if line.power_law is None else unit.show(line.power_law),
-                outlook.INSIDE if line.low <= line.measured <= line.high else outlook.OUTSIDE,
-            )
-        )
-        for line in evidence.backtest
-    )
+    most = max(line.labels for line in evidence.backtest)
+    many = len(context.plan.tasks) > MANY
+    shown = [line for line in evidence.backtest if line.labels == most or not many]
+    rows = tuple(_hidden(context, unit, line) for line in shown)
     columns = (
         Column("Labels"),
+        Column("Shared labels"),
         Column("Predicted"),
         Column("Range", note=context.level),
         Column("Came"),
@@ -225,4 +221,21 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
         Column("Power law"),
         Column("", "text"),
     )
-    return Table("Hidden pilots: predicted and what came", columns, rows).without_empty()
+    caption = outlook.backtest_caption(len(evidence.backtest) - len(shown))
+    return Table(caption, columns, rows).without_empty()
+
+
+def _hidden(context: Context, unit: Unit, line: Hidden) -> Row:
+    inside = line.low <= line.measured <= line.high
+    return Row(
+        cells(
+            context.numbers.count(line.labels),
+            _shared(context, line.pools) if context.plan.pools else "",
+            unit.show(line.predicted),
+            f"{unit.show(line.low)} to {unit.show(line.high)}",
+            unit.show(line.measured),
+            "" if line.last_value is None else unit.show(line.last_value),
+            "" if line.power_law is None else unit.show(line.power_law),
+            outlook.INSIDE if inside else outlook.OUTSIDE,
+        )
+    )

@@ -135,6 +135,12 @@ INSIDE = "inside"
 OUTSIDE = "outside"
 
 
+def backtest_caption(omitted: int) -> str:
+    """`omitted`: hidden pilots that are counted and not listed."""
+    rest = f"; {many(omitted, 'more with fewer labels', 'more with fewer labels')}" if omitted else ""
+    return f"Hidden pilots: predicted and what came{rest}"
+
+
 def curve_title(task: str) -> str:
     return f"Score against labels: {task}"
 
