@@ -60,6 +60,8 @@ class Line:
 
     def costs(self, buys: Array) -> Array:
         """The same for many purchases, as floats."""
+        if len(self.tiers) == 1:
+            return np.where(buys > 0, float(self.setup) + buys * float(self.price), 0.0)
         starts = np.array([start for start, _ in self.tiers], float)
         each = np.array([float(price) for _, price in self.tiers])
         paid = np.concatenate([[0.0], np.cumsum(np.diff(starts) * each[:-1])])

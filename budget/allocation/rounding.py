@@ -127,7 +127,7 @@ def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choi
         while extra > 0:
             buys[index] = before + extra
             more = Choice(tuple(buys[:count]), tuple(buys[count:]))
-            if line.allows(before + extra) and not case.broken(more):
+            if line.allows(before + extra) and not (case.rows and case.broken(more)):
                 left -= line.cost(before + extra) - line.cost(before)
                 break
             buys[index] = before

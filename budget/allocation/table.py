@@ -110,9 +110,11 @@ class Table:
 
     def _read(self, values: Array, pools: Array) -> Array:
         """(m, n, M) sampled values (n, L..., K) at m purchases of pool labels, on the fine grid."""
-        found = np.broadcast_to(values, (len(pools), *values.shape))
-        for j, grid in enumerate(self.pools):
-            share = interpolation(grid.position(pools[:, j]), grid.size)
+        if not self.pools:
+            return np.broadcast_to(values @ self.to_fine, (len(pools), len(values), self.to_fine.shape[1])).copy()
+        shares = [interpolation(g.position(pools[:, j]), g.size) for j, g in enumerate(self.pools)]
+        found = np.tensordot(shares[0], values, axes=(1, 1))
+        for share in shares[1:]:
             found = np.einsum("ml,mnl...->mn...", share, found)
         return np.asarray(found @ self.to_fine)
 

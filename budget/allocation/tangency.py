@@ -14,7 +14,7 @@ from budget.allocation.tangent_program import Continuous, best_under
 
 ROUNDS, CLOSE = 25, 1e-9
 # Of a good plan's labels: where the first planes touch.
-SPREAD = (0.5, 0.98, 0.999, 1.0, 1.001, 1.02, 2.0)
+SPREAD, ALONE = (0.97, 0.999, 1.0, 1.001, 1.03), (0.97, 1.03)  # all lines together; each pool by itself
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _around(problem: Problem, start: tuple[Array, tuple[int, ...]]) -> tuple[Arr
     points = [least, most]
     points += [np.clip((here + owned + 1) * factor - owned - 1, least, most) for factor in SPREAD]
     for j in range(count, len(here)):
-        for factor in SPREAD:
+        for factor in ALONE:
             moved = here.copy()
             moved[j] = np.clip((here[j] + owned[j] + 1) * factor - owned[j] - 1, least[j], most[j])
             points.append(moved)

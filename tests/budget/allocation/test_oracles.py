@@ -83,3 +83,12 @@ def test_a_cvxpy_model_of_the_same_problem_has_the_same_optimum(seed: int) -> No
     found = solved(asked)
     assert found.bound == pytest.approx(model.value, abs=2e-6)
     assert found.value == pytest.approx(model.value, abs=2e-6)
+
+
+def test_the_example_that_is_solved_by_hand() -> None:
+    surfaces = {name: Known(name, 0.1, 0.8, 0.5, 100.0) for name in ("a", "b")}
+    brief = {"budget": 1800, "tasks": {"a": {"label_cost": 1}, "b": {"label_cost": 8}}}
+    found = solved(problem(Brief.from_dict(brief), surfaces))
+    assert found.choice.tasks == (800, 125)
+    assert found.value == pytest.approx(0.5, abs=1e-12)
+    assert found.bound == pytest.approx(0.5, abs=1e-6)
