@@ -16,7 +16,7 @@ from reports.charts.scale import Scale, spread
 
 INNER = 1000  # units of the stretched inner picture, both ways
 TICK = 20  # of these units
-UNSEEN = 2  # of these units: less than half a pixel
+UNSEEN = 1  # of these units: less than half a pixel
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 

@@ -11,7 +11,7 @@ from budget.plan import Curve, Evidence, Hidden, TaskLine
 from reports.charts.scale import Scale, even_scale, log_scale
 from reports.charts.svg import Axis, Band, Chart, Dots, Line, Mark, Region, draw
 from reports.numbers import two_digits
-from reports.view.parts import Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
+from reports.view.parts import Cell, Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
 from reports.wording import outlook
 
 MANY = 12  # tasks beyond which each shows only its furthest hidden pilots
@@ -214,12 +214,10 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
     columns = (
         Column("Labels"),
         Column("Shared labels"),
-        Column("Predicted"),
-        Column("Range", note=context.level),
+        Column("Predicted", note=f"{context.level} range"),
         Column("Came"),
         Column("Last pilot"),
         Column("Power law"),
-        Column("", "text"),
     )
     caption = outlook.backtest_caption(len(evidence.backtest) - len(shown))
     return Table(caption, columns, rows).without_empty()
@@ -228,14 +226,12 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
 def _hidden(context: Context, unit: Unit, line: Hidden) -> Row:
     inside = line.low <= line.measured <= line.high
     return Row(
-        cells(
-            context.numbers.count(line.labels),
-            _shared(context, line.pools) if context.plan.pools else "",
-            unit.show(line.predicted),
-            f"{unit.show(line.low)} to {unit.show(line.high)}",
-            unit.show(line.measured),
-            "" if line.last_value is None else unit.show(line.last_value),
-            "" if line.power_law is None else unit.show(line.power_law),
-            outlook.INSIDE if inside else outlook.OUTSIDE,
+        (
+            Cell(context.numbers.count(line.labels)),
+            Cell(_shared(context, line.pools) if context.plan.pools else ""),
+            Cell(unit.show(line.predicted), note=f"{unit.show(line.low)} to {unit.show(line.high)}"),
+            Cell(unit.show(line.measured), note=outlook.INSIDE if inside else outlook.OUTSIDE),
+            Cell("" if line.last_value is None else unit.show(line.last_value)),
+            Cell("" if line.power_law is None else unit.show(line.power_law)),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from budget.plan import NextMoney, Plan
+from budget.plan import Limit, NextMoney, Plan
 from tests.reports.world import Task, World, plan_for
 
 
@@ -66,7 +66,9 @@ def hostile() -> Plan:
     """Names that would break a careless page, a pool among them."""
     tasks = {name: Task(0.2 + 0.1 * index) for index, name in enumerate(HOSTILE[:5])}
     plan = plan_for(World(tasks, {HOSTILE[5]: (0.05, 50000)}), 8000.0, HOSTILE[1], "£")
-    return replace(plan, unspent_reason="<b>lots</b>", notes=("]]> & <!-- note",))
+    firm = {name: replace(line, band=(0, 120000), could_be=(1000, 250000)) for name, line in plan.tasks.items()}
+    limits = (Limit("hours", "annotator hours <= 4,000", 4000.0, 4000.0, 0.0001), Limit("c", "x" * 120, 1.0, 2.0))
+    return replace(plan, unspent_reason="<b>lots</b>", notes=("]]> & <!-- note",), tasks=firm, limits=limits)
 
 
 @cache

@@ -31,6 +31,9 @@ CLIPPED = """() => {
     if (own && e.scrollWidth > e.clientWidth + 1 && style.display !== "inline" && !e.closest("svg"))
       out.push(["clipped", e.tagName, e.textContent.slice(0, 60)]);
   }
+  for (const table of document.querySelectorAll("table"))
+    if (table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right + 1)
+      out.push(["wider than its place", "TABLE", table.textContent.slice(0, 60)]);
   return out;
 }"""
 

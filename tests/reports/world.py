@@ -339,7 +339,8 @@ def _evidence(world: World, name: str, buy: dict[str, int]) -> Evidence:
         for pools in ([dict.fromkeys(world.pools, 0), planned] if world.pools else [{}])
     )
     at = spread(in_unit(task, world.places(name, task.pilot, dict.fromkeys(world.pools, 0))))
-    hidden = (Hidden(task.pilot, {}, at.expected, at.low, at.high, at.expected + 0.3 * (at.high - at.expected)),)
+    came = at.expected + 0.3 * (at.high - at.expected)
+    hidden = (Hidden(task.pilot, levels_of(world), at.expected, at.low, at.high, came, at.low, at.high),)
     top = task.worst + (1 - task.floor) * size
     return Evidence(
         tuple(dots),
@@ -353,6 +354,10 @@ def _evidence(world: World, name: str, buy: dict[str, int]) -> Evidence:
         hidden,
         dict.fromkeys(world.pools, 12000.0),
     )
+
+
+def levels_of(world: World) -> dict[str, int]:
+    return dict.fromkeys(world.pools, 50000)
 
 
 def _curve(world: World, name: str, pools: dict[str, int], furthest: float) -> Curve:
