@@ -13,6 +13,7 @@ from budget.fitting.laws import Law
 from budget.fitting.posterior import Posterior, relative_error
 
 Array = NDArray[np.float64]
+CENTRAL = 0.5  # share of the truths, in the middle, over which is averaged what is expected
 FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
 INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their logit is taken
 
@@ -109,5 +110,5 @@ def draw(posterior: Posterior, pools: int, ceiling: float, count: int, seed: int
             groups.append(Group(law, posterior.theta[i][unique], floors[starts[i] + unique], levels))
     normals = np.stack([random.permutation(normal) for _ in range(1 + pools)], 1)
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
-    central = np.where(np.abs(rank - (count - 1) / 2) < count / 4, 2.0, 0.0)
+    central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     return Draws(tuple(groups), posterior.drift[chosen], normals, ceiling, central)

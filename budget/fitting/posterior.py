@@ -135,15 +135,17 @@ def distance(position: Array) -> Array:
 
 
 def _walk(task: Cells) -> Array:
-    """(N, N): random walks from the largest pilot downwards, one along labels and one along each varied pool."""
+    """(N, N): random walks from the largest pilot downwards: of the level along labels, and along each varied pool half
+    of the level and half of the slope, because what a pool brings turns more often than what labels bring."""
     largest, pools = task.largest
-    axes = [task.labels / largest, *(task.pool_labels[:, j] / pools[j] for j in task.varied)]
-    total = np.zeros((len(task.labels), len(task.labels)))
-    for axis in axes:
-        far = distance(axis)
-        total += np.minimum(far[:, None], far[None])
+    far = distance(task.labels / largest)
+    total = np.minimum(far[:, None], far[None])
+    for j in task.varied:
+        far = distance(task.pool_labels[:, j] / pools[j])
+        near, away = np.minimum(far[:, None], far[None]), np.maximum(far[:, None], far[None])
+        total = total + (near + near * near * (3 * away - near) / 2) / 2
     scale = magnitude(task.error)
-    return total * np.outer(scale, scale)
+    return np.asarray(total * np.outer(scale, scale))
 
 
 def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:

@@ -8,7 +8,7 @@ from scipy.special import expit
 from budget.fitting.laws.base import TINY, Array, Law, Parameter
 
 RATE = Parameter("exponent", "how fast the error falls with labels", -0.3, 1.0)
-HALF = Parameter("half", "labels at which half of what can be gained is gained", -2.0, 0.92)
+HALF = Parameter("half", "labels at which half of what can be gained is gained", -2.0, 2.0)
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:

@@ -10,4 +10,4 @@ def shape(theta: Array, labels: Array, pools: Array) -> Array:
     return (labels + TINY) ** -theta[..., 0]
 
 
-LAW = Law("pow3", "E + B n^-b", "Hestness et al. 2017", (EXPONENT,), (), shape, "convex in labels", weight=0.3)
+LAW = Law("pow3", "E + B n^-b", "Hestness et al. 2017", (EXPONENT,), (), shape, "convex in labels")
