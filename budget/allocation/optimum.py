@@ -24,6 +24,7 @@ from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
+DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
 NEARLY = 1e-5  # a gap that is worth no further search
 TURNS = 4  # of looking for pools by the prices of the last plan
 DEARER = (1.0, 1.03, 1.2)  # times the prices of the rows: what is tried until a plan keeps to them
@@ -132,7 +133,7 @@ def optimum(
     places = [start] + ([(proof.tasks, whole_pools(problem, proof.pools))] if proof is not None and proof.found else [])
     if lots and proof is not None:
         search.offer(to_lots([problem], [places[-1][0]], [places[-1][1]])[0])
-        if proof.bound - search.value <= SMOOTH:
+        if -DISPROVED <= proof.bound - search.value <= SMOOTH:
             return _finished(search, proof.bound, proof.prices[1:], proof.solver, TANGENT)
     for tasks, pools in places:
         search.attempt(pools, tasks)
@@ -179,6 +180,10 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
             bound = proof.bound
             if proof.found:
                 search.attempt(whole_pools(problem, proof.pools), proof.tasks)
+        if search.value > bound + DISPROVED:
+            summed, sampled = _summed(table, problem, search.best)
+            near = np.array(search.best.choice.tasks, float), search.best.choice.pools
+            bound = max(prove(sampled, summed, near, search.solver, search.seconds).bound, search.best.bound)
         form = TANGENT + ", then " + CHOICES
         if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
             limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)

@@ -91,6 +91,32 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
     return Planes(planes.task, at_zero, planes.labels, planes.pools)
 
 
+@dataclass(frozen=True)
+class Points:
+    """Purchases of tasks (k, T) and of pools (k, P), and some scored tasks' scores there (k,)."""
+
+    tasks: Array
+    pools: Array
+    scores: dict[int, Array]
+
+
+def points(problem: Problem, score: Score, which: tuple[int, ...], tasks: Array, pools: Array) -> Points:
+    """Ask for the scores at these purchases."""
+    at = {i: problem.scored[i].line for i in which}
+    found = {i: score(i, problem.tasks[t].owned + tasks[:, t], pools) for i, t in at.items()}
+    return Points(tasks, pools, found)
+
+
+def raised(problem: Problem, planes: Planes, near: Points) -> Planes:
+    """The planes raised until none of the scores at these points lies above them."""
+    at_zero = planes.at_zero.copy()
+    for i, found in near.scores.items():
+        mine, at = np.flatnonzero(planes.task == i), problem.scored[i].line
+        level = at_zero[mine, None] + planes.labels[mine, None] * near.tasks[:, at] + planes.pools[mine] @ near.pools.T
+        at_zero[mine] += np.maximum((found - level).max(axis=1), 0.0)
+    return Planes(planes.task, at_zero, planes.labels, planes.pools)
+
+
 def _peaks(above: Array) -> Array:
     """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest."""
     flat = above.reshape(len(above), -1)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 
 import numpy as np
 
 from budget.allocation.lines import Array
-from budget.allocation.planes import Planes, joined, lifted, tangents
+from budget.allocation.planes import Planes, Points, joined, lifted, points, raised, tangents
 from budget.allocation.problem import Problem
 from budget.allocation.table import Table
 from budget.allocation.tangent_program import Continuous, best_under
 
 ROUNDS, CLOSE = 25, 1e-9
+CLOSELY = (0.6, 0.8, 0.9, 0.96, 1.0, 1.04, 1.1, 1.25, 1.6)  # times a plan's labels: where planes are checked
 # Of a good plan's labels: where the first planes touch.
 SPREAD, ALONE = (0.97, 0.999, 1.0, 1.001, 1.03), (0.97, 1.03)  # all lines together; each pool by itself
 
@@ -33,9 +36,11 @@ def prove(
     table: Table, problem: Problem, start: tuple[Array, tuple[int, ...]], solver: str, seconds: float | None = None
 ) -> Proof:
     """Bound the weighted mean of the expected scores (or, for `cheapest`, minus the share of the budget spent)."""
-    around = _around(problem, start)
+    around, close = _around(problem, start), _near(problem, start)
     every = tuple(range(len(problem.scored)))
-    scores, targets = _touch(table, problem, every, *around)[0], _targets(table, problem, *around)
+    near = points(problem, problem.expected, every, *close)
+    goals = points(problem, problem.reaches, problem.targets, *close)
+    scores, targets = _touch(table, problem, every, near, *around)[0], _targets(table, problem, goals, *around)
     best, bound = -np.inf, np.inf
     place: Continuous | None = None
     for _ in range(ROUNDS):
@@ -49,7 +54,7 @@ def prove(
             else replace(found, tasks=(found.tasks + place.tasks) / 2, pools=(found.pools + place.pools) / 2)
         )
         tasks, pools = np.stack([found.tasks, half.tasks]), np.stack([found.pools, half.pools])
-        more, reached = _touch(table, problem, every, tasks, pools)
+        more, reached = _touch(table, problem, every, near, tasks, pools)
         values = reached @ problem.weights
         value = found.bound if problem.goal == "cheapest" else float(values[0])
         missed = _missed(problem, found)
@@ -60,25 +65,27 @@ def prove(
         if (not missed and bound - best <= CLOSE) or (last - bound < CLOSE / 10 and not missed):
             break
         scores = joined([scores, more])
-        fresh = _targets(table, problem, tasks, pools)
+        fresh = _targets(table, problem, goals, tasks, pools)
         targets = joined([targets, fresh]) if targets is not None and fresh is not None else targets
     if place is None:
         return Proof(False, np.inf, start[0], np.array(start[1], float), np.zeros(1 + len(problem.rows)), found.solver)
     return Proof(True, bound, place.tasks, place.pools, place.prices, place.solver)
 
 
-def _touch(table: Table, problem: Problem, which: tuple[int, ...], tasks: Array, pools: Array) -> tuple[Planes, Array]:
+def _touch(
+    table: Table, problem: Problem, which: tuple[int, ...], near: Points, tasks: Array, pools: Array
+) -> tuple[Planes, Array]:
     planes, values = tangents(problem, problem.expected, which, tasks, pools)
-    return lifted(table, table.values, planes), values
+    return raised(problem, lifted(table, table.values, planes), near), values
 
 
-def _targets(table: Table, problem: Problem, tasks: Array, pools: Array) -> Planes | None:
+def _targets(table: Table, problem: Problem, near: Points, tasks: Array, pools: Array) -> Planes | None:
     if not problem.targets:
         return None
     sampled = np.zeros(table.values.shape)
     sampled[list(problem.targets)] = table.reaches
     planes, _ = tangents(problem, problem.reaches, problem.targets, tasks, pools)
-    return lifted(table, sampled, planes)
+    return raised(problem, lifted(table, sampled, planes), near)
 
 
 def _missed(problem: Problem, place: Continuous) -> bool:
@@ -89,6 +96,20 @@ def _missed(problem: Problem, place: Continuous) -> bool:
         if problem.reaches(i, labels, place.pools[None])[0] < -CLOSE:
             return True
     return False
+
+
+def _near(problem: Problem, start: tuple[Array, tuple[int, ...]]) -> tuple[Array, Array]:
+    """Points close together around a plan, where planes are held against the surfaces: purchases (k, T) and (k, P)."""
+    sides = []
+    factors = np.array(CLOSELY if len(problem.pools) < 3 else CLOSELY[::4])
+    for line, amount in zip(problem.pools, start[1], strict=True):
+        shift = line.owned + 1.0
+        sides.append(np.unique(np.clip((amount + shift) * factors - shift, line.least, line.most)))
+    mixes = np.array(list(product(*sides)), float).reshape(prod(len(side) for side in sides), len(sides))
+    owned = np.array([line.owned for line in problem.tasks]) + 1.0
+    least, most = (np.array([getattr(line, end) for line in problem.tasks], float) for end in ("least", "most"))
+    labels = [np.clip((start[0] + owned) * factor - owned, least, most) for factor in CLOSELY]
+    return np.repeat(np.array(labels), len(mixes), axis=0), np.tile(mixes, (len(CLOSELY), 1))
 
 
 def _around(problem: Problem, start: tuple[Array, tuple[int, ...]]) -> tuple[Array, Array]:
