@@ -71,7 +71,7 @@ def figures(curves: list, laws: tuple[Law, ...], constants: Mapping[str, float])
         part = curves[start : start + 64]
         fitted = posteriors([c[1] for c in part], NoisePrior(), settings, laws)
         for (_, _, reach, truth, _), posterior in zip(part, fitted, strict=True):
-            draws = draw(posterior, 0, 1.0, 200, 0)
+            draws = draw(posterior, np.zeros(1), 1.0, 200, 0)
             at = np.array([reach]), np.zeros((1, 0))
             low, high = np.quantile(draws.errors(*at), [0.05, 0.95])
             error.append(abs(float(draws.expected(*at)[0]) - truth))

@@ -13,6 +13,8 @@ from budget.errors import Fault, InvalidInput
 from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
+from budget.fitting.drift import offsets
+from budget.fitting.misfit import misfit, widened
 from budget.fitting.noise import NoisePrior, learn, one_run
 from budget.fitting.pool_effect import pool_effect
 from budget.fitting.posterior import Array, Posterior, posteriors
@@ -66,10 +68,11 @@ def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) ->
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
-    truths = draw(posterior, len(task.varied), ceiling, DRAWS, seed)
+    truths = draw(posterior, offsets(task), ceiling, DRAWS, seed)
+    found = misfit(truths, task, prior)
+    truths = widened(truths, task, found)
     effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}
     width = _width(truths, len(task.varied))
-    drift = float(posterior.weight @ posterior.drift)
     return Surface(
         task=task.task,
         scale=task.scale,
@@ -84,7 +87,7 @@ def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) ->
         exponent=_score(posterior.exponents(), posterior.weight),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
-        trust=judge(task, Fitted(width, drift, effects, prior)),
+        trust=judge(task, Fitted(width, found, effects, prior)),
         effects=effects,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
+from budget.fitting.drift import Deviation, deviation
 from budget.fitting.laws import Law
 from budget.fitting.posterior import Posterior, relative_error
 
@@ -30,15 +31,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Draws:
-    """S equally likely truths. `drift` (S,): rates; `normal` (S, 1 + J): where each drifts, along labels and pools.
+    """S equally likely truths, each a law at its level and how it deviates from that law.
 
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
     forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
     """
 
     groups: tuple[Group, ...]
-    drift: Array
-    normal: Array
+    deviation: Deviation
     ceiling: float
     central: Array
 
@@ -52,20 +52,12 @@ class Draws:
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
-        """(S, k): every truth's error, its drift included."""
-        law = np.zeros((len(self.drift), len(labels)))
+        """(S, k): every truth's error, its deviation included."""
+        law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
             law += g.levels.T @ self._relative(g, labels, pools)
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        return np.asarray(self.ceiling * expit(logit(share) + self._moves(labels, pools)))
-
-    def _moves(self, labels: Array, pools: Array) -> Array:
-        """(S, k): how far each truth has drifted, in logits of the error."""
-        total = np.zeros((len(self.drift), len(labels)))
-        for i, axis in enumerate((labels, *pools.T)):
-            beyond = np.sqrt(np.log(np.maximum(axis, 1.0)))
-            total += np.outer(self.drift * self.normal[:, i], beyond)
-        return total
+        return np.asarray(self.ceiling * expit(logit(share) + self.deviation.logits(labels, pools)))
 
     def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
         """(U, k) error over the error at the largest pilot, up to the ceiling."""
@@ -80,10 +72,10 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
     return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
 
 
-def draw(posterior: Posterior, pools: int, ceiling: float, count: int, seed: int) -> Draws:
+def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: int) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their
     normals."""
-    far = np.full(1, FAR), np.full((1, pools), FAR)
+    far = np.full(1, FAR), np.full((1, len(offset) - 1), FAR)
     sizes = [len(t) for t in posterior.theta]
     starts = np.cumsum([0, *sizes])
     floors = posterior.node_floor
@@ -108,7 +100,7 @@ def draw(posterior: Posterior, pools: int, ceiling: float, count: int, seed: int
             levels = np.zeros((len(unique), count))
             levels[back, inside] = level[inside]
             groups.append(Group(law, posterior.theta[i][unique], floors[starts[i] + unique], levels))
-    normals = np.stack([random.permutation(normal) for _ in range(1 + pools)], 1)
+    paths = deviation(posterior.drift[chosen], offset, random)
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
-    return Draws(tuple(groups), posterior.drift[chosen], normals, ceiling, central)
+    return Draws(tuple(groups), paths, ceiling, central)

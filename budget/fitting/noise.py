@@ -66,3 +66,8 @@ def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
     squares, freedom = seen(task)
     guess = prior.variance * float(magnitude(task.error[-1:])[0])
     return (prior.runs * guess + squares) / (prior.runs + freedom), freedom
+
+
+def cell_variance(task: Cells, prior: NoisePrior) -> Array:
+    """(N,) variance of every cell's mean over its seeds."""
+    return np.asarray(one_run(task, prior)[0] / growth(task) / task.repeats)

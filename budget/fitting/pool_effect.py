@@ -101,7 +101,7 @@ def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, 
     """Labels (2 k,) and pools (2 k, J): first with the least of one pool that was measured, then with the most; no
     others."""
     column = task.varied[index]
-    pools = np.zeros((2 * len(labels), draws.normal.shape[1] - 1))
+    pools = np.zeros((2 * len(labels), len(task.varied)))
     pools[: len(labels), index] = (task.pool_labels[:, column] / task.largest[1][column]).min()
     pools[len(labels) :, index] = 1.0
     return np.tile(labels, 2), pools

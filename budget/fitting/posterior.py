@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
+from budget.fitting.drift import covariance
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.noise import NoisePrior, growth, magnitude, one_run
 
@@ -126,28 +127,6 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
     return np.asarray(floor[:, None] + (1 - floor[:, None]) * relative_shape(law, theta, labels, pools))
 
 
-def distance(position: Array) -> Array:
-    """ln of labels (N,) against the largest pilot, >= 0; a cell without any is a factor e below the smallest with
-    some."""
-    positive = position[position > 0]
-    small = positive.min() / np.e if len(positive) and (position == 0).any() else 0.0
-    return -np.log((position + small) / (1 + small)) if len(positive) else np.zeros_like(position)
-
-
-def _walk(task: Cells) -> Array:
-    """(N, N): random walks from the largest pilot downwards: of the level along labels, and along each varied pool half
-    of the level and half of the slope, because what a pool brings turns more often than what labels bring."""
-    largest, pools = task.largest
-    far = distance(task.labels / largest)
-    total = np.minimum(far[:, None], far[None])
-    for j in task.varied:
-        far = distance(task.pool_labels[:, j] / pools[j])
-        near, away = np.minimum(far[:, None], far[None]), np.maximum(far[:, None], far[None])
-        total = total + (near + near * near * (3 * away - near) / 2) / 2
-    scale = magnitude(task.error)
-    return np.asarray(total * np.outer(scale, scale))
-
-
 def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
     """Tasks with equally many varied pools, padded to the longest."""
     size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
@@ -163,7 +142,7 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
         noise[i, :n] = variance / growth(task) / task.repeats
-        walk[i, :n, :n] = _walk(task)
+        walk[i, :n, :n] = covariance(task)
     return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, walk, known)
 
 
@@ -198,9 +177,9 @@ def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
     diagonal = np.arange(b.labels.shape[1])
     for drift, log in zip(settings.drifts, prior, strict=True):
         for times in noises:
-            covariance = drift**2 * b.walk
-            covariance[:, diagonal, diagonal] += b.noise * times**2 + 1e-12
-            factor = np.linalg.cholesky(covariance)
+            spread = drift**2 * b.walk
+            spread[:, diagonal, diagonal] += b.noise * times**2 + 1e-12
+            factor = np.linalg.cholesky(spread)
             inverse = np.linalg.inv(factor)
             logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
             white = (inverse @ b.error[:, :, None])[:, :, 0]

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from budget.fitting.cells import Cells
 from budget.fitting.isotonic import falling
+from budget.fitting.misfit import Misfit
 from budget.fitting.noise import NoisePrior, growth, one_run
 from budget.fitting.pool_effect import PoolEffect
 
@@ -30,7 +31,7 @@ class Thresholds:
     chance: float = 0.02  # best score within so much of the worst, as a share of the range
     ceiling: float = 0.005  # error below which nothing is left to gain
     open_share: float = 0.75  # width of the 90 % interval at 4 times the pilot over the error there
-    drift: float = 0.4  # rate of drift above which no law describes the pilots
+    misfit: float = 0.02  # root mean square of what no law describes, as a share of the range
 
 
 THRESHOLDS = Thresholds()
@@ -47,11 +48,11 @@ class Trust:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the checks look at beside the cells: width of the interval at 4 times the pilot over the error there, rate
-    of drift, pool effects, and the noise that the tasks of the fit share."""
+    """What the checks look at beside the cells: width of the interval at 4 times the pilot over the error there,
+    what the laws leave over, pool effects, and the noise that the tasks of the fit share."""
 
     width: float
-    drift: float
+    misfit: Misfit
     effects: Mapping[str, PoolEffect]
     noise: NoisePrior
 
@@ -111,10 +112,11 @@ def _fit(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
         yield Trust(
             "REVIEW", "floor and exponent are not determined by the pilots", "Add a pilot at twice the largest size."
         )
-    if fitted.drift > limits.drift:
+    left = fitted.misfit
+    if left.p_value is not None and left.p_value < limits.significance and left.deviation > limits.misfit:
         yield Trust(
             "REVIEW",
-            "the pilots depart from every law by more than their noise",
+            f"the pilots depart from every law by more than their noise, {left.deviation:.3f} of the range",
             "Check that all runs share one recipe.",
         )
 
