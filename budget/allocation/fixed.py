@@ -13,13 +13,14 @@ from budget.allocation.goals import goal_value, scale, worst_tail
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.rounding import spend_rest
-from budget.allocation.shelf import Shelf, stocked
+from budget.allocation.shelf import COARSE, Shelf, listed, stocked
 from budget.allocation.solver import GAP
 
 Indices = NDArray[np.intp]
 ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
 SAME = 1e-9
 SHARED, COMBINATIONS = 1e-6, 64  # shares that count; roundings of a relaxed plan that are tried
+REFINED, WIDE = 8, 1e-4  # programs of whole choices around the last one's plan, while its gap is wider than this
 KEPT = 60  # choices a task that a program of whole choices looks at
 
 
@@ -49,48 +50,77 @@ def at_pools(
     solver: str,
     seconds: float | None = None,
     tolerance: float = 0.0,
+    known: Choice | None = None,
 ) -> Fixed | None:
-    """The best plan with these purchases of pools; None if there is none.
+    """The best plan with these purchases of pools, at least as good as `known`, one with the same; None if there is
+    none.
 
     Where the relaxed choices, rounded, come within `tolerance` of their bound, no program of whole choices is solved.
     """
     shelf = stocked(problem, pools, near)
     if shelf.empty:
         return None
+    if known is not None:
+        shelf = shelf.grown([np.array([float(buy)]) for buy in known.tasks])
     tails = [np.full(shelf.scores[0].shape[0], 1.0 / shelf.scores[0].shape[0])] if problem.risk > 0 else []
-    relaxed = None
-    for _ in range(ROUNDS + (TAILS if tails else 0)):
+    ended = _relaxed(shelf, tails, solver)
+    if ended is None:
+        return None
+    shelf, relaxed = ended
+    weights, mixture = _mixed(problem, relaxed, tails)
+    losses = _losses(_columns(shelf, tails), relaxed)
+    above = relaxed.bound + _between(shelf, losses)
+    choice, limit = _rounded(shelf, relaxed) or known, above
+    value = goal_value(problem, choice) if choice is not None else -np.inf
+    used = [buys[share > SHARED] for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
+    if choice is not None and above - value > tolerance:
+        shelf = _completed(shelf, losses, above - value)
+    for _ in range(REFINED):
+        if choice is not None and above - value <= tolerance:
+            break
+        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
+        if whole is None:
+            break
+        topped, before, limit = _topped(problem, whole[0]), value, min(limit, whole[1])
+        if goal_value(problem, topped) >= value - SAME:
+            choice, value = topped, goal_value(problem, topped)
+        if problem.goal == "worst" or value <= before + SAME or limit - value <= WIDE:
+            break
+        shelf, used = _spread(shelf, used, topped)
+    if choice is None:
+        return None
+    return Fixed(
+        choice, value, max(min(above, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
+    )
+
+
+def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chosen] | None:
+    """Relaxed choices over ever finer lists; under risk with ever more `tails`, which grow in place."""
+    rounds = ROUNDS + (TAILS if tails else 0)
+    for turn in range(rounds):
         relaxed = choose(_columns(shelf, tails), False, solver)
         if not relaxed.found:
             return None
         finer = shelf.around(relaxed.shares)
-        grown = any(len(each) for each in finer)
+        grown, short = any(len(each) for each in finer), False
         if tails:
-            tail, value = worst_tail(problem, _totals(shelf, relaxed.shares))
-            if value < relaxed.objective - SAME:
-                tails.append(tail)
-            elif not grown:
-                break
-        elif not grown:
+            tail, value = worst_tail(shelf.problem, _totals(shelf, relaxed.shares))
+            short = value < relaxed.objective - SAME
+            tails += [tail] if short else []
+        if not (grown or short) or turn == rounds - 1:
             break
-        if grown:
-            shelf = shelf.grown(finer)
-    assert relaxed is not None
-    weights, mixture = _mixed(problem, relaxed, tails)
-    losses = _losses(_columns(shelf, tails), relaxed)
-    above = relaxed.bound + _between(shelf, losses)
-    choice, limit = _rounded(shelf, relaxed), above
-    value = goal_value(problem, choice) if choice is not None else -np.inf
-    if choice is None or above - value > tolerance:
-        shelf = _completed(shelf, losses, above - value) if choice is not None else shelf
-        whole = _whole(shelf, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
-        if whole is None:
-            return None
-        choice, limit = _topped(problem, whole[0]), whole[1]
-        value = goal_value(problem, choice)
-    return Fixed(
-        choice, value, max(min(above, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
-    )
+        shelf = shelf.grown(finer) if grown else shelf
+    return shelf, relaxed
+
+
+def _spread(shelf: Shelf, used: list[Array], plan: Choice) -> tuple[Shelf, list[Array]]:
+    """With purchases all over each line and around the plan's, and which ones have to be looked at."""
+    buys = [float(buy) for buy in plan.tasks]
+    even = [line.near(np.linspace(line.least, line.most, KEPT)) for line in shelf.problem.tasks]
+    wider = shelf.grown([np.union1d(a, buy) for a, buy in zip(even, buys, strict=True)])
+    wider = wider.grown(wider.around(_as_shares(wider, buys)))
+    fresh = zip(used, wider.buys, shelf.buys, strict=True)
+    return wider, [np.union1d(a, np.setdiff1d(b, c)) for a, b, c in fresh]
 
 
 def _columns(shelf: Shelf, tails: list[Array]) -> Columns:
@@ -196,6 +226,7 @@ def _topped(problem: Problem, choice: Choice) -> Choice:
 
 def _whole(
     shelf: Shelf,
+    used: list[Array],
     tails: list[Array],
     relaxed: Chosen,
     above: float,
@@ -204,7 +235,7 @@ def _whole(
     gap: float,
 ) -> tuple[Choice, float] | None:
     """Whole choices: the plan and what no plan at these pools exceeds; `above`: that of the relaxed program."""
-    kept, dropped = _promising(shelf, _columns(shelf, tails), relaxed)
+    kept, dropped = _promising(shelf, used, _columns(shelf, tails), relaxed)
     limit = np.inf
     for _ in range(TAILS):
         columns = _picked(_columns(shelf, tails), kept)
@@ -224,14 +255,21 @@ def _whole(
     return _choice(shelf, buys), max(limit, above - dropped)
 
 
-def _promising(shelf: Shelf, columns: Columns, relaxed: Chosen) -> tuple[list[Indices], float]:
+def _promising(shelf: Shelf, used: list[Array], columns: Columns, relaxed: Chosen) -> tuple[list[Indices], float]:
     """By task line, which columns a better whole plan may be made of, and what any other purchase costs at least."""
     kept, dropped = [], np.inf
-    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, _losses(columns, relaxed), strict=True):
+    each = zip(shelf.problem.tasks, shelf.buys, used, _losses(columns, relaxed), columns.uses, strict=True)
+    for line, buys, mine, loss, taken in each:
         order = np.argsort(loss, kind="stable")
-        kept.append(np.sort(order[:KEPT]))
+        # Where a score is flat, many neighbours cost next to nothing: what makes a plan possible has to stay.
+        needed = (
+            np.flatnonzero(np.isin(buys, mine)),
+            taken.argmin(axis=0),
+            np.flatnonzero(np.isin(buys, listed(line, line.least, COARSE))),
+        )
+        kept.append(np.unique(np.concatenate([order[:KEPT], *needed])))
         unlisted = [min(loss[k], loss[k + 1]) for k in _gaps(line, buys)]
-        dropped = min([dropped, float(loss[order[KEPT:]].min(initial=np.inf)), *unlisted])
+        dropped = min([dropped, float(np.delete(loss, kept[-1]).min(initial=np.inf)), *unlisted])
     return kept, float(dropped)
 
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
-from budget.allocation.goals import goal_value, meets_targets
+from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax, whole_pools
 from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
+from budget.allocation.tangent_program import FAR
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
@@ -33,6 +34,7 @@ BOXED_POOLS = 2  # with more pools there are too many boxes
 
 TANGENT = "linear program over tangent planes"
 CHOICES = "program over whole choices"
+KNOWN = "best of the plans known beforehand, for the solver found none"
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,10 @@ class Search:
                 self.choice, self.value = choice, value
 
     def attempt(self, pools: tuple[int, ...], near: Array | None = None) -> Fixed | None:
-        """The best plan at these pools."""
+        """The best plan at these pools, never below one that is known."""
         if pools not in self.tried:
-            found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance)
+            known = self.choice if self.choice is not None and self.choice.pools == pools else None
+            found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance, known)
             self.tried[pools] = found
             if found is not None:
                 self.offer(found.choice)
@@ -139,9 +142,14 @@ def optimum(
         search.attempt(pools, tasks)
     if search.best is None:
         _first_plan(table, search)
-    if search.best is None:
+    if search.best is not None:
+        return _searched(table, search, proof)
+    if search.choice is None:
         return None
-    return _searched(table, search, proof)
+    bound = min(
+        proof.bound if proof is not None else np.inf, FAR / min(scale(problem, i) for i in range(len(problem.scored)))
+    )
+    return _finished(search, bound, np.zeros(len(problem.rows)), solver, KNOWN)
 
 
 def _first_plan(table: Table, search: Search) -> None:
@@ -153,6 +161,7 @@ def _first_plan(table: Table, search: Search) -> None:
     ]
     if search.choice is not None:
         mixes.insert(0, search.choice.pools)
+        search.tried.pop(search.choice.pools, None)  # tried without knowing of this plan
     for mix in [*mixes, *(whole_pools(problem, mix) for mix in table.mixes)]:
         if search.attempt(mix) is not None:
             return
