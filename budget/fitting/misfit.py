@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
@@ -42,7 +42,7 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
     if left < 1 or repeats < ENOUGH:
         return Misfit(deviation, logits, None)
     ratio = float((residual**2 / np.maximum(variance, 1e-12)).sum()) / left
-    return Misfit(deviation, logits, float(f_distribution.sf(ratio, left, repeats + prior.runs)))
+    return Misfit(deviation, logits, float(fdtrc(left, repeats + prior.runs, ratio)))
 
 
 def widened(draws: Draws, task: Cells, found: Misfit) -> Draws:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
@@ -76,9 +77,7 @@ def measured(task: Cells, column: int) -> tuple[Array, Array]:
 def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
     """P value of the F test that a pool does nothing: cells weighted by their noise, one mean for every set of
     labels and
-    other pools, against a pool effect that may change with ln labels (Seabold and Perktold 2010 for the regression)."""
-    from statsmodels.regression.linear_model import WLS
-
+    other pools, against a pool effect that may change with ln labels (Fisher's test of nested regressions)."""
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
@@ -91,10 +90,18 @@ def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
     variance = one_run(task, prior)[0] / growth(task) / task.repeats
-    result = WLS(task.error, design, weights=1 / np.maximum(variance, 1e-12)).fit()
-    contrast = np.eye(design.shape[1])[means.shape[1] :]
-    value = float(result.f_test(contrast).pvalue)
-    return value if np.isfinite(value) else None
+    weight = 1 / np.maximum(variance, 1e-12)
+    without, left = (_squares(each, task.error, weight) for each in (means, design))
+    freedom = len(task.labels) - rank
+    ratio = (without - left) / len(columns) / max(left / freedom, 1e-300)
+    return float(fdtrc(len(columns), freedom, max(ratio, 0.0)))
+
+
+def _squares(design: Array, error: Array, weight: Array) -> float:
+    """What a weighted regression leaves: the weighted sum of its squared residuals."""
+    root = np.sqrt(weight)
+    found = np.linalg.lstsq(root[:, None] * design, root * error, rcond=None)[0]
+    return float((weight * (error - design @ found) ** 2).sum())
 
 
 def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from budget.fitting.cells import Cells
 from budget.fitting.isotonic import falling
@@ -153,7 +153,7 @@ def dips(task: Cells, prior: NoisePrior, significance: float) -> str:
     blocks = len(np.unique(fitted))
     squares = float((weight * (error - fitted) ** 2).sum())
     freedom = len(rows) - blocks
-    if freedom == 0 or squares <= float(chi2.ppf(1 - significance, freedom)):
+    if freedom == 0 or squares <= float(chdtri(freedom, significance)):
         return ""
     worst = int(np.argmax(weight * (error - fitted) ** 2))
     recovered = error[-1] < error[worst] - 3 / np.sqrt(weight[worst])
