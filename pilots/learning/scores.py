@@ -115,8 +115,12 @@ def _class_precision(predicted: Boxes, truth: Boxes, thresholds: tuple[float, ..
     for image in np.unique(predicted.images):
         rows = np.flatnonzero(predicted.images == image)
         rows = rows[np.argsort(-predicted.confidences[rows], kind="stable")][:most]
-        overlap = box_iou(predicted.corners[rows], truth.corners[truth.images == image])
-        right.append(np.stack([_matched(overlap, threshold) for threshold in thresholds]))
+        boxes = truth.corners[truth.images == image]
+        if len(boxes):
+            overlap = box_iou(predicted.corners[rows], boxes)
+            right.append(np.stack([_matched(overlap, threshold) for threshold in thresholds]))
+        else:  # most images have no box of most classes
+            right.append(np.zeros((len(thresholds), len(rows)), dtype=bool))
         confidences.append(predicted.confidences[rows])
     order = np.argsort(-np.concatenate(confidences), kind="stable")
     hits = np.concatenate(right, axis=1)[:, order]

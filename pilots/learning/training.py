@@ -14,6 +14,10 @@ from pilots.data.examples import Examples
 from pilots.learning.backbone import Backbone, as_input
 from pilots.learning.heads import Head
 
+# The first optimizer of a process loads more of torch, which takes about as long as a short run. Made here, it is there
+# before workers are forked.
+torch.optim.AdamW([torch.zeros(1)])
+
 
 @dataclass(frozen=True)
 class Recipe:

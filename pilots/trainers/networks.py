@@ -24,11 +24,11 @@ from pilots.learning.pretraining import joined, load, pretrain, save
 from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train
 from pilots.trainers import Outcome, Run
 
-PRETRAINING = Recipe(pace=11, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
-SCRATCH = Recipe(pace=8, batch=32, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=4, patience=1)
-FINE_TUNING = Recipe(pace=10, batch=16, backbone_rate=0.002, head_rate=0.02, decay=0.05, checks=4, patience=1)
-FROZEN = Recipe(pace=10, batch=16, backbone_rate=0.0, head_rate=0.02, decay=0.05, checks=4, patience=1)
-_VERSION = "networks 3"  # part of the recipe: raise it with every change to scenes, networks or training
+PRETRAINING = Recipe(pace=9, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
+SCRATCH = Recipe(pace=6, batch=32, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=3, patience=1)
+FINE_TUNING = Recipe(pace=7, batch=16, backbone_rate=0.002, head_rate=0.02, decay=0.05, checks=3, patience=1)
+FROZEN = Recipe(pace=7, batch=16, backbone_rate=0.0, head_rate=0.02, decay=0.05, checks=3, patience=1)
+_VERSION = "networks 4"  # part of the recipe: raise it with every change to scenes, networks or training
 
 
 @dataclass(frozen=True)
