@@ -15,7 +15,7 @@ from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.drift import offsets
 from budget.fitting.misfit import misfit, widened
-from budget.fitting.noise import NoisePrior, learn, one_run
+from budget.fitting.noise import SHARED, NoisePrior, learn, one_run, sampling
 from budget.fitting.pool_effect import pool_effect
 from budget.fitting.posterior import Array, Posterior, posteriors
 from budget.fitting.surface import Surface
@@ -68,7 +68,7 @@ def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) ->
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
-    truths = draw(posterior, offsets(task), ceiling, DRAWS, seed)
+    truths = draw(posterior, offsets(task), ceiling, DRAWS, seed, SHARED * sampling(task))
     found = misfit(truths, task, prior)
     truths = widened(truths, task, found)
     effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budget.fitting.cells import Cells, cells
+from budget.fitting.noise import own_sampling
 from budget.plan import Hidden
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _lines(task: Cells, keep: NDArray[np.bool_], surface: Surface) -> tuple[Hidd
     pools = {name: task.pool_labels[away, j] for j, name in enumerate(task.pools)}
     expected = surface.expected(labels, pools)
     low, high = surface.interval(labels, pools)
-    noise = 1.64 * surface.noise * np.sqrt(surface.unit_labels / np.maximum(labels, 1) / task.repeats[away])
+    seeds = surface.noise**2 * surface.unit_labels / np.maximum(labels, 1) / task.repeats[away]
+    noise = 1.64 * np.sqrt(seeds + own_sampling(task)[away] * (task.scale.best - task.scale.worst) ** 2)
     middle = (low + high) / 2
     half = np.hypot(np.abs(high - low) / 2, noise)
     last, law = baselines(task, keep)

@@ -54,6 +54,7 @@ class Cells:
     failed: int
     outliers: int = 0
     chance: float | None = None
+    test_size: float = np.inf  # items that a run is scored on (harmonic mean); unknown: infinite
 
     @property
     def largest(self) -> tuple[float, Array]:
@@ -93,6 +94,8 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
     squares = np.asarray(np.bincount(where, (tamed - mean[where]) ** 2, minlength=len(points)), np.float64)
     failed = int((~fine).sum())
     some = points.any(axis=1)
+    sizes = rows["test_size"].to_numpy(float)[fine]
+    known = sizes[sizes > 0]
     chance = float(mean[~some][0]) if len(points) and not some.all() else None
     return Cells(
         task,
@@ -106,6 +109,7 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
         failed,
         outliers,
         chance,
+        float(1 / np.mean(1 / known)) if len(known) else np.inf,
     )
 
 

@@ -11,6 +11,7 @@ from scipy.special import expit, logit, ndtri
 
 from budget.fitting.drift import Deviation, deviation
 from budget.fitting.laws import Law
+from budget.fitting.noise import magnitude
 from budget.fitting.posterior import Posterior, relative_error
 
 Array = NDArray[np.float64]
@@ -35,12 +36,14 @@ class Draws:
 
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
     forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
+    `sampling`: variance that all runs share through their test items, over e (1 - e).
     """
 
     groups: tuple[Group, ...]
     deviation: Deviation
     ceiling: float
     central: Array
+    sampling: float
 
     def expected(self, labels: Array, pools: Array) -> Array:
         """Error (k,) at labels (k,) and pools (k, J) in units of the largest pilot: mean over the central half."""
@@ -57,7 +60,8 @@ class Draws:
         for g in self.groups:
             law += g.levels.T @ self._relative(g, labels, pools)
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        return np.asarray(self.ceiling * expit(logit(share) + self.deviation.logits(labels, pools)))
+        items = self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
+        return np.asarray(self.ceiling * expit(logit(share) + self.deviation.logits(labels, pools) + items))
 
     def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
         """(U, k) error over the error at the largest pilot, up to the ceiling."""
@@ -72,7 +76,7 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
     return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
 
 
-def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: int) -> Draws:
+def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: int, sampling: float = 0.0) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their
     normals."""
     far = np.full(1, FAR), np.full((1, len(offset) - 1), FAR)
@@ -103,4 +107,4 @@ def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: 
     paths = deviation(posterior.drift[chosen], offset, random)
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
-    return Draws(tuple(groups), paths, ceiling, central)
+    return Draws(tuple(groups), paths, ceiling, central, sampling)

@@ -17,7 +17,7 @@ from budget.fitting.noise import magnitude
 
 Array = NDArray[np.float64]
 FIELD = 0.1  # variance of the smooth field over that of a walk at a distance of a factor e
-LENGTH = 1.0  # over which the field changes, in factors e
+LENGTH = 0.5  # over which the field changes, in factors e
 
 
 def offsets(task: Cells) -> Array:
@@ -53,15 +53,15 @@ def pool_walk(near: Array, away: Array) -> Array:
 
 def covariance(task: Cells) -> Array:
     """(N, N) of the cells' errors at rate 1."""
-    shift = offsets(task)
-    total, apart = np.zeros((len(task.labels),) * 2), np.zeros((len(task.labels),) * 2)
-    for i, position in enumerate(_positions(task)):
-        far = distance(position, shift[i]) if position.any() else np.zeros_like(position)
-        near, away = np.minimum(far[:, None], far[None]), np.maximum(far[:, None], far[None])
-        total += pool_walk(near, away) if i else near
-        apart += ((near - away) / LENGTH) ** 2
-    if task.varied:
-        total += FIELD * np.exp(-apart / 2)
+    far = [
+        distance(x, s) if x.any() else np.zeros_like(x) for x, s in zip(_positions(task), offsets(task), strict=True)
+    ]
+    apart = [((u[:, None] - u[None]) / LENGTH) ** 2 for u in far]
+    total = FIELD * np.exp(-sum(apart) / 2) if task.varied else np.zeros((len(task.labels),) * 2)
+    for i, u in enumerate(far):
+        near, away = np.minimum(u[:, None], u[None]), np.maximum(u[:, None], u[None])
+        others = np.exp(-(sum(apart) - apart[i]) / 2)
+        total = total + (pool_walk(near, away) if i else near) * others
     scale = magnitude(task.error)
     return np.asarray(total * np.outer(scale, scale))
 
@@ -69,13 +69,15 @@ def covariance(task: Cells) -> Array:
 @dataclass(frozen=True)
 class Deviation:
     """S paths. `rate` (S,); `beyond`, `inside` (S, 1 + J): standard normals of the walks on either side of the largest
-    pilot; `waves` (S, 1 + J) frequencies and `heights` (S, 2) standard normals of the field; `offset` (1 + J,)."""
+    pilot; `waves` (S, 1 + J) frequencies and `heights` (S, 2) standard normals of the field; `items` (S,)
+    standard normals: how easy the test items are; `offset` (1 + J,)."""
 
     rate: Array
     beyond: Array
     inside: Array
     waves: Array
     heights: Array
+    items: Array
     offset: Array
 
     def logits(self, labels: Array, pools: Array) -> Array:
@@ -105,4 +107,4 @@ def deviation(rate: Array, offset: Array, random: np.random.Generator) -> Deviat
         return np.stack([random.permutation(normal) for _ in range(columns)], 1)
 
     axes = len(offset)
-    return Deviation(rate, normals(axes), normals(axes), normals(axes) / LENGTH, normals(2), offset)
+    return Deviation(rate, normals(axes), normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0], offset)

@@ -15,7 +15,7 @@ from budget.fitting.noise import NoisePrior, cell_variance, magnitude, one_run
 Array = NDArray[np.float64]
 SPENT = 3.0  # parameters that the averaged laws spend along labels, and two for every varied pool
 ENOUGH = 2.0  # degrees of freedom between repeats that tell noise from lack of fit
-LEAST, MOST = 0.2, 1.5  # the deviation inside the pilots' range over what it is a priori
+LEAST, MOST = 0.2, 3.0  # the deviation inside the pilots' range over what it is a priori
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from budget.fitting.cells import Cells
 
 Array = NDArray[np.float64]
+SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,24 @@ def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
     return (prior.runs * guess + squares) / (prior.runs + freedom), freedom
 
 
-def cell_variance(task: Cells, prior: NoisePrior) -> Array:
-    """(N,) variance of every cell's mean over its seeds."""
+def seed_variance(task: Cells, prior: NoisePrior) -> Array:
+    """(N,) variance of every cell's mean that its seeds explain."""
     return np.asarray(one_run(task, prior)[0] / growth(task) / task.repeats)
+
+
+def sampling(task: Cells) -> float:
+    """1 / test size: e (1 - e) times this is the most that a score can scatter with the choice of the test items if
+    each item scores between worst and best (Bhatia and Davis 2000), and what it does if each is right or wrong.
+    0 where the test size is not known, or where an error outside 0 to 1 shows a metric without bounds."""
+    inside = task.error.min(initial=0) >= 0 and task.error.max(initial=0) <= 1
+    return 1 / task.test_size if inside else 0.0
+
+
+def own_sampling(task: Cells) -> Array:
+    """(N,) sampling variance that each cell has for itself: no number of seeds averages it out."""
+    return (1 - SHARED) * sampling(task) * magnitude(task.error)
+
+
+def cell_variance(task: Cells, prior: NoisePrior) -> Array:
+    """(N,) variance of every cell's mean: seeds and test items."""
+    return seed_variance(task, prior) + own_sampling(task)

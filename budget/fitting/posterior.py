@@ -22,7 +22,7 @@ from scipy.special import ndtri
 from budget.fitting.cells import Cells
 from budget.fitting.drift import covariance
 from budget.fitting.laws import LAWS, Law
-from budget.fitting.noise import NoisePrior, growth, magnitude, one_run
+from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, seed_variance
 
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
@@ -38,7 +38,7 @@ class Settings:
     nodes: tuple[int, int] = (128, 256)  # shapes from the prior: laws of the labels, joint laws
     floors: int = 6  # floors for each of them
     near: tuple[int, int] = (96, 192)  # a round around what fitted
-    rounds: tuple[int, int] = (1, 2)  # such rounds
+    rounds: tuple[int, int] = (1, 4)  # such rounds
     drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
     drift_mean: float = -2.5
     drift_deviation: float = 2.1
@@ -63,6 +63,7 @@ class Batch:
     error: Array  # (T, N)
     scale: Array  # (T, N) magnitude
     noise: Array  # (T, N) variance of the mean over seeds
+    sampling: Array  # (T, N) variance by the choice of the test items
     walk: Array  # (T, N, N) covariance of the drift at rate 1
     known: bool
 
@@ -132,18 +133,17 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
     size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
     labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
     noise, walk, pool = np.full((count, size), PADDING), np.zeros((count, size, size)), np.ones((count, size, pools))
-    known = True
+    sampling, known = np.zeros((count, size)), True
     for i, task in enumerate(tasks):
         n = len(task.labels)
         largest, most = task.largest
-        variance, freedom = one_run(task, prior)
-        known &= freedom >= FEW
+        known &= one_run(task, prior)[1] >= FEW
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
-        noise[i, :n] = variance / growth(task) / task.repeats
+        noise[i, :n], sampling[i, :n] = seed_variance(task, prior), own_sampling(task)
         walk[i, :n, :n] = covariance(task)
-    return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, walk, known)
+    return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, sampling, walk, known)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
     for drift, log in zip(settings.drifts, prior, strict=True):
         for times in noises:
             spread = drift**2 * b.walk
-            spread[:, diagonal, diagonal] += b.noise * times**2 + 1e-12
+            spread[:, diagonal, diagonal] += b.noise * times**2 + b.sampling + 1e-12
             factor = np.linalg.cholesky(spread)
             inverse = np.linalg.inv(factor)
             logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
