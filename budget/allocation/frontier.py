@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from budget.allocation.evaluation import Evaluated, evaluate
-from budget.allocation.goals import goal_value, meets_targets
+from budget.allocation.goals import goal_values, meets_targets
 from budget.allocation.lines import Array
 from budget.allocation.optimum import quick, search_at
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import relax
+from budget.allocation.relaxation import relax_all
 from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table
 
@@ -32,8 +32,9 @@ def along_budgets(
     cases = [case for case in cases if sum(line.cost(line.least) for line in case.lines) <= case.money]
     found = [choice for choice in quick(table, cases, prices) if choice is not None]
     plans = list(dict.fromkeys([*found, *known]))
-    plans = [choice for choice in plans if meets_targets(problem, choice)]
-    values = [goal_value(asked, choice) for choice in plans]
+    if problem.targets:
+        plans = [choice for choice in plans if meets_targets(problem, choice)]
+    values = goal_values(asked, plans)
     order = sorted(range(len(plans)), key=lambda k: -values[k])
     best = []
     for case in cases:
@@ -49,12 +50,12 @@ def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | 
         return []
     asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
     cases = []
-    for step in range(SHARES + 1):
-        aside = problem.budget * step / SHARES
-        relaxed, pools = relax(table, asked, prices, aside)
+    asides = [problem.budget * step / SHARES for step in range(SHARES + 1)]
+    found_pools = relax_all(table, [asked] * len(asides), prices, asides)
+    for aside, (relaxed, pools) in zip(asides, found_pools, strict=True):
         on_pools = float(sum(line.cost(buy) for line, buy in zip(problem.pools, pools, strict=True)))
         cases.append((asked.with_budget(on_pools + problem.budget - aside), relaxed, pools))
-    if replace(problem, rows=()).plain:
+    if problem.of_lots:
         found = to_lots([c for c, _, _ in cases], [r for _, r, _ in cases], [p for _, _, p in cases])
     else:
         found = [c for c in (search_at(case, pools, relaxed) for case, relaxed, pools in cases) if c is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from budget.allocation.evaluation import means
@@ -22,6 +24,13 @@ def goal_value(problem: Problem, choice: Choice) -> float:
         totals = sum(one.weight * problem.draws(i, labels[:, i], bought)[:, 0] for i, one in enumerate(problem.scored))
         return worst_tail(problem, np.asarray(totals))[1]
     return float(means(problem, [choice])[0] @ problem.weights)
+
+
+def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
+    """The same for several plans; the mean score of all of them in one call a task."""
+    if problem.goal == "mean" and problem.risk == 0 and choices:
+        return [float(value) for value in means(problem, choices) @ problem.weights]
+    return [goal_value(problem, choice) for choice in choices]
 
 
 def scale(problem: Problem, index: int) -> float:

@@ -18,7 +18,7 @@ from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import relax, whole_pools
+from budget.allocation.relaxation import relax, relax_all, whole_pools
 from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
@@ -95,16 +95,17 @@ def quick(
     `prices` (R,) of the rows: from a plan of a similar case.
     """
     found: list[Choice | None] = [None] * len(cases)
-    relaxed = [relax(table, case, prices) for case in cases]
+    relaxed = relax_all(table, cases, prices)
     for dearer in DEARER if prices is not None and prices.any() else (1.0,):
-        open_ = [k for k, case in enumerate(cases) if found[k] is None and replace(case, rows=()).plain]
+        open_ = [k for k, case in enumerate(cases) if found[k] is None and case.of_lots]
         paid = None if prices is None else dearer * prices
         if dearer > 1:
-            relaxed = [relax(table, case, paid) if k in open_ else relaxed[k] for k, case in enumerate(cases)]
+            for k, again in zip(open_, relax_all(table, [cases[k] for k in open_], paid), strict=True):
+                relaxed[k] = again
         if open_:
             near, pools = [relaxed[k][0] for k in open_], [relaxed[k][1] for k in open_]
             for k, choice in zip(open_, to_lots([cases[k] for k in open_], near, pools, paid), strict=True):
-                found[k] = None if cases[k].broken(choice) else choice
+                found[k] = choice if kept(cases[k], choice) else None
     for k, case in enumerate(cases):
         if found[k] is None:
             found[k] = search_at(case, relaxed[k][1], relaxed[k][0], solver)
@@ -126,15 +127,14 @@ def optimum(
     for choice in others:
         search.offer(choice)
     start = relax(table, problem)
-    lots = replace(problem, rows=()).plain
-    if lots:
+    if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])
         search.offer(first)
         start = np.array(first.tasks, float), first.pools
     linear = problem.goal != "worst" and problem.risk == 0
     proof = prove(table, problem, start, solver, seconds) if linear else None
     places = [start] + ([(proof.tasks, whole_pools(problem, proof.pools))] if proof is not None and proof.found else [])
-    if lots and proof is not None:
+    if problem.of_lots and proof is not None:
         search.offer(to_lots([problem], [places[-1][0]], [places[-1][1]])[0])
         if -DISPROVED <= proof.bound - search.value <= SMOOTH:
             return _finished(search, proof.bound, proof.prices[1:], proof.solver, TANGENT)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,10 @@ import pulp
 from budget.allocation import assemble, audit, frontier, stability
 from budget.allocation.baselines import baselines
 from budget.allocation.evaluation import evaluate
-from budget.allocation.optimum import CLOSED, Optimum, optimum
+from budget.allocation.goals import goal_value
+from budget.allocation.optimum import CLOSED, Optimum, kept, optimum, quick
 from budget.allocation.problem import Choice, Problem, problem
+from budget.allocation.rounding import spend_rest
 from budget.allocation.sensitivity import sensitivity
 from budget.allocation.solver import SOLVERS
 from budget.allocation.table import Table, tabulate
@@ -39,7 +42,7 @@ class Solved:
     table: Table
     problem: Problem
     best: Optimum
-    richer: Optimum
+    richer: Choice
     amount: float
     rivals: dict[str, Choice]
     solver: str
@@ -62,12 +65,12 @@ def planned(
     solved = _solved(brief, surfaces, solver, seconds, compare)
     asked, best = solved.problem, solved.best
     nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
-    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer.choice, nothing, *solved.rivals.values()])
+    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer, nothing, *solved.rivals.values()])
     bands, could_be = _firmness(solved)
     solution = assemble.Solution(asked, chosen, bare, more, solved.amount, bands, could_be)
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
-    known = (best.choice, solved.richer.choice, *solved.rivals.values())
+    known = (best.choice, solved.richer, *solved.rivals.values())
     return Plan(
         status="optimal" if best.bound - best.value <= CLOSED else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
@@ -102,8 +105,14 @@ def _solved(
         raise audit.explained(brief, surfaces, solver)
     spent = time.perf_counter() - started
     amount = NEXT * brief.budget
-    richer = optimum(table, asked.with_budget(brief.budget + amount), solver, (best.choice,), seconds)
-    return Solved(table, asked, best, richer or best, amount, rivals, solver, spent)
+    richer = _richer(table, asked.with_budget(brief.budget + amount), best, solver)
+    return Solved(table, asked, best, richer, amount, rivals, solver, spent)
+
+
+def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> Choice:
+    """The best plan found for a little more money: made anew, or the plan with more where that brings most."""
+    made = [best.choice, *spend_rest([case], [best.choice]), *quick(table, [case], best.prices, solver)]
+    return max((choice for choice in made if choice is not None and kept(case, choice)), key=partial(goal_value, case))
 
 
 def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:

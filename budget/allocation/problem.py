@@ -107,7 +107,12 @@ class Problem:
     def plain(self) -> bool:
         """Is this only: spend the budget for the best expected mean, at one price a label?"""
         asks = any(one.target is not None for one in self.scored)
-        return self.goal == "mean" and self.risk == 0 and not (self.rows or asks) and all(x.plain for x in self.lines)
+        return self.of_lots and not (self.rows or asks)
+
+    @property
+    def of_lots(self) -> bool:
+        """Is this plain but for rows and targets, so that lots filled in around a relaxed plan may be the answer?"""
+        return self.goal == "mean" and self.risk == 0 and all(line.plain for line in self.lines)
 
     @property
     def targets(self) -> tuple[int, ...]:

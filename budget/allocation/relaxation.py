@@ -6,6 +6,7 @@ envelope in the order of score per money (water-filling). Pool labels are search
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -115,40 +116,67 @@ def charges(problem: Problem, prices: Array, first: int, points: Array) -> Array
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Water-filling at m purchases of pools, for whatever money: `first`: money for the least purchases of tasks; (m,)
+    each: `spent` on pools, `need` of money beyond `first` for the targets, `missed` targets, `worth` of what rows
+    cost."""
+
+    found: Filled
+    first: float
+    spent: Array
+    need: Array
+    missed: Array
+    worth: Array
+
+
+@dataclass(frozen=True)
 class Relaxation:
-    """The relaxed problem. `prices` (R,) of the problem's rows, which are else left out; `pool_money`: so much is set
-    aside for pools, and tasks share the rest whether or not the pools take it all; `held`: (line, its purchase)."""
+    """The relaxed problem for k `budgets` at once. `prices` (R,) of the problem's rows, which are else left out;
+    `asides` (k,): so much is set aside for pools, and tasks share the rest whether or not the pools take it all;
+    `held`: (line, its purchase)."""
 
     table: Table
     problem: Problem
     prices: Array
-    pool_money: float | None = None
+    budgets: Array
+    asides: Array | None = None
     held: tuple[int, float] | None = None
 
-    def filled(self, mixes: Array) -> tuple[Filled, Array, Array]:
-        """Water-filling at m purchases of pools (m, P): with it the money for tasks (m,), and what else counts (m,)."""
+    def filled(self, mixes: Array) -> Mixed:
+        """Water-filling at m purchases of pools (m, P)."""
         problem, table = self.problem, self.table
         costs, count = piece_costs(problem, table.fine), len(problem.tasks)
         values = table.at(mixes, problem.weights) - charges(problem, self.prices, 0, table.fine)
         values = bridged(problem, costs, table.fine, values)
         if self.held is not None and self.held[0] < count:
             self._hold(costs, values, *self.held)
-        free = problem.budget - float(costs[:, 0].sum()) + spare_money(problem)
         spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
-        if self.pool_money is None:
-            money = free - spent
-        else:
-            money = np.where(spent <= self.pool_money * (1 + 1e-9), free - self.pool_money, -1.0)
         first = table.needed(mixes)
         missed = (first >= table.fine.shape[1]).sum(axis=1)
         forced = np.minimum(first, table.fine.shape[1] - 1)
         need = (costs[np.arange(count), forced] - costs[:, 0]).sum(axis=1)
-        lack = missed + np.maximum(need - money, 0.0) / max(problem.budget, 1e-12)
-        worth = -charges(problem, self.prices, count, mixes.T).sum(axis=0) - MISSED * lack
-        if problem.goal == "cheapest":
-            money = np.minimum(money, need)
-            worth = worth - (spent + need) / max(problem.budget, 1e-12)
-        return fill(values, costs, forced if table.targets else None), money, worth
+        worth = -charges(problem, self.prices, count, mixes.T).sum(axis=0)
+        found = fill(values, costs, forced if table.targets else None)
+        return Mixed(found, float(costs[:, 0].sum()), spent, need, missed, worth)
+
+    def money(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
+        """(n,) what tasks share beyond their least purchases, in some mixes under some budgets; below 0: too little."""
+        free = self.budgets[cases] - at.first + spare_money(self.problem)
+        if self.asides is None:
+            money = free - at.spent[rows]
+        else:
+            aside = self.asides[cases]
+            money = np.where(at.spent[rows] <= aside * (1 + 1e-9), free - aside, -1.0)
+        return np.minimum(money, at.need[rows]) if self.problem.goal == "cheapest" else money
+
+    def scores(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
+        """(n,) the best relaxed plan's worth in some mixes under some budgets."""
+        money, unit = self.money(at, rows, cases), np.maximum(self.budgets[cases], 1e-12)
+        worth = at.worth[rows] - MISSED * (at.missed[rows] + np.maximum(at.need[rows] - money, 0.0) / unit)
+        if self.problem.goal == "cheapest":
+            return np.asarray(worth - (at.spent + at.need)[rows] / unit)
+        each = zip(rows.tolist(), money.tolist(), strict=True)
+        return np.array([float(at.found.score(row, np.array(left))) for row, left in each]) + worth
 
     def _hold(self, costs: Array, values: Array, task: int, amount: float) -> None:
         """Nothing to choose for one task line: one cost and one score at all its points."""
@@ -161,56 +189,72 @@ class Relaxation:
         values[:, task] = score[:, None]
         costs[task] = self.problem.tasks[task].costs(np.array([amount]))[0]
 
-    def scores(self, mixes: Array) -> Array:
-        """(m,) the best relaxed plan's worth at m purchases of pools."""
-        found, money, worth = self.filled(mixes)
-        if self.problem.goal == "cheapest":
-            return worth
-        return np.array([float(found.score(k, money[k : k + 1])[0]) for k in range(len(mixes))]) + worth
-
     def pools(self) -> Array:
-        """The best pools: all grid levels, then ever finer steps along one pool at a time."""
-        mixes = self._pinned(self.table.mixes)
-        best = np.asarray(mixes[0])
+        """(k, P) the best pools: all grid levels, then ever finer steps along one pool at a time."""
+        count = len(self.budgets)
+        mixes, _ = self._distinct(self.table.mixes)
         if len(mixes) == 1:
-            return best
-        best = mixes[int(np.argmax(self.scores(mixes)))]
+            return np.repeat(mixes, count, axis=0)
+        best = mixes[self._best(mixes, np.tile(np.arange(len(mixes)), (count, 1)))]
         for zoom in range(ZOOMS):
             for j, grid in enumerate(self.table.pools):
                 width = 1.5 / 3.0**zoom
-                centre = grid.position(best[j : j + 1])
-                steps = np.clip(centre + np.linspace(-width, width, ZOOM_POINTS), 0, grid.size - 1)
-                mixes = np.repeat(best[None], ZOOM_POINTS + 1, axis=0)
-                mixes[:-1, j] = grid.at(steps)
-                mixes = self._pinned(mixes)
-                best = mixes[int(np.argmax(self.scores(mixes)))]
+                steps = grid.position(best[:, j])[:, None] + np.linspace(-width, width, ZOOM_POINTS)
+                tried = np.repeat(best[:, None], ZOOM_POINTS + 1, axis=1)
+                tried[:, :-1, j] = grid.at(np.clip(steps, 0, grid.size - 1).ravel()).reshape(steps.shape)
+                mixes, rows = self._distinct(tried.reshape(-1, best.shape[1]))
+                best = mixes[self._best(mixes, rows.reshape(count, -1))]
         return np.asarray(best)
 
-    def _pinned(self, mixes: Array) -> Array:
-        """The mixes with the pool that is held at its purchase."""
+    def _best(self, mixes: Array, rows: Whole) -> Whole:
+        """(k,) for every budget the best of the mixes that its row (k, n) names."""
+        cases = np.repeat(np.arange(len(rows)), rows.shape[1])
+        scores = self.scores(self.filled(mixes), rows.ravel(), cases).reshape(rows.shape)
+        return np.asarray(rows[np.arange(len(rows)), scores.argmax(axis=1)])
+
+    def _distinct(self, mixes: Array) -> tuple[Array, Whole]:
+        """The distinct mixes, with the pool that is held at its purchase, and which of them each mix became."""
         pool = -1 if self.held is None else self.held[0] - len(self.problem.tasks)
-        if self.held is None or pool < 0:
-            return mixes
         pinned = mixes.copy()
-        pinned[:, pool] = self.held[1]
-        return np.unique(pinned, axis=0)
+        if self.held is not None and pool >= 0:
+            pinned[:, pool] = self.held[1]
+        distinct, rows = np.unique(pinned, axis=0, return_inverse=True)
+        return distinct, rows.reshape(-1)
 
 
 def relax(
     table: Table, problem: Problem, prices: Array | None = None, pool_money: float | None = None
 ) -> tuple[Array, tuple[int, ...]]:
     """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,)."""
-    paid = np.zeros(len(problem.rows)) if prices is None else prices
-    relaxation = Relaxation(table, problem, paid, pool_money)
-    whole = whole_pools(problem, relaxation.pools())
-    found, money, _ = relaxation.filled(np.array(whole, float)[None])
-    return found.bought(0, max(float(money[0]), 0.0), table.fine), whole
+    return relax_all(table, [problem], prices, None if pool_money is None else [pool_money])[0]
+
+
+def relax_all(
+    table: Table, cases: Sequence[Problem], prices: Array | None = None, pool_money: Sequence[float] | None = None
+) -> list[tuple[Array, tuple[int, ...]]]:
+    """The same for several cases: those that differ in nothing but the budget are filled at once."""
+    groups: dict[object, list[int]] = {}
+    for k, case in enumerate(cases):
+        groups.setdefault((case.tasks, case.pools, case.goal, *case.weights.tolist()), []).append(k)
+    found: dict[int, tuple[Array, tuple[int, ...]]] = {}
+    for group in groups.values():
+        first = cases[group[0]]
+        paid = np.zeros(len(first.rows)) if prices is None else prices
+        budgets = np.array([cases[k].budget for k in group])
+        asides = None if pool_money is None else np.array([pool_money[k] for k in group])
+        relaxation = Relaxation(table, first, paid, budgets, asides)
+        whole = [whole_pools(cases[k], mix) for k, mix in zip(group, relaxation.pools(), strict=True)]
+        at, every = relaxation.filled(np.array(whole, float).reshape(len(group), -1)), np.arange(len(group))
+        for row, (k, money) in enumerate(zip(group, relaxation.money(at, every, every).tolist(), strict=True)):
+            found[k] = at.found.bought(row, max(money, 0.0), table.fine), whole[row]
+    return [found[k] for k in range(len(cases))]
 
 
 def relaxed_score(table: Table, problem: Problem, held: tuple[int, float]) -> float:
     """The best relaxed plan's worth with one line held at a purchase."""
-    relaxation = Relaxation(table, problem, np.zeros(len(problem.rows)), held=held)
-    return float(relaxation.scores(relaxation.pools()[None])[0])
+    relaxation = Relaxation(table, problem, np.zeros(len(problem.rows)), np.array([problem.budget]), held=held)
+    only = np.zeros(1, int)
+    return float(relaxation.scores(relaxation.filled(relaxation.pools()), only, only)[0])
 
 
 def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Array:

@@ -102,13 +102,15 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     tasks = len(problem.tasks)
     for i, one in enumerate(problem.scored):
         labels = bought[:, one.line] + problem.tasks[one.line].owned
-        here = problem.expected(i, labels, mixes)
-        more = problem.expected(i, labels + extra[:, one.line], mixes)
-        gains[:, one.line] += weights[:, i] * (more - here)
+        richer = np.repeat(mixes[None], 2 + len(problem.pools), axis=0)  # as it is, more labels, more of each pool
         for j in range(len(problem.pools)):
-            richer = mixes.copy()
-            richer[:, j] += extra[:, tasks + j]
-            gains[:, tasks + j] += weights[:, i] * (problem.expected(i, labels, richer) - here)
+            richer[2 + j, :, j] += extra[:, tasks + j]
+        more = np.repeat(labels[None], len(richer), axis=0)
+        more[1] += extra[:, one.line]
+        here, own, *others = problem.expected(i, more.ravel(), richer.reshape(more.size, -1)).reshape(more.shape)
+        gains[:, one.line] += weights[:, i] * (own - here)
+        for j, other in enumerate(others):
+            gains[:, tasks + j] += weights[:, i] * (other - here)
     return [_topped(case, *each) for case, *each in zip(cases, choices, left, gains, strict=True)]
 
 

@@ -112,11 +112,13 @@ class Table:
         """(m, n, M) sampled values (n, L..., K) at m purchases of pool labels, on the fine grid."""
         if not self.pools:
             return np.broadcast_to(values @ self.to_fine, (len(pools), len(values), self.to_fine.shape[1])).copy()
-        shares = [interpolation(g.position(pools[:, j]), g.size) for j, g in enumerate(self.pools)]
-        found = np.tensordot(shares[0], values, axes=(1, 1))
-        for share in shares[1:]:
-            found = np.einsum("ml,mnl...->mn...", share, found)
-        return np.asarray(found @ self.to_fine)
+        share = np.ones((len(pools), 1))
+        for j, grid in enumerate(self.pools):
+            one = interpolation(grid.position(pools[:, j]), grid.size)
+            share = (share[:, :, None] * one[:, None, :]).reshape(len(pools), -1)
+        levels = np.moveaxis(values.reshape(len(values), share.shape[1], values.shape[-1]), 1, 0)
+        found = (share @ levels.reshape(share.shape[1], -1)).reshape(len(pools) * len(values), -1)
+        return np.asarray((found @ self.to_fine).reshape(len(pools), len(values), -1))
 
 
 def interpolation(position: Array, size: int) -> Array:

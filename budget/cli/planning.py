@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from budget.cli import output
-from budget.cli.tables import backtest_table, fit_table, frontier_table, plan_table, surface_document
+from budget.cli.tables import backtest_document, backtest_table, fit_table, frontier_table, plan_table, surface_document
 
 if TYPE_CHECKING:
     from budget.brief import Brief
     from budget.fitting.surface import Surface
     from budget.measurements import Measurements
     from budget.plan import Plan
+
+# The matrices here are small: threads of numpy's own cost more than they bring, as long as nobody asks for them.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BRIEF = click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 MEASUREMENTS = click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
@@ -187,24 +191,41 @@ def frontier(brief_path: Path, measurements_path: Path, money: float | None, see
         output.answer(frontier_table(answer))
 
 
+def times(_context: click.Context, _option: click.Parameter, value: str) -> float:
+    """A factor above 1, with or without an x: 4x or 4."""
+    try:
+        factor = float(value.lower().removesuffix("x"))
+    except ValueError:
+        factor = 0.0
+    if not 1 < factor < float("inf"):
+        raise click.BadParameter(f"{value!r} is no factor above 1, such as 4x or 4")
+    return factor
+
+
 @click.command()
 @MEASUREMENTS
 @click.option("--brief", "brief_path", metavar="BRIEF", type=click.Path(path_type=Path), help="For each task's metric.")
+@click.option(
+    "--hide",
+    callback=times,
+    default="4x",
+    show_default=True,
+    metavar="TIMES",
+    help="Hide pilots with more than 1/TIMES of the labels (or pool labels, where labels do not vary) of the largest.",
+)
 @SEED
 @output.json_option
 @output.options
-def backtest(measurements_path: Path, brief_path: Path | None, seed: int, as_json: bool) -> None:
+def backtest(measurements_path: Path, brief_path: Path | None, hide: float, seed: int, as_json: bool) -> None:
     """Hide the largest pilots in MEASUREMENTS, predict them from the others, and say how well that went."""
-    from dataclasses import asdict
-
     from budget.brief import Brief
     from budget.fitting.backtest import backtest as predict_hidden
 
     measurements = read_measurements(measurements_path)
     brief = Brief.from_file(brief_path) if brief_path else None
     with step("predicted"):
-        hidden = predict_hidden(measurements, brief, seed)
+        hidden = predict_hidden(measurements, brief, seed, hide)
     if as_json:
-        output.answer_json({task: [asdict(line) for line in lines] for task, lines in hidden.items()})
+        output.answer_json(backtest_document(hidden))
     else:
         output.answer(backtest_table(hidden))
