@@ -103,23 +103,44 @@ def frontier_table(answer: Plan) -> str:
     return table([*header, *(f"buy {name}" for name in names)], rows, left=0)
 
 
-def backtest_table(hidden: Mapping[str, Sequence[Hidden]]) -> str:
-    """One row a hidden pilot: what was predicted and what came; then how well that went, beside simpler forecasts."""
+def backtest_document(hidden: Mapping[str, Sequence[Hidden]]) -> dict[str, Any]:
+    """The hidden pilots of every task and what the forecasts were worth, by task and over all; null where nothing could
+    be hidden."""
     from budget.fitting.backtest import summary
 
-    lines = [(task, line) for task in sorted(hidden) for line in hidden[task]]
-    if not lines:
+    every = [line for lines in hidden.values() for line in lines]
+    tasks = {
+        task: {"hidden": [asdict(line) for line in hidden[task]], **asdict(summary(hidden[task]))}
+        for task in sorted(hidden)
+    }
+    return {"tasks": tasks, "all": asdict(summary(every)) if every else None}
+
+
+def backtest_table(hidden: Mapping[str, Sequence[Hidden]]) -> str:
+    """One row a hidden pilot: what was predicted for it, by us, by the last value and by a power law, and what came;
+    then one row a task, and one for all: mean absolute errors, and how many lay in their range."""
+    if not any(hidden.values()):
         return "Nothing could be hidden: a task needs pilots at more sizes than its fit does."
-    rows = []
-    for task, line in lines:
-        inside = "yes" if line.low <= line.measured <= line.high else "no"
-        predicted = [f"{line.predicted:.3f}", f"{line.low:.3f} to {line.high:.3f}", f"{line.measured:.3f}", inside]
-        rows.append([task, pool_mix(line.pools), f"{line.labels:,}", *predicted])
-    header = ["task", "pools", "labels", "predicted", "90% range", "measured", "within"]
-    over_all = summary(line for _, line in lines)
-    words = (
-        f"{over_all.count} hidden pilots, {over_all.covered:.0%} of them within their range. Mean absolute error: "
-        f"{over_all.error:.4f}; a power law by least squares: {over_all.power_law:.4f}; "
-        f"the last value measured: {over_all.last_value:.4f}."
-    )
-    return "\n".join([table(header, rows, left=2), "", words])
+    header = ["task", "pools", "labels", "measured", "predicted", "90% range", "within", "last value", "power law"]
+    lines = [(task, line) for task in sorted(hidden) for line in hidden[task]]
+    one_by_one = table(header, [_hidden_row(task, line) for task, line in lines], left=2)
+    groups = {task: hidden[task] for task in sorted(hidden)} | {"all tasks": [line for _, line in lines]}
+    header = ["mean absolute error", "hidden", "predicted", "last value", "power law", "within 90% range"]
+    in_sum = table(header, [_summary_row(name, group) for name, group in groups.items()])
+    return f"{one_by_one}\n\n{in_sum}"
+
+
+def _hidden_row(task: str, line: Hidden) -> list[str]:
+    simpler = ["-" if value is None else f"{value:.3f}" for value in (line.last_value, line.power_law)]
+    inside = "yes" if line.low <= line.measured <= line.high else "no"
+    span = f"{line.low:.3f} to {line.high:.3f}"
+    scores = [f"{line.measured:.3f}", f"{line.predicted:.3f}", span, inside]
+    return [task, pool_mix(line.pools), f"{line.labels:,}", *scores, *simpler]
+
+
+def _summary_row(name: str, lines: Sequence[Hidden]) -> list[str]:
+    from budget.fitting.backtest import summary
+
+    found = summary(lines)
+    errors = [f"{value:.4f}" for value in (found.error, found.last_value, found.power_law)]
+    return [name, f"{found.count:,}", *errors, f"{found.covered:.0%}"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from budget import fit
+from budget.cli import main
 from budget.fitting.backtest import backtest, power_law, summary
 from tests.budget.fitting.curves import measured, pooled, power, rows
 
@@ -50,3 +56,23 @@ def test_the_summary_averages_over_its_lines() -> None:
     assert total.count == 4
     assert total.error == pytest.approx(np.mean([abs(x.predicted - x.measured) for v in lines.values() for x in v]))
     assert 0 <= total.covered <= 1
+
+
+@pytest.mark.parametrize(("hide", "labels"), [("4x", {800, 1600}), ("4", {800, 1600}), ("2X", {1600})])
+def test_the_command_hides_as_much_as_it_is_told(tmp_path: Path, hide: str, labels: set[int]) -> None:
+    path = tmp_path / "m.csv"
+    pd.concat([rows("a", power(), SIZES), rows("b", power(0.3), SIZES)]).to_csv(path, index=False)
+    answer = CliRunner().invoke(main, ["backtest", str(path), "--hide", hide, "--json"])
+    document = json.loads(answer.stdout)
+    assert {line["labels"] for line in document["tasks"]["a"]["hidden"]} == labels
+    assert document["all"]["count"] == 2 * len(labels)
+    printed = CliRunner().invoke(main, ["backtest", str(path), "--hide", hide]).stdout
+    assert f"{document['all']['error']:.4f}" in printed
+    assert f"{document['tasks']['b']['power_law']:.4f}" in printed
+
+
+@pytest.mark.parametrize("hide", ["0.5", "1x", "four", "nan", "infx"])
+def test_a_factor_that_hides_nothing_is_refused(tmp_path: Path, hide: str) -> None:
+    answer = CliRunner().invoke(main, ["backtest", str(tmp_path / "m.csv"), "--hide", hide])
+    assert answer.exit_code == 2
+    assert "no factor above 1" in answer.stderr
