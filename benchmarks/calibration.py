@@ -24,18 +24,21 @@ from budget.fitting.cells import Cells, Scale
 from budget.fitting.draws import draw
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.noise import NoisePrior
-from budget.fitting.posterior import SETTINGS, posteriors
+from budget.fitting.posterior import SETTINGS, Array, posteriors
 
 RATIOS = (4, 16)
 STEPS = {"mean": 0.3, "deviation": 0.25, "weight": 0.5}
+Curve = tuple[int, Cells, float, float, float]  # as `pilots` says
 SHARED = {"no further gain": "pow4"}  # laws that take their shape from another
 
 
-def pilots(data: Path, ratio: int) -> list[tuple[int, Cells, float, float, float]]:
+def pilots(data: Path, ratio: int) -> list[Curve]:
     """(data set, pilot, reach, true error there, a power law's absolute error): 7 label counts x 3 simulated seeds."""
     frame = pd.read_csv(data / "lcdb_curves.csv.gz").sort_values("labels")
-    random, answer = np.random.default_rng(ratio), []
-    for (dataset, learner), g in frame.groupby(["openml_id", "learner"]):
+    random = np.random.default_rng(ratio)
+    answer: list[Curve] = []
+    for _, g in frame.groupby(["openml_id", "learner"]):
+        dataset, learner = int(g["openml_id"].iloc[0]), str(g["learner"].iloc[0])
         labels, error = g.labels.to_numpy(float), g.error_mean.to_numpy(float)
         low = np.flatnonzero((labels <= labels[-1] / ratio) & (labels >= 24))
         if len(low) < 7:
@@ -48,13 +51,13 @@ def pilots(data: Path, ratio: int) -> list[tuple[int, Cells, float, float, float
                      ((runs - mean[:, None]) ** 2).sum(1), 0)  # fmt: skip
         truth = float(error[-3:].mean())
         reach = float(labels[-1] / labels[pick][-1])
-        answer.append((int(dataset), cell, reach, truth, abs(_power_law(labels[pick], mean, labels[-1]) - truth)))
+        answer.append((dataset, cell, reach, truth, abs(_power_law(labels[pick], mean, labels[-1]) - truth)))
     return answer
 
 
-def _power_law(labels: np.ndarray, error: np.ndarray, at: float) -> float:
+def _power_law(labels: Array, error: Array, at: float) -> float:
     """Least squares of E + B n^-b on a grid of b, E >= 0, B >= 0."""
-    fits = []
+    fits: list[tuple[float, float]] = []
     for exponent in np.geomspace(0.02, 2, 60):
         shape = labels**-exponent
         floor = max(float(np.linalg.lstsq(np.stack([np.ones_like(shape), shape], 1), error, rcond=None)[0][0]), 0.0)
@@ -63,7 +66,7 @@ def _power_law(labels: np.ndarray, error: np.ndarray, at: float) -> float:
     return min(fits)[1]
 
 
-def figures(curves: list, laws: tuple[Law, ...], constants: Mapping[str, float]) -> dict[str, float]:
+def figures(curves: list[Curve], laws: tuple[Law, ...], constants: Mapping[str, float]) -> dict[str, float]:
     """Error over the power law's, coverage and mean interval score of the 90 % interval."""
     settings = replace(SETTINGS, drift_mean=constants["drift mean"], drift_deviation=constants["drift deviation"])
     error, covered, score = [], [], []
@@ -109,14 +112,14 @@ def in_use() -> dict[str, float]:
     return answer
 
 
-def loss(sets: Mapping[int, list], constants: Mapping[str, float]) -> float:
+def loss(sets: Mapping[int, list[Curve]], constants: Mapping[str, float]) -> float:
     """Sum over both ratios of relative error and interval score, each in units of a good value."""
     found = [figures(curves, apply(constants), constants) for curves in sets.values()]
     missed = sum(max(abs(f["coverage"] - 0.9) - 0.01, 0.0) for f in found)
     return sum(f["ratio"] / 0.4 + f["score"] / 0.4 for f in found) + 4 * missed
 
 
-def search(sets: Mapping[int, list], seconds: float) -> dict[str, float]:
+def search(sets: Mapping[int, list[Curve]], seconds: float) -> dict[str, float]:
     """Coordinate search: a step in either direction, longer where it helped, shorter where it did not."""
     best, started = in_use(), time.monotonic()
     least = loss(sets, best)
