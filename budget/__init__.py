@@ -28,12 +28,22 @@ def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -
 
 
 def plan(
-    brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface] | None = None, seed: int = 0
+    brief: Brief,
+    measurements: Measurements,
+    surfaces: Mapping[str, Surface] | None = None,
+    seed: int = 0,
+    solver: str = "highs",
+    seconds: float | None = None,
+    compare: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Plan:
-    """Split the budget of a brief by what its pilots measured (`surfaces`: already fitted ones)."""
+    """Split the budget of a brief by what its pilots measured (`surfaces`: already fitted ones).
+
+    `solver`: highs or cbc. `seconds`: limit for each program with whole choices; the best plan by then, with its gap.
+    `compare`: other plans by name, {task or pool: labels to buy}; they become baselines.
+    """
     from budget.allocation import plan as plan_all
 
-    return plan_all(brief, measurements, surfaces, seed)
+    return plan_all(brief, measurements, surfaces, seed, solver, seconds, compare)
 
 
 def __getattr__(name: str) -> Any:

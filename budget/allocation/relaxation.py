@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
 from budget.allocation.table import Table
+from budget.fitting.isotonic import falling
 
 ZOOMS, ZOOM_POINTS = 4, 7
 MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
@@ -84,7 +84,7 @@ def envelope(cost: Array, score: Array) -> Array:
     array([0.5, 0.5])
     """
     spend = np.maximum(np.diff(cost), 1e-12 * max(cost[-1] - cost[0], 1e-300))
-    return np.asarray(isotonic_regression(np.diff(score) / spend, weights=spend, increasing=False).x)
+    return falling(np.diff(score) / spend, spend)
 
 
 def spare_money(problem: Problem) -> float:

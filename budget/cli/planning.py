@@ -26,6 +26,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 BRIEF = click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 MEASUREMENTS = click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
 SEED = click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
+SOLVER = click.option(
+    "--solver",
+    type=click.Choice(["highs", "cbc"]),
+    default="highs",
+    show_default=True,
+    help="What solves the programs.",
+)
 MONEY = click.option("--budget", "money", type=float, metavar="MONEY", help="Instead of the brief's budget.")
 FILES = ("plan.json", "allocation.csv", "report.html")
 
@@ -84,13 +91,22 @@ def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, 
         return budget.fit(measurements, brief, seed=seed)
 
 
-def planned(brief: Brief, measurements: Measurements, seed: int) -> Plan:
-    """The plan; with -v, how long its steps took. Raises CannotBeMet."""
+def planned(
+    brief: Brief,
+    measurements: Measurements,
+    seed: int,
+    solver: str = "highs",
+    seconds: float | None = None,
+    compare: tuple[Path, ...] = (),
+) -> Plan:
+    """The plan; with -v, how long its steps took. Raises InvalidInput, CannotBeMet."""
     import budget
+    from budget.cli.others import read_others
 
+    others = read_others(compare, brief)
     surfaces = fitted(brief, measurements, seed)
     with step("planned"):
-        return budget.plan(brief, measurements, surfaces=surfaces, seed=seed)
+        return budget.plan(brief, measurements, surfaces, seed, solver, seconds, others)
 
 
 @click.command()
@@ -120,6 +136,20 @@ def fit(brief_path: Path, measurements_path: Path, seed: int, as_json: bool) -> 
     help="Where plan.json, allocation.csv and report.html go (default: here; with --json: nowhere).",
 )
 @MONEY
+@SOLVER
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For each program with whole choices: then the best plan so far, with its gap.",
+)
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Another plan (CSV: name,buy), shown beside ours; again for each further one.",
+)
 @SEED
 @click.option("--force", is_flag=True, help="Replace files of these names that hold no plan of ours.")
 @output.json_option
@@ -129,6 +159,9 @@ def plan(
     measurements_path: Path,
     folder: Path | None,
     money: float | None,
+    solver: str,
+    seconds: float | None,
+    compare: tuple[Path, ...],
     seed: int,
     force: bool,
     as_json: bool,
@@ -137,7 +170,7 @@ def plan(
     target = folder or (None if as_json else Path())
     if target is not None:
         check_target(target, force)
-    answer = planned(*read_inputs(brief_path, measurements_path, money), seed)
+    answer = planned(*read_inputs(brief_path, measurements_path, money), seed, solver, seconds, compare)
     if target is not None:
         with step("drawn and written"):
             write_plan(answer, target)
@@ -177,14 +210,17 @@ def write_plan(answer: Plan, folder: Path) -> None:
 @BRIEF
 @MEASUREMENTS
 @MONEY
+@SOLVER
 @SEED
 @output.json_option
 @output.options
-def frontier(brief_path: Path, measurements_path: Path, money: float | None, seed: int, as_json: bool) -> None:
+def frontier(
+    brief_path: Path, measurements_path: Path, money: float | None, solver: str, seed: int, as_json: bool
+) -> None:
     """The best score for a range of budgets around that of BRIEF, each a plan of its own."""
     from dataclasses import asdict
 
-    answer = planned(*read_inputs(brief_path, measurements_path, money), seed)
+    answer = planned(*read_inputs(brief_path, measurements_path, money), seed, solver)
     if as_json:
         output.answer_json([asdict(point) for point in answer.frontier])
     else:

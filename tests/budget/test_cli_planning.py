@@ -250,3 +250,48 @@ def alive_in_group(group: int) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def test_another_solver_proves_the_same_plan(call: Call) -> None:
+    one, other = (Plan.from_json(call("plan", *INPUTS, "--json", "--solver", name).stdout) for name in ("highs", "cbc"))
+    assert one.certificate.solver.startswith("HiGHS")
+    assert other.certificate.solver.startswith("CBC")
+    assert abs(one.score.expected - other.score.expected) <= one.certificate.gap + other.certificate.gap
+    assert json.loads(call("frontier", *INPUTS, "--solver", "cbc", "--json").stdout)
+    assert "--solver" in call("plan", *INPUTS, "--solver", "simplex", status=2).stderr
+
+
+def test_a_time_limit_leaves_a_plan_with_its_gap(call: Call) -> None:
+    plan = Plan.from_json(call("plan", *INPUTS, "--json", "--seconds", "0.001").stdout)
+    assert plan.cost <= plan.budget
+    assert 0 <= plan.certificate.gap < 1
+    for seconds in ("0", "-1", "soon"):
+        assert "--seconds" in call("plan", *INPUTS, "--seconds", seconds, status=2).stderr
+
+
+def test_other_peoples_plans_are_compared_under_their_files_names(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "last year.csv").write_text("name,buy\ndetection,500\nsegmentation,200\n")
+    call("plan", *INPUTS, "-o", "ours")
+    others = ["--compare", "last year.csv", "--compare", "ours/allocation.csv"]
+    plan = Plan.from_json(call("plan", *INPUTS, "--json", *others).stdout)
+    last = plan.baselines["last year"]
+    assert {name: buy for name, buy in last.buy.items() if buy} == {"detection": 500, "segmentation": 200}
+    assert last.gain.expected > 0
+    assert plan.baselines["allocation"].gain.expected == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("name,buy\ndetecton,5\n", "o.csv:2: name: found 'detecton'"),
+        ("name,buy\ndetection,-5\n", "o.csv:2: detection: buy: found '-5'"),
+        ("name,buy\ndetection,1.5\n", "o.csv:2: detection: buy: found '1.5'"),
+        ("name,buy\ndetection,1\ndetection,2\n", "o.csv:3: name: found detection a second time"),
+        ("task,labels\ndetection,1\n", "o.csv:1: columns: found task, labels"),
+        ("", "o.csv:1: columns: found nothing"),
+    ],
+)
+def test_a_compared_plan_that_cannot_be_read_is_refused(text: str, fault: str, call: Call, tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text(text)
+    assert fault in call("plan", *INPUTS, "--compare", "o.csv", "-o", "out", status=2).stderr
+    assert not (tmp_path / "out").exists()
