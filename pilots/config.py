@@ -52,8 +52,12 @@ class PilotKeys(_Part):
         {}, description="pool sizes by pool, for example {general: [1000, 4000]}"
     )
     items: dict[str, str] = Field({}, description="a file of item ids, one a line, by task or pool")
-    seeds: int = Field(2, ge=1, le=100, description="a whole number from 1 to 100: repeats of each cell")
-    small_seeds: int = Field(3, ge=1, le=100, description="a whole number from 1 to 100: repeats of each small cell")
+    seeds: int = Field(
+        2, ge=1, le=100, description="a whole number from 1 to 100: repeats of a cell with the most labels"
+    )
+    small_seeds: int = Field(
+        3, ge=1, le=100, description="a whole number from 1 to 100: repeats of a cell with the fewest labels"
+    )
     data: dict[str, DataKeys] = Field({}, description="for each task and pool: " + FORMS)
     backbone: str = Field("medium", description=BACKBONE)
     noise: dict[str, Share] = Field(

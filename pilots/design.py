@@ -79,8 +79,8 @@ def grid(
 ) -> tuple[Run, ...]:
     """Every task's `labels` sizes x every pool's sizes x seeds, the most telling runs first.
 
-    labels: {task: label sizes}; pools: {pool: sizes beside 0}; seeds: repeats of a cell; small_seeds: repeats of a cell
-    in the smaller half of a task's sizes, where a score scatters most (about as 1 / sqrt(labels)).
+    labels: {task: label sizes}; pools: {pool: sizes beside 0}; small_seeds: repeats of a cell at a task's fewest
+    labels, where a score scatters most (about as 1 / sqrt(labels)), falling evenly to `seeds` at its most labels.
     With several pools each is varied alone, and all are at their largest together.
 
     Corners come first (fewest and most labels, without and with the largest pool), then what halves the widest gap;
@@ -94,7 +94,8 @@ def grid(
     for task in sorted(labels):
         ordered = sorted(set(labels[task]))
         for position, (size, label_rank) in enumerate(zip(ordered, _halving_ranks(len(ordered)), strict=True)):
-            repeats = max(seeds, small_seeds) if 2 * position < len(ordered) - 1 else seeds
+            share = position / max(len(ordered) - 1, 1)
+            repeats = round(max(seeds, small_seeds) * (1 - share) + seeds * share)
             for level, pool_rank in levels.items():
                 for seed in range(repeats):
                     priority = (label_rank + pool_rank + seed, seed, size, level, task)

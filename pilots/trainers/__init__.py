@@ -5,7 +5,7 @@ no torch: a trainer's own module does, when it is used. The built-in one is `pil
 server that forks workers should load that module first: torch and scikit-learn take longer to load than a run takes.
 
 A sensible grid for the built-in digit scenes: labels 50, 100, 200, 400, 800; pool `general` 0, 1000, 4000; two seeds,
-one more at 50 and 100 labels.
+one more at the fewest.
 """
 
 from __future__ import annotations
