@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from budget.cli.output import table
 
 if TYPE_CHECKING:
+    from budget.fitting.pool_effect import PoolEffect
     from budget.fitting.surface import Surface
     from budget.plan import Hidden, Plan
+
+HALF_A_CENT = 0.005
 
 
 def pool_mix(pools: Mapping[str, int]) -> str:
@@ -30,28 +33,46 @@ def surface_document(surface: Surface) -> dict[str, Any]:
         "exponent": asdict(surface.exponent) if surface.exponent else None,
         "floor": asdict(surface.floor) if surface.floor else None,
         "noise": surface.noise,
+        "pools": {name: asdict(effect) for name, effect in surface.effects.items()},
         "fades_at": dict(surface.fades_at),
         "trust": asdict(surface.trust),
     }
 
 
 def fit_table(surfaces: Mapping[str, Surface]) -> str:
-    """One row a task, then a line for each that needs a person."""
+    """One row a task; then for each what the curve is made of, what its pools do, and what needs a person."""
     rows, remarks = [], []
     for name, surface in sorted(surfaces.items()):
-        law, weight = max(surface.laws.items(), key=lambda pair: pair[1], default=("-", 0.0))
         fit = [
-            f"{law} {weight:.0%}",
             f"{surface.exponent.expected:.2f}" if surface.exponent else "-",
             f"{surface.floor.expected:.3f}" if surface.floor else "-",
             f"{surface.noise:.3f}",
         ]
         rows.append([name, surface.trust.status, pool_mix(surface.most_pools), f"{surface.most_labels:,}", *fit])
+        remarks += ["", f"{name}: {_laws(surface)}.", *(_pool(*each) for each in surface.effects.items())]
         if surface.trust.reason:
             advice = f" {surface.trust.remedy}" if surface.trust.remedy else ""
-            remarks.append(f"{name}: {surface.trust.reason}{advice}")
-    header = ["task", "trust", "most pool labels", "most labels", "likeliest law", "exponent", "reachable", "noise"]
-    return "\n".join([table(header, rows, left=3), *([""] if remarks else []), *remarks])
+            remarks.append(f"  {surface.trust.status}: {surface.trust.reason}{advice}")
+    header = ["task", "trust", "most pool labels", "most labels", "exponent", "reachable", "noise"]
+    return "\n".join([table(header, rows, left=3), *remarks])
+
+
+def _laws(surface: Surface) -> str:
+    """Every law that weighs a hundredth or more, the heaviest first."""
+    heavy = sorted((pair for pair in surface.laws.items() if pair[1] >= 0.005), key=lambda pair: -pair[1])
+    return ", ".join(f"{law} {weight:.0%}" for law, weight in heavy)
+
+
+def _pool(name: str, effect: PoolEffect) -> str:
+    """What a pool brings at the fewest and the most labels measured, and where that fades."""
+    few, most = (f"{rise.expected:+.3f} ({rise.low:+.3f} to {rise.high:+.3f})" for rise in (effect.few, effect.most))
+    if effect.p_value is None:
+        test = "too few runs to test that"
+    else:
+        chance = "<0.001" if effect.p_value < 0.001 else f"{effect.p_value:.3f}"
+        test = f"p {chance} if it did nothing"
+    fades = "nowhere in sight" if effect.fades_at is None else f"from {effect.fades_at:,.0f} labels"
+    return f"  {name}: {few} at the fewest labels, {most} at the most; {test}; less than one point {fades}"
 
 
 def plan_table(answer: Plan) -> str:
@@ -74,7 +95,7 @@ def plan_table(answer: Plan) -> str:
 def plan_remarks(answer: Plan) -> list[str]:
     """The sentences under the table of a plan."""
     remarks = []
-    if answer.unspent > 0:
+    if answer.unspent >= HALF_A_CENT:
         reason = f": {answer.unspent_reason}" if answer.unspent_reason else ""
         remarks.append(f"{answer.unspent:,.2f} of {answer.budget:,.2f} {answer.currency} stays unspent{reason}.")
     even = answer.baselines.get("even split")

@@ -91,8 +91,8 @@ def lowest(task: str, score: str, metric: str) -> str:
 
 
 def left_over(unspent: str, reason: str, amount: float) -> str:
-    """Money that stays; nothing is said when nothing is left."""
-    if amount <= 0:
+    """Money that stays; nothing is said when less than half a cent is left."""
+    if amount < 0.005:
         return ""
     return f"{unspent} of the budget stays unspent{': ' + reason.rstrip('.') if reason else ''}."
 

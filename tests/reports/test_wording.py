@@ -70,7 +70,7 @@ def test_the_bound_is_in_what_the_goal_counts() -> None:
 
 
 def test_money_left_is_named_only_if_there_is_some() -> None:
-    assert decision.left_over("0", "lot sizes", 0.0) == ""
+    assert decision.left_over("0", "lot sizes", 0.0) == decision.left_over("USD 0", "lot sizes", 0.004) == ""
     assert decision.left_over("USD 10", "lot sizes.", 0.01) == "USD 10 of the budget stays unspent: lot sizes."
     assert decision.left_over("USD 10", "", 0.01) == "USD 10 of the budget stays unspent."
 
