@@ -13,7 +13,7 @@ from budget.fitting.draws import Draws
 from budget.fitting.noise import NoisePrior, cell_variance, magnitude, one_run
 
 Array = NDArray[np.float64]
-SPENT = 3.0  # parameters that the averaged laws spend along labels, and two for every varied pool
+SPENT = 2.0  # parameters that the averaged laws spend along labels, and two for every varied pool
 ENOUGH = 2.0  # degrees of freedom between repeats that tell noise from lack of fit
 LEAST, MOST = 0.2, 3.0  # the deviation inside the pilots' range over what it is a priori
 
@@ -34,7 +34,7 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
     labels, pools = _points(task)
     residual = task.error - draws.expected(labels, pools)
     variance, scale = cell_variance(task, prior), magnitude(task.error)
-    left = len(residual) - SPENT - 2 * len(task.varied)
+    left = len(residual) - SPENT - len(task.varied)
     repeats = one_run(task, prior)[1]
     deviation = max(float((residual**2 - variance).sum()) / max(left, 1.0), 0.0) ** 0.5
     noise = variance if repeats >= ENOUGH else 0.0

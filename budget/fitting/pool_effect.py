@@ -10,7 +10,6 @@ from scipy.special import fdtrc
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.isotonic import falling
 from budget.fitting.noise import NoisePrior, growth, one_run
 from budget.plan import Score
 
@@ -23,7 +22,8 @@ REACH = 100.0  # fading is looked for up to so many times the largest pilot
 class PoolEffect:
     """`few`, `most`: rise of the score from the smallest to the largest pool pilot at the fewest and the most labels
     measured. `p_value`: of the F test that the pool does nothing (None: too few cells). `fades_at`: labels beyond which
-    it brings less than a hundredth of the way from worst to best (None: nowhere up to 100 times the largest pilot)."""
+    it is not told from nothing with 90 % probability or brings less than a hundredth of the way from worst to best
+    (None: nowhere up to 100 times the largest pilot)."""
 
     few: Score
     most: Score
@@ -39,39 +39,17 @@ def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> Poo
 
 
 def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
-    """Labels beyond which a pool brings less than a point: as measured where the pilots reach so far, else as
-    forecast."""
-    labels, gain = measured(task, task.varied[index])
-    if len(labels) > 1 and gain[-1] < POINT:
-        last = int(np.argmax(gain < POINT))
-        if last == 0:
-            return float(labels[0])
-        share = (gain[last - 1] - POINT) / (gain[last - 1] - gain[last])
-        return float(labels[last - 1] ** (1 - share) * labels[last] ** share)
-    grid = np.geomspace(1.0, REACH, 60)
-    without, with_most = draws.expected(*_ends(task, draws, index, grid)).reshape(2, -1)
-    useful = np.flatnonzero(without - with_most >= POINT)
-    beyond = int(useful[-1]) + 1 if len(useful) else 0
-    return float(grid[beyond] * task.largest[0]) if beyond < len(grid) else None
-
-
-def measured(task: Cells, column: int) -> tuple[Array, Array]:
-    """Labels (m,) > 0 measured with the least and the most of a pool, other pools alike, and how much lower the
-    error is
-    with the most (m,): means over the other pools' labels, made non-increasing in labels (a help that fades stays
-    away)."""
-    pool = task.pool_labels[:, column]
-    others = np.delete(task.pool_labels, column, axis=1)
-    _, mix = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
-    gains: dict[float, list[float]] = {}
-    for group in np.unique(mix):
-        rows = np.flatnonzero(mix.reshape(-1) == group)
-        low, high = rows[np.argmin(pool[rows])], rows[np.argmax(pool[rows])]
-        if pool[low] == pool.min() and pool[high] == pool.max() and task.labels[low] > 0:
-            gains.setdefault(float(task.labels[low]), []).append(float(task.error[low] - task.error[high]))
-    labels = np.array(sorted(gains))
-    weight = np.array([len(gains[n]) * n for n in labels])
-    return labels, falling(np.array([float(np.mean(gains[n])) for n in labels]), weight)
+    """Labels beyond which a pool is no longer told from nothing with 90 % probability, or is expected to bring less
+    than a point, by the same surface as every forecast: from the fewest labels measured to REACH times the most."""
+    fewest = task.labels[task.labels > 0].min(initial=task.largest[0]) / task.largest[0]
+    grid = np.geomspace(fewest, REACH, 100)
+    at = _ends(task, draws, index, grid)
+    without, with_most = draws.expected(*at).reshape(2, -1)
+    each = draws.errors(*at).reshape(-1, 2, len(grid))
+    sure = np.quantile(each[:, 0] - each[:, 1], 0.1, axis=0) > 0
+    useful = np.flatnonzero(sure & (without - with_most >= POINT))
+    last = int(useful[-1]) if len(useful) else 0
+    return float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
 
 
 def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:

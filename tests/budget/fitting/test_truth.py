@@ -33,6 +33,9 @@ def test_pretraining_helps_detection_at_1000_images_and_no_longer_at_35000() -> 
     gain = surface.expected(sizes, {"imagenet": IMAGENET}) - surface.expected(sizes, {"imagenet": 0})
     assert gain[0] > 3
     assert gain[1] < gain[0]
+    draws = surface.draws(sizes, {"imagenet": IMAGENET}) - surface.draws(sizes, {"imagenet": 0})
+    assert np.quantile(draws[:, 0], 0.1) > 0
+    assert np.quantile(draws[:, 1], 0.1) < 0 < np.quantile(draws[:, 1], 0.9)
     fades = surface.fades_at["imagenet"]
     assert fades is not None
     assert 1000 < fades < 35000
