@@ -146,7 +146,8 @@ class SharePoint:
 @dataclass(frozen=True)
 class Limit:
     """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used`
-    and `limit` in its own unit; `price`: rise of the goal for one unit more, solved again; 0 where it does not bind."""
+    and `limit` in its own unit; `price`: rise of the goal for one unit more, solved again with a little more of it; 0
+    where it does not bind."""
 
     key: str
     text: str

@@ -201,13 +201,33 @@ def all_evidence(
 
 
 def unspent_reason(problem: Problem, plan: Choice) -> str:
-    """Why money is left, in a few words; nothing where none is."""
+    """Why money is left, in a few words; nothing where none is. Limits are named that stop what would help."""
     left = problem.money - problem.cost(plan)
     if left == 0:
         return ""
-    growing = [line for line, buy in zip(problem.lines, plan.tasks + plan.pools, strict=True) if buy < line.most]
-    if not growing:
+    if problem.goal == "cheapest":
+        return "every target is reached for less"
+    steps = [step for j in range(len(problem.lines)) if (step := _one_more(problem, plan, j)) is not None]
+    if not steps:
         return "every line is at its limit"
-    if all(line.cost(line.lot) > left for line in growing):
+    steps = [step for step in steps if problem.cost(step) <= problem.money]
+    if not steps:
         return "lot sizes"
-    return "more labels would not raise the expected score"
+    before, *after = means(problem, [plan, *steps])
+    useful = [step for step, scores in zip(steps, after, strict=True) if (scores > before).any()]
+    if not useful:
+        return "more labels would not raise the expected score"
+    broken = [problem.broken(step) for step in useful]
+    stops = [row.text for row in problem.rows if any(row.key in keys for keys in broken)]
+    if not stops:
+        return "more labels would not raise what the goal counts"
+    return "limited by " + ", ".join(dict.fromkeys(stops))
+
+
+def _one_more(problem: Problem, plan: Choice, index: int) -> Choice | None:
+    """The plan with the least that can be bought more of one line; None at its limit."""
+    line, buys = problem.lines[index], [*plan.all]
+    buys[index] = max(buys[index] + line.lot, line.first)
+    if buys[index] > line.most:
+        return None
+    return Choice(tuple(buys[: len(problem.tasks)]), tuple(buys[len(problem.tasks) :]))

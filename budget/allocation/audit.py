@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from budget.allocation.optimum import optimum
-from budget.allocation.problem import Forecast, Problem
+from budget.allocation.problem import Choice, Forecast, Problem, Scored, labels_of
 from budget.allocation.problem import problem as posed
 from budget.allocation.rows import Row
 from budget.allocation.table import Table, tabulate
@@ -110,14 +110,12 @@ def _beyond_reach(table: Table, problem: Problem, index: int) -> Shortfall | Non
     if best >= 0:
         return None
     assert one.target is not None
-    reachable = float(one.own(one.normal(np.array(one.target)) + best))
     sure = "" if one.confidence is None else f" with probability {one.confidence:g}"
-    towards = math.floor if one.best > one.worst else math.ceil
-    allowed = towards(reachable * 10**DIGITS) / 10**DIGITS
+    allowed = _allowed(one, best)
     reason = (
         f"{one.name}: the target {one.target:g}{sure} is out of reach; {allowed:g} is all that {_money(price)} buys"
     )
-    return Shortfall(reason, f"set the target of {one.name} to {allowed:g}")
+    return Shortfall(reason, _lower(one, best))
 
 
 def _too_dear(problem: Problem, solver: str) -> Shortfall:
@@ -131,7 +129,47 @@ def _too_dear(problem: Problem, solver: str) -> Shortfall:
             if cost > problem.money:
                 return Shortfall(reason, f"raise the budget to {_money(cost)}")
     reason = f"the targets of {names} cannot be reached together, not even for {RICHER[-1]} times the budget"
-    return Shortfall(reason, "lower one of these targets, or loosen a limit")
+    lowered = _one_lowered(problem, solver) or _all_lowered(problem, solver)
+    return Shortfall(reason, lowered or "lower these targets, or loosen a limit")
+
+
+def _one_lowered(problem: Problem, solver: str) -> str:
+    """The targets that make room for all others if one of them alone is lowered, the least lowered first."""
+    found = []
+    for i in problem.targets:
+        scored = tuple(
+            replace(one, weight=float(k == i), target=None if k == i else one.target)
+            for k, one in enumerate(problem.scored)
+        )
+        case = replace(problem, goal="mean", risk=0.0, scored=scored)
+        best = optimum(tabulate(case), case, solver)
+        if best is not None:
+            found.append((-_above(problem, best.choice, i), i))
+    return ", or ".join(_lower(problem.scored[i], -short) for short, i in sorted(found))
+
+
+def _all_lowered(problem: Problem, solver: str) -> str:
+    """The targets missed by the plan that raises the lowest score relative to its target, as low as they are there."""
+    case = replace(problem, goal="worst", risk=0.0)
+    best = optimum(tabulate(case), case, solver)
+    above = {} if best is None else {i: _above(problem, best.choice, i) for i in problem.targets}
+    return " and ".join(_lower(problem.scored[i], reach) for i, reach in above.items() if reach < 0)
+
+
+def _above(problem: Problem, choice: Choice, index: int) -> float:
+    labels, bought = labels_of(problem, [choice])
+    return float(problem.reaches(index, labels[:, index], bought)[0])
+
+
+def _lower(one: Scored, reach: float) -> str:
+    return f"set the target of {one.name} to {_allowed(one, reach):g}"
+
+
+def _allowed(one: Scored, reach: float) -> float:
+    """The target that is just reached where the one asked for is exceeded by `reach`, rounded so that it is."""
+    towards = math.floor if one.best > one.worst else math.ceil
+    reached = float(one.own(one.normal(np.array(one.target)) + reach))
+    return float(towards(reached * 10**DIGITS) / 10**DIGITS)
 
 
 def _money(amount: float | Fraction) -> str:

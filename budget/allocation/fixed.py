@@ -221,7 +221,11 @@ def _rounded(shelf: Shelf, relaxed: Chosen) -> Choice | None:
 
 
 def _topped(problem: Problem, choice: Choice) -> Choice:
-    return spend_rest([problem], [choice])[0] if problem.goal == "mean" else choice
+    """With what the rest of the money still buys, where that is no worse for the goal."""
+    if problem.goal == "cheapest":
+        return choice
+    more = spend_rest([problem], [choice])[0]
+    return more if problem.goal == "mean" or goal_value(problem, more) >= goal_value(problem, choice) else choice
 
 
 def _whole(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
 from budget.allocation.goals import goal_value
 from budget.allocation.lines import Array, Line
-from budget.allocation.optimum import quick
+from budget.allocation.optimum import quick, search_at
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax, relaxed_score
 from budget.allocation.table import Table, outline
@@ -64,17 +65,21 @@ def _furthest(line: Line, here: int, end: int, good: Callable[[float], bool]) ->
 
 
 def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: str) -> tuple[Limit, ...]:
-    """Every row of hours, groups and constraints, and what one unit more of one that binds would bring."""
+    """Every row of hours, groups and constraints, and what one unit more of one that binds would bring.
+
+    That is reckoned over a hundredth of the limit, or one unit if that is more; where whole lots hide it, it is the
+    price in the relaxed program.
+    """
     buys, value = problem.buys(plan), goal_value(problem, plan)
     found = []
     for r, row in enumerate(problem.rows):
-        price = 0.0
+        price, limit = 0.0, row.limit(problem.money)
         if prices[r] > 0:
-            looser = tuple(replace(each, right=each.right + (each is row)) for each in problem.rows)
+            step = max(abs(limit) / 100, Fraction(1))
+            looser = tuple(replace(each, right=each.right + step * (each is row)) for each in problem.rows)
             case = replace(problem, rows=looser)
-            (better,) = quick(table, [case], prices, solver)
-            price = max(goal_value(case, better) - value, 0.0) if better is not None else 0.0
-        found.append(
-            Limit(row.key, row.text, float(row.use(problem.lines, buys)), float(row.limit(problem.money)), price)
-        )
+            made = [*quick(table, [case], prices, solver), search_at(case, plan.pools, np.array(plan.tasks), solver)]
+            gain = max((goal_value(case, each) - value for each in made if each is not None), default=0.0)
+            price = gain / float(step) if gain > 0 else float(prices[r])
+        found.append(Limit(row.key, row.text, float(row.use(problem.lines, buys)), float(limit), price))
     return tuple(found)

@@ -78,3 +78,37 @@ def test_too_few_hours_are_named() -> None:
     (shortfall,) = reasons(brief, surfaces).shortfalls
     assert shortfall.reason == "these limits cannot hold: annotator hours <= 100"
     assert "by 150" in shortfall.repair
+
+
+def test_targets_that_hours_forbid_are_lowered_by_as_little_as_is_needed() -> None:
+    brief, surfaces = two()
+    for task in brief["tasks"].values():
+        task |= {"label_seconds": 3600}
+    brief |= {"hours": 100}
+    free = planned(brief, surfaces)
+    for name, task in brief["tasks"].items():
+        task["target"] = round(free.tasks[name].expected + 0.003, 4)
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert "cannot be reached together" in shortfall.reason
+    name, target = re.findall(r"set the target of (\w+) to (0\.\d+)", shortfall.repair)[0]
+    assert float(target) < brief["tasks"][name]["target"]
+    brief["tasks"][name]["target"] = float(target)
+    assert all(line.expected >= brief["tasks"][task]["target"] for task, line in planned(brief, surfaces).tasks.items())
+    brief["tasks"][name]["target"] = float(target) + 0.002
+    assert reasons(brief, surfaces)
+
+
+@pytest.mark.parametrize("goal", ["mean", "worst"])
+def test_hours_that_leave_money_are_named_and_have_a_price(goal: str) -> None:
+    brief, surfaces = two()
+    for task in brief["tasks"].values():
+        task |= {"label_seconds": 3600, "lot": 10}
+    brief |= {"hours": 100, "goal": goal}
+    answer = planned(brief, surfaces)
+    assert answer.unspent > 0
+    assert answer.unspent_reason == "limited by annotator hours <= 100"
+    (limit,) = answer.limits
+    more = planned(brief | {"hours": 101}, surfaces)
+    gain = (more.certificate.value or 0) - (answer.certificate.value or 0)
+    assert limit.price > 0
+    assert limit.price >= gain - 1e-6
