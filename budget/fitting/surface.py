@@ -45,8 +45,8 @@ class Surface:
 
     @property
     def fades_at(self) -> dict[str, float | None]:
-        """Per varied pool the labels beyond which it is not told from nothing, or brings less than a point (None: nowhere
-        near the pilots)."""
+        """Per varied pool the labels beyond which it is not told from nothing, or brings less than a point (None:
+        nowhere near the pilots)."""
         return {name: effect.fades_at for name, effect in self.effects.items()}
 
     @property
