@@ -42,7 +42,7 @@ def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
     """Labels beyond which a pool is no longer told from nothing with 90 % probability, or is expected to bring less
     than a point, by the same surface as every forecast: from the fewest labels measured to REACH times the most."""
     fewest = task.labels[task.labels > 0].min(initial=task.largest[0]) / task.largest[0]
-    grid = np.geomspace(fewest, REACH, 100)
+    grid = np.geomspace(fewest, REACH, 40)
     at = _ends(task, draws, index, grid)
     without, with_most = draws.expected(*at).reshape(2, -1)
     each = draws.errors(*at).reshape(-1, 2, len(grid))
