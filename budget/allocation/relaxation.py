@@ -18,6 +18,7 @@ from budget.allocation.table import Table
 from budget.fitting.isotonic import falling
 
 ZOOMS, ZOOM_POINTS = 4, 7
+AT_ONCE = 4_000_000  # scores of mixes that are looked at together: as many as memory should hold
 MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
 KINK = 0.1  # a slope that rises by a smaller share is a flaw of interpolation and is levelled, not bridged
 
@@ -237,7 +238,8 @@ def relax_all(
     for k, case in enumerate(cases):
         groups.setdefault((case.tasks, case.pools, case.goal, *case.weights.tolist()), []).append(k)
     found: dict[int, tuple[Array, tuple[int, ...]]] = {}
-    for group in groups.values():
+    most = max(AT_ONCE // (table.fine.size * (ZOOM_POINTS + 1)), 1)
+    for group in (each[k : k + most] for each in groups.values() for k in range(0, len(each), most)):
         first = cases[group[0]]
         paid = np.zeros(len(first.rows)) if prices is None else prices
         budgets = np.array([cases[k].budget for k in group])
