@@ -214,11 +214,11 @@ def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, 
     """Nodes (T, M2, q) around weighted nodes: a normal of their mean and covariance; with its mean and Cholesky
     factor."""
     weight = weight / weight.sum(1, keepdims=True)
-    mean: Array = (weight[:, None] @ latent)[:, 0]
+    mean = (weight[:, None] @ latent)[:, 0]
     centred = latent - mean[:, None]
     covariance = (centred * weight[:, :, None]).transpose(0, 2, 1) @ centred
     covariance += np.eye(latent.shape[-1]) * 0.02
-    factor = np.linalg.cholesky(1.5 * covariance)
+    factor = np.asarray(np.linalg.cholesky(1.5 * covariance), np.float64)
     return mean[:, None] + normal @ factor.transpose(0, 2, 1), mean, factor
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from budget import fit
+import budget.cli
+from budget import Measurements, fit
+from budget.fitting.assemble import surfaces
+from budget.fitting.cells import cells
 from tests.budget.fitting.curves import Truth, measured, pooled, power, rows
 
+EXAMPLE = Path(budget.cli.__file__).parent / "examples" / "measurements.csv"
 SIZES = (50, 100, 200, 400, 800, 1600)
 MIXES = [{"general": p} for p in (0, 1000, 4000)]
 
@@ -71,3 +76,23 @@ def test_a_small_test_set_widens_the_interval_and_seeds_do_not_narrow_it() -> No
 def test_an_unknown_test_size_counts_as_no_sampling_error() -> None:
     frame = scored_on(200, 3)
     assert width(frame.assign(test_size=np.nan)) == width(frame.drop(columns="test_size"))
+
+
+def test_a_cell_left_out_of_the_example_lies_in_its_interval() -> None:
+    frame = Measurements.from_csv(EXAMPLE).frame
+    left_out, without = {}, []
+    keys = ["task", "labels", "pool:general"]
+    for number, (key, rows_) in enumerate(frame.groupby(keys)):
+        task, labels, pool = str(key[0]), int(key[1]), int(key[2])
+        if (labels, pool) == (frame.labels.max(), frame["pool:general"].max()):
+            continue
+        rest = frame[(frame.task == task) & ~frame.index.isin(rows_.index)]
+        left_out[f"{number}"] = labels, pool, float(rows_.score.mean())
+        without.append(rest.assign(task=f"{number}"))
+    fitted = surfaces(list(cells(measured(*without), None).values()), 0)
+    inside = []
+    for name, (labels, pool, score) in left_out.items():
+        (low,), (high,) = fitted[name].interval([labels], {"general": pool})
+        inside.append(low <= score <= high)
+    assert len(inside) > 30
+    assert np.mean(inside) >= 0.85
