@@ -37,6 +37,17 @@ def joined(planes: list[Planes]) -> Planes:
     )
 
 
+def lowest(problem: Problem, planes: Planes, tasks: Array, pools: Array, count: int) -> Planes:
+    """Of every scored task the planes that are lowest at one place: purchases tasks (T,), pools (P,)."""
+    at = np.array([one.line for one in problem.scored])[planes.task]
+    level = planes.at_zero + planes.labels * tasks[at] + planes.pools @ pools
+    order = np.lexsort((level, planes.task))
+    task = planes.task[order]
+    rank = np.arange(len(order)) - np.searchsorted(task, task)
+    kept = np.sort(order[rank < count])
+    return Planes(planes.task[kept], planes.at_zero[kept], planes.labels[kept], planes.pools[kept])
+
+
 def tangents(
     problem: Problem, score: Score, which: tuple[int, ...], tasks: Array, pools: Array
 ) -> tuple[Planes, Array]:

@@ -9,12 +9,13 @@ from math import prod
 import numpy as np
 
 from budget.allocation.lines import Array
-from budget.allocation.planes import Planes, Points, joined, lifted, points, raised, tangents
+from budget.allocation.planes import Planes, Points, joined, lifted, lowest, points, raised, tangents
 from budget.allocation.problem import Problem
 from budget.allocation.table import Table
 from budget.allocation.tangent_program import Continuous, best_under
 
 ROUNDS, CLOSE = 25, 1e-9
+CARRIED = 7  # planes of a score that are carried on to the next round: any of them bound it, few shape the program
 CLOSELY = (0.6, 0.8, 0.9, 0.96, 1.0, 1.04, 1.1, 1.25, 1.6)  # times a plan's labels: where planes are checked
 # Of a good plan's labels: where the first planes touch.
 SPREAD, ALONE = (0.97, 0.999, 1.0, 1.001, 1.03), (0.97, 1.03)  # all lines together; each pool by itself
@@ -64,7 +65,7 @@ def prove(
             best, place = float(values[1]), half
         if (not missed and bound - best <= CLOSE) or (last - bound < CLOSE / 10 and not missed):
             break
-        scores = joined([scores, more])
+        scores = joined([lowest(problem, scores, found.tasks, found.pools, CARRIED), more])
         fresh = _targets(table, problem, goals, tasks, pools)
         targets = joined([targets, fresh]) if targets is not None and fresh is not None else targets
     if place is None:
