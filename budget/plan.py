@@ -205,7 +205,9 @@ class Evidence:
     floor: Score | None = None  # the score that no number of labels exceeds
     noise: float = 0.0  # standard deviation over seeds at the largest pilot
     backtest: tuple[Hidden, ...] = ()
-    fades_at: dict[str, float | None] = field(default_factory=dict)  # pool -> labels beyond which it brings < 1 point
+    fades_at: dict[str, float | None] = field(
+        default_factory=dict
+    )  # pool -> labels beyond which its help is unsure or < 1 point
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from budget.allocation.problem import Choice, Problem
 
 
 def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, Choice]:
-    """Every baseline of this problem by name: nothing, even split, proportional, asked, tasks only, pools only.
+    """Every baseline of this problem by name: nothing, even split, proportional, as far as limits go, tasks only, pools
+    only.
 
-    `proportional` splits by weight, a pool counting as the mean task; `asked` by what all labels up to max_labels would
-    cost, where all lines have one. The last two only where there are pools. `compare`: further plans, {task or pool:
-    labels to buy}, cut down to the limits and, line by line alike, to the budget.
+    `proportional` splits by weight, a pool counting as the mean task; `as far as limits go` by what all labels up to
+    max_labels would cost, where all lines have one. The last two only where there are pools. `compare`: further plans,
+    {task or pool: labels to buy}, cut down to the limits and, line by line alike, to the budget.
     """
     tasks = dict.fromkeys((line.name for line in problem.tasks), 1.0)
     pools = dict.fromkeys((line.name for line in problem.pools), 1.0)
@@ -23,7 +24,7 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
         weights[name] = weights.get(name, 0.0) + one.weight
     rules: dict[str, Mapping[str, float]] = {"nothing": {}, "even split": {**tasks, **pools}, "proportional": weights}
     if all(line.room is not None for line in problem.lines):
-        rules["asked"] = {line.name: float(line.cost(line.room or 0)) for line in problem.lines}
+        rules["as far as limits go"] = {line.name: float(line.cost(line.room or 0)) for line in problem.lines}
     if pools:
         rules |= {"tasks only": tasks, "pools only": pools}
     for name, buys in (compare or {}).items():

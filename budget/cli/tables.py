@@ -72,7 +72,8 @@ def _pool(name: str, effect: PoolEffect) -> str:
         chance = "<0.001" if effect.p_value < 0.001 else f"{effect.p_value:.3f}"
         test = f"p {chance} if it did nothing"
     fades = "nowhere in sight" if effect.fades_at is None else f"from {effect.fades_at:,.0f} labels"
-    return f"  {name}: {few} at the fewest labels, {most} at the most; {test}; less than one point {fades}"
+    faded = f"not told from nothing, or less than one point, {fades}"
+    return f"  {name}: {few} at the fewest labels, {most} at the most; {test}; {faded}"
 
 
 def plan_table(answer: Plan) -> str:

@@ -85,7 +85,7 @@ def shares_description(first: str, first_score: str, last: str, last_score: str)
 
 
 def fades(labels: str) -> str:
-    return f"under one point beyond {labels} labels"
+    return f"not told from nothing, or under one point, beyond {labels} labels"
 
 
 FADES_NOT = "not within what was looked at"
@@ -251,7 +251,10 @@ BASELINES = {
     "nothing": ("Nothing", "Only what the brief says must be bought."),
     "even split": ("Even split", "The same money for every task and every pool."),
     "proportional": ("Proportional", "Money by the tasks’ weights; a pool counts as the mean task."),
-    "asked": ("Asked", "Money in proportion to what all labels up to each limit would cost."),
+    "as far as limits go": (
+        "As far as limits go",
+        "Money in proportion to what all labels up to each limit would cost.",
+    ),
     "tasks only": ("Tasks only", "The same money for every task and none for pools."),
     "pools only": ("Pools only", "The same money for every pool and none for tasks."),
 }
