@@ -89,7 +89,7 @@ def setup(brief: Brief, folder: Path) -> Setup:
     >>> brief = Brief.from_dict({"budget": 9, "tasks": tasks, "pilots": {"trainer": trainer, "seeds": 1}})
     >>> made = setup(brief, Path())
     >>> made.trainer.command[1], len(made.runs)
-    ('train.py', 9)
+    ('train.py', 10)
     """
     keys = _keys(brief)
     trainer, notes = _trainer(brief, keys, folder)

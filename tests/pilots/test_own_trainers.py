@@ -107,14 +107,14 @@ def test_lists_of_items_are_nested_random_subsets(store, tmp_path):
 
 
 def test_a_python_function_is_called_with_what_a_run_is(tmp_path, store, monkeypatch):
-    (tmp_path / "my_training.py").write_text(
+    (tmp_path / "called_with_what.py").write_text(
         "def warm_up(pools, seed, out):\n    (out / 'weights').write_text(str(pools['general']))\n"
         "def train(task, labels, seed, pools, out, pretrained):\n"
         "    start = (pretrained / 'weights').read_text() if pretrained else 'nothing'\n"
         "    return {'score': 0.5, 'note': f'{task} {labels} {seed} {pools} {out.is_dir()} {start}'}\n"
     )
     monkeypatch.setattr(sys, "path", [*sys.path])
-    keys = {"trainer": {"python": "my_training:train", "pretraining": "my_training:warm_up"}}
+    keys = {"trainer": {"python": "called_with_what:train", "pretraining": "called_with_what:warm_up"}}
     made = setup(brief(keys), tmp_path)
     execute([Run("cars", 5, 1), Run("cars", 5, 1, (("general", 8),))], made.trainer, store, slots=1)
     notes = [row.outcome.note for row in store.rows()]
