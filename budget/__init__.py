@@ -40,10 +40,13 @@ def plan(
 
     `solver`: highs or cbc. `seconds`: limit for each program with whole choices; the best plan by then, with its gap.
     `compare`: other plans by name, {task or pool: labels to buy}; they become baselines.
-    """
-    from budget.allocation import plan as plan_all
 
-    return plan_all(brief, measurements, surfaces, seed, solver, seconds, compare)
+    Raises InvalidInput where the brief asks for what was not measured, CannotBeMet where no plan keeps to the brief.
+    """
+    from budget.allocation.planning import planned
+
+    known = fit(measurements, brief, seed) if surfaces is None else surfaces
+    return planned(brief, measurements, known, seed, solver, seconds, compare or {})
 
 
 def __getattr__(name: str) -> Any:

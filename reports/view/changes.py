@@ -57,7 +57,7 @@ def changes_of(context: Context) -> Changes:
     )
     axis = decision.difference_axis(context.scores.change(-reach, decimals), context.scores.change(reach, decimals))
     table = Table("The plan solved again with one assumption moved", columns, rows)
-    return Changes(heading, table, axis, omitted, firmness(context))
+    return Changes(heading, table, f"{axis} {outlook.VARIED_NOTE}", omitted, firmness(context))
 
 
 def firmness(context: Context) -> Table | None:

@@ -85,7 +85,7 @@ def shares_description(first: str, first_score: str, last: str, last_score: str)
 
 
 def fades(labels: str) -> str:
-    return f"not told from nothing, or under one point, beyond {labels} labels"
+    return f"beyond {labels} labels: under one point, or not to be told from nothing"
 
 
 FADES_NOT = "not within what was looked at"
@@ -203,6 +203,10 @@ def changes_headline(moved: float, share: str, name: str, count: int) -> str:
     return f"No assumption that was varied moves more than {share} of the money; the {name} moves most"
 
 
+VARIED_NOTE = (
+    "The value of a forecast multiplies what labels beyond those owned bring. Another weight also changes what the "
+    "score counts."
+)
 VARIED = {"label_cost": "price of a label", "weight": "weight", "surface": "forecast", "budget": "budget"}
 
 
