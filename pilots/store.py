@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -149,6 +150,7 @@ class Store:
         except sqlite3.Error as error:
             store.close()
             hint = "restore it from a copy, or move it away and begin a new one"
+            hint = "wait until the other program that has it open is done" if _busy(error) else hint
             raise _refuse(path, str(error), "an undamaged store of pilots that can be written", hint) from error
         except LabelBudgetError:
             store.close()
@@ -240,12 +242,24 @@ class Store:
         damage = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise sqlite3.DatabaseError(damage)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         with self._transaction():
             for version in range(self._pragma("user_version"), len(MIGRATIONS)):
                 for statement in MIGRATIONS[version].split(";"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {version + 1}")
+
+    def _write_ahead(self) -> None:
+        """Let readers and a writer work side by side. SQLite does not wait by itself for this one lock, so we do."""
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not _busy(error) or time.monotonic() > give_up:
+                    raise
+            time.sleep(0.01)
 
     def _begin_file(self) -> None:
         """Mark an empty file as ours; refuse one that holds somebody else's tables."""
@@ -310,6 +324,11 @@ def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
         "started": ("str", [row.started for row in rows]),
     }
     return pd.DataFrame({name: pd.Series(values, dtype=dtype) for name, (dtype, values) in columns.items()})
+
+
+def _busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the lock; the low byte of SQLite's extended code says so."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _values(recipe: str, row: Row) -> tuple[object, ...]:
