@@ -226,6 +226,21 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
+class NextPilot:
+    """A further pilot and what it is worth before it is run: the expected value of sample information. `gain` is how
+    much the expected score of the best plan rises when the pilot's scores are known before planning (Raiffa and
+    Schlaifer, 1961)."""
+
+    task: str
+    labels: int
+    pools: dict[str, int]
+    repeats: int  # runs of this kind, each with a seed of its own
+    gain: float  # in the unit of the plan's score, >= 0
+    seconds: float | None  # of training, all repeats together, on the device of the earlier pilots; None: not known
+    cost: float  # money for the labels that the pilot needs beyond those owned
+
+
+@dataclass(frozen=True)
 class Provenance:
     version: str
     brief_sha256: str
@@ -266,6 +281,7 @@ class Plan:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    next_pilots: tuple[NextPilot, ...] = ()  # those worth most first
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON sees it: dictionaries, lists, text, numbers."""
