@@ -58,7 +58,9 @@ class Draws:
         """(S, k): every truth's error, its deviation included."""
         law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
-            law += g.levels.T @ self._relative(g, labels, pools)
+            own = np.flatnonzero(g.levels.any(axis=0))
+            node = g.levels[:, own].argmax(axis=0)  # every draw follows one node
+            law[own] += g.levels[node, own, None] * self._relative(g, labels, pools)[node]
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
         items = self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
         return np.asarray(self.ceiling * expit(logit(share) + self.deviation.logits(labels, pools) + items))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from budget.fitting.cells import Scale
 from budget.fitting.draws import Draws
+from budget.fitting.noise import magnitude
 from budget.fitting.pool_effect import PoolEffect
 from budget.fitting.trust import Trust
 from budget.plan import Hidden, Score
@@ -83,6 +84,17 @@ class Surface:
         below = np.maximum(n - step, 0.0)
         rise = self.expected(n + step, pools) - self.expected(below, pools)
         return np.asarray(rise / (n + step - below))
+
+    def scatter(
+        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1
+    ) -> Array:
+        """(k,) standard deviation of the mean score of `repeats` more runs around the truth, in the task's own unit:
+        the seeds, which repeats average out, and the test items, which they do not."""
+        n = np.atleast_1d(np.asarray(labels, float))
+        growth = np.maximum(n / self.most_labels, 1e-3) if self.most_labels else np.ones_like(n)
+        error = self.scale.error(self.expected(n, pools))
+        items = self.truths.sampling * magnitude(error) * (self.best - self.worst) ** 2
+        return np.asarray(np.sqrt(self.noise**2 / growth / np.asarray(repeats, float) + items))
 
     def _points(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None) -> tuple[Array, Array]:
         """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot."""
