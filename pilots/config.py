@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from budget.errors import Fault, InvalidInput
 from budget.messages import nearest, shown
-from pilots.data.settings import FORMS, DataKeys
+from pilots.data.settings import FORMS, METRICS, DataKeys, metric_named
 from pilots.design import for_brief
 from pilots.own_data import check_sizes, file_trainer
 from pilots.run import Limits
@@ -24,6 +24,7 @@ from pilots.trainers.function import FunctionTrainer
 
 if TYPE_CHECKING:
     from budget.brief import Brief
+    from pilots.trainers.networks import NetworkTrainer
 
 Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -62,6 +63,12 @@ class PilotKeys(_Part):
     backbone: str = Field("medium", description=BACKBONE)
     noise: dict[str, Share] = Field(
         {}, description="the share of wrong class labels, 0 to 1, by pool or classified task"
+    )
+    early_stopping: bool = Field(
+        True, description="true or false: whether training ends where the score on validation no longer rises"
+    )
+    tune: bool = Field(
+        False, description="true or false: whether learning rates are chosen for each (task, pools, mode) on validation"
     )
     image_size: int = Field(32, ge=16, le=512, multiple_of=8, description="a multiple of 8 from 16 to 512: pixels")
     channels: Literal[1, 3] = Field(3, description="1 (grey) or 3 (colour)")
@@ -142,24 +149,45 @@ def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> tuple[Trainer, tupl
         trainer, notes = file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
     else:
         trainer, notes = digit_scenes(), ()
+    faults = [*_noise_faults(brief, keys, trainer), *_metric_faults(brief, trainer)]
+    if faults:
+        raise InvalidInput(tuple(faults))
+    metrics = {
+        name: metric_named(problem.kind, brief.tasks[name].metric.name) or ""
+        for name, problem in trainer.problems.items()
+        if name in brief.tasks
+    }
+    made = trainer.with_noise(keys.noise).with_metrics(metrics)
+    return replace(made, backbone=keys.backbone, early_stopping=keys.early_stopping, tune=keys.tune), notes
+
+
+def _noise_faults(brief: Brief, keys: PilotKeys, trainer: NetworkTrainer) -> list[Fault]:
     classified = [name for name, problem in trainer.problems.items() if problem.kind == "classification"]
-    known = (*trainer.shared, *classified)
-    faults = [
+    known = (*(name for name, source in trainer.shared.items() if source.classes), *classified)
+    return [
         brief.fault(("pilots", "noise", name), shown(name), f"of {', '.join(known)}: what has class labels")
         for name in keys.noise
         if name not in known
     ]
-    if faults:
-        raise InvalidInput(tuple(faults))
-    return replace(trainer.with_noise(keys.noise), backbone=keys.backbone), notes
+
+
+def _metric_faults(brief: Brief, trainer: NetworkTrainer) -> list[Fault]:
+    """Names of scores that cannot be measured here."""
+    faults = []
+    for name, problem in trainer.problems.items():
+        said = brief.tasks[name].metric.name if name in brief.tasks else "score"
+        if metric_named(problem.kind, said) is None:
+            allowed = f"{' or '.join(METRICS[problem.kind])}: how {problem.kind} is scored here"
+            hint = nearest(said, METRICS[problem.kind])
+            faults.append(brief.fault(("tasks", name, "metric", "name"), shown(said), allowed, hint))
+    return faults
 
 
 def _refuse_unused(brief: Brief, keys: PilotKeys, own: bool) -> None:
     """No key is ignored: a program reads its data itself, and the built-in scenes are as they are."""
     files = {"image_size", "channels", "strict"}
-    unused, why = (
-        (files | {"data", "backbone", "noise"}, "with a trainer of your own") if own else (files, "without data")
-    )
+    networks = {"data", "backbone", "noise", "early_stopping", "tune"}
+    unused, why = (files | networks, "with a trainer of your own") if own else (files, "without data")
     if keys.data and not own:
         return
     found = sorted(unused & keys.model_fields_set)

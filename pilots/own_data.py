@@ -39,7 +39,9 @@ def file_trainer(
         if name in brief.pools:
             shared[name] = source
         else:
-            problems[name] = Problem(kind_of(keys), source)
+            kind = kind_of(keys)
+            assert kind is not None
+            problems[name] = Problem(kind, source)
     return NetworkTrainer(problems, shared), tuple(notes)
 
 
@@ -57,10 +59,11 @@ def _check(brief: Brief, data: Mapping[str, DataKeys], folder: Path) -> None:
             faults.append(brief.fault(place, shown(name), "a task or pool of the brief", nearest(name, names)))
         elif not is_complete(keys):
             faults.append(brief.fault(place, ", ".join(sorted(given(keys))) or "no keys", FORMS))
-        elif name in brief.pools and kind_of(keys) != "classification":
-            faults.append(
-                brief.fault(place, f"labels for {kind_of(keys)}", "class labels: pools are pretrained on them")
-            )
+        elif name in brief.pools and kind_of(keys) not in ("classification", None):
+            allowed = "class labels, or labels: none: what pools are pretrained on"
+            faults.append(brief.fault(place, f"labels for {kind_of(keys)}", allowed))
+        elif name in brief.tasks and kind_of(keys) is None:
+            faults.append(brief.fault((*place, "labels"), "none", "labels: a task has something to learn"))
         faults += [
             brief.fault((*place, key), shown(path), "a file or folder that is there")
             for key, path in missing_files(keys, folder)

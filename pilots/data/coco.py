@@ -87,7 +87,7 @@ def _item(
     group: str | None,
     report: Report,
 ) -> Item:
-    boxes, shapes, points = [], [], []
+    boxes, shapes, points, areas = [], [], [], []
     for annotation in annotations:
         place, kind = f"annotation {annotation.get('id')}", kinds[annotation["category_id"]]
         crowd = bool(annotation.get("iscrowd"))
@@ -104,17 +104,19 @@ def _item(
                 shapes.append(shape)
         if annotation.get("num_keypoints") or any(annotation.get("keypoints") or ()):
             points.append(_points(annotation.get("keypoints"), place, report))
+            areas.append(_area(annotation.get("area"), box))
     name = str(image["file_name"])
     if len(points) > 1:
         report.add("image with keypoints of several objects, which are left out", name)
-    chosen = points[0] if len(points) == 1 else ()
+    alone = len(points) == 1
     return Item(
         name,
         path,
         group=str(image.get(group, name)) if group else name,
         boxes=tuple(boxes),
         shapes=tuple(shapes),
-        points=chosen,
+        points=points[0] if alone else (),
+        area=areas[0] if alone else 0.0,
         size=(image["width"], image["height"]),
     )
 
@@ -136,6 +138,14 @@ def _box(values: object, width: int, height: int) -> tuple[float, float, float, 
     left, top = max(numbers[0], 0.0), max(numbers[1], 0.0)
     right, bottom = min(numbers[0] + numbers[2], width), min(numbers[1] + numbers[3], height)
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _area(value: object, box: tuple[float, float, float, float] | None) -> float:
+    """The object's area as the file says or, if it does not, that of its box."""
+    numbers = _numbers([value], 1)
+    if numbers and numbers[0] > 0:
+        return numbers[0]
+    return (box[2] - box[0]) * (box[3] - box[1]) if box else 0.0
 
 
 def _points(values: object, place: str, report: Report) -> tuple[tuple[float, float, float], ...]:

@@ -24,6 +24,7 @@ class Examples:
     kinds    (N, M) int64: class of each box, -1 where there is no box
     masks    (N, S, S) uint8: class of each pixel, `IGNORED` where it does not count; (N, 0, 0) where there is none
     points   (N, K, 3) float32: x, y in pixels, 1 where the point is labelled, else 0
+    areas    (N,) float32: square pixels of the object that the points belong to; 0 where there is none
     """
 
     images: NDArray[np.uint8]
@@ -32,6 +33,7 @@ class Examples:
     kinds: NDArray[np.int64]
     masks: NDArray[np.uint8]
     points: NDArray[np.float32]
+    areas: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -41,12 +43,30 @@ class Examples:
         return Examples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
+def unlabelled(images: NDArray[np.uint8]) -> Examples:
+    """Images of which nothing is known.
+
+    >>> unlabelled(np.zeros((2, 1, 32, 32), np.uint8)).classes.tolist()
+    [-1, -1]
+    """
+    count = len(images)
+    return Examples(
+        images=images,
+        classes=np.full(count, -1, np.int64),
+        boxes=np.zeros((count, 0, 4), np.float32),
+        kinds=np.zeros((count, 0), np.int64),
+        masks=np.zeros((count, 0, 0), np.uint8),
+        points=np.zeros((count, 0, 3), np.float32),
+        areas=np.zeros(count, np.float32),
+    )
+
+
 class Source(Protocol):
-    """Labelled items of one task or pool. Items are numbers; a split's items never change and never overlap."""
+    """Items of one task or pool. Items are numbers; a split's items never change and never overlap."""
 
     @property
     def classes(self) -> int:
-        """How many classes of things there are."""
+        """How many classes of things there are; 0 where the items have no labels."""
 
     def __hash__(self) -> int:
         """Equal sources have equal hashes, so that what was read can be kept."""

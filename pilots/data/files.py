@@ -27,7 +27,7 @@ from pilots.data.listings import Item, Listing, Shape
 from pilots.data.report import Report
 
 _SHARES = {"test": 0.2, "validation": 0.1}
-_VERSION = 1
+_VERSION = 2
 _MODES = {1: "L", 3: "RGB"}
 _DECODING = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -95,7 +95,7 @@ def prepared(
 
 def _labels_of(item: Item) -> tuple[object, ...]:
     mask = (item.mask.stat().st_size, item.mask.stat().st_mtime_ns) if item.mask else None
-    return (item.kind, item.boxes, item.shapes, item.points, mask)
+    return (item.kind, item.boxes, item.shapes, item.points, item.area, mask)
 
 
 def _split_of(group: str) -> int:
@@ -156,6 +156,7 @@ def _empty(items: tuple[Item, ...], size: int, channels: int, folder: Path) -> d
         "boxes": np.full((count, boxes, 4), np.nan, np.float32),
         "kinds": np.full((count, boxes), -1, np.int64),
         "points": np.zeros((count, points, 3), np.float32),
+        "areas": np.zeros(count, np.float32),
         "split": np.full(count, -1, np.int8),
     }
 
@@ -180,6 +181,7 @@ def _labels(
         "boxes": np.full(arrays["boxes"].shape[1:], np.nan, np.float32),
         "kinds": np.full(arrays["kinds"].shape[1:], -1, np.int64),
         "points": np.zeros(arrays["points"].shape[1:], np.float32),
+        "areas": np.array(item.area * scale.prod(), np.float32),
     }
     for place, (kind, *corners) in enumerate(item.boxes):
         labels["boxes"][place], labels["kinds"][place] = np.array(corners) * np.tile(scale, 2), kind

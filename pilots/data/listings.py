@@ -27,7 +27,7 @@ class Shape:
 class Item:
     """One labelled image, its labels in its own pixels. Items of one group are kept in one split.
 
-    size: width and height that the labels were made for, where they are known.
+    size: width and height that the labels were made for, where they are known. area: of the object with the points.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Item:
     shapes: tuple[Shape, ...] = ()
     mask: Path | None = None
     points: tuple[tuple[float, float, float], ...] = ()
+    area: float = 0.0
     size: tuple[int, int] | None = None
 
 
@@ -50,10 +51,15 @@ class Listing:
     report: Report
 
 
-def class_folders(root: Path) -> Listing:
-    """`root/CLASS/../image.png`: the first folder below the root is the class, and there is one group an image."""
+def class_folders(root: Path, classes: tuple[str, ...] | None = None) -> Listing:
+    """`root/CLASS/../image.png`: the first folder below the root is the class, and there is one group an image.
+
+    `classes`: only these, where not all are wanted.
+    """
     report = Report(str(root))
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and (classes is None or path.name in classes))
+    for name in sorted({*(classes or ())} - {folder.name for folder in folders}):
+        report.add("class without a folder", name)
     items = []
     for kind, folder in enumerate(folders):
         images = _images(folder)
@@ -65,12 +71,29 @@ def class_folders(root: Path) -> Listing:
     return Listing(tuple(items), tuple(folder.name for folder in folders), report)
 
 
-def class_table(table: Path, group: str | None = None) -> Listing:
-    """A CSV with the columns path (from the table's folder) and class, and perhaps a column that groups images."""
+def image_folder(root: Path) -> Listing:
+    """Every image below `root`, whatever its folder, without a label; one group an image."""
+    paths = _images(root)
+    names = (path.relative_to(root).as_posix() for path in paths)
+    items = tuple(Item(name, path, name) for name, path in zip(names, paths, strict=True))
+    return Listing(items, (), Report(str(root), len(items)))
+
+
+def class_table(table: Path, group: str | None = None, classes: tuple[str, ...] | None = None) -> Listing:
+    """A CSV with the columns path (from the table's folder) and class, and perhaps a column that groups images.
+
+    `classes`: only these, where not all are wanted.
+    """
     report = Report(str(table))
     rows = _rows(table, ("path", "class", *((group,) if group else ())), report)
-    classes = tuple(sorted({row["class"] for _, row in rows if row["class"]}))
-    kinds = {name: kind for kind, name in enumerate(classes)}
+    found = {row["class"] for _, row in rows if row["class"]}
+    if classes is not None:
+        for name in sorted({*classes} - found):
+            report.add("class without a row", name)
+        found &= {*classes}
+        rows = [(line, row) for line, row in rows if not row["class"] or row["class"] in found]
+        report.found = len(rows)
+    kinds = {name: kind for kind, name in enumerate(sorted(found))}
     items = []
     for line, row in rows:
         path = table.parent / row["path"]
@@ -80,7 +103,7 @@ def class_table(table: Path, group: str | None = None) -> Listing:
             report.add("missing file", f"row {line}: {row['path']}")
         else:
             items.append(Item(row["path"], path, row[group] if group else row["path"], kinds[row["class"]]))
-    return Listing(tuple(items), classes, report)
+    return Listing(tuple(items), tuple(kinds), report)
 
 
 def _rows(table: Path, columns: tuple[str, ...], report: Report) -> list[tuple[int, dict[str, str]]]:

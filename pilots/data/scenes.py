@@ -1,28 +1,25 @@
-"""Digit scenes: one handwritten digit, turned, scaled and placed among clutter and noise, composed on the fly.
+"""Digit scenes: one digit, turned, scaled and placed among clutter and noise, composed on the fly.
 
-A scene is a function of (style, split, item). Everything is computed in integers, so that a scene is the same on every
-machine. The glyphs are the 1,797 digits of 8 x 8 pixels that scikit-learn ships (Alpaydin and Kaynak, 1998); each glyph
-belongs to one split, so no scene of one split ever shows a glyph of another.
+A scene is a function of (style, split, item, script). Everything is computed in integers, so that a scene is the same
+on every machine. Which glyph belongs to which split is a matter of `pilots.data.glyphs`: no scene of one split ever
+shows a glyph of another.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from pilots.data.examples import SPLITS, Examples, Split
-from pilots.data.hashing import hashed, integers, shuffled
+from pilots.data.glyphs import SCRIPTS, Integers, Script, glyphs
+from pilots.data.hashing import hashed, integers
 
 Style = Literal["fragments", "bars"]
 _STYLES: tuple[Style, ...] = ("fragments", "bars")
-Integers = NDArray[np.int32]
 
-_TRAIN_SHARE, _VALIDATION_SHARE = 0.7, 0.1
 _ONE = 1 << 12
 _SIDES: dict[Style, tuple[int, int]] = {"fragments": (13 * 16, 21 * 16), "bars": (18 * 16, 26 * 16)}
 _TURNS = 25  # degrees, either way
@@ -32,39 +29,6 @@ _INK = 96  # of 256: from here on a pixel belongs to the digit
 _CHUNK = 512  # scenes composed at once, so that the work stays in the cache
 LANDMARKS = ((1, 0), (7, 0), (1, 8), (7, 8), (4, 4))
 """x, y in the digit's own 8 x 8 frame: the corners of where its ink is, and its centre."""
-
-
-@dataclass(frozen=True)
-class Glyphs:
-    """The digits of one split: ink (G, 8, 8) in 0..256, their class (G,) and their number among all 1,797 (G,)."""
-
-    ink: Integers
-    digits: NDArray[np.int64]
-    numbers: NDArray[np.int64]
-
-
-@lru_cache(maxsize=1)
-def _all_digits() -> tuple[Integers, NDArray[np.int64]]:
-    bunch = load_digits()
-    return np.rint(bunch.images * 16).astype(np.int32), np.asarray(bunch.target, dtype=np.int64)
-
-
-@lru_cache(maxsize=len(SPLITS))
-def glyphs(split: Split) -> Glyphs:
-    """The glyphs of `split`: of each digit's glyphs, in hashed order, 70 % train, 10 % validation and 20 % test.
-
-    >>> [len(glyphs(split).numbers) for split in SPLITS]
-    [1252, 181, 364]
-    """
-    ink, digits = _all_digits()
-    chosen = []
-    for digit in range(10):
-        numbers = shuffled(np.flatnonzero(digits == digit), 0, digit)
-        ends = [0, *(int(len(numbers) * share) for share in (_TRAIN_SHARE, _TRAIN_SHARE + _VALIDATION_SHARE, 1.0))]
-        place = SPLITS.index(split)
-        chosen.append(numbers[ends[place] : ends[place + 1]])
-    numbers = np.sort(np.concatenate(chosen))
-    return Glyphs(ink[numbers], digits[numbers], numbers)
 
 
 @dataclass(frozen=True)
@@ -141,8 +105,9 @@ def _fragment(ink: Integers, bits: NDArray[np.uint64]) -> Integers:
     return ink * halves[integers(bits, 0, 3)]
 
 
-def _composed(style: Style, split: Split, items: NDArray[np.int64], size: int) -> Examples:
-    source, keys = glyphs(split), (_STYLES.index(style), SPLITS.index(split))
+def _composed(style: Style, split: Split, items: NDArray[np.int64], size: int, script: Script) -> Examples:
+    source = glyphs(split, script)
+    keys = (_STYLES.index(style) + len(_STYLES) * SCRIPTS.index(script), SPLITS.index(split))
     bits = hashed(*keys, items[:, None], np.arange(64))
     shown = integers(bits[:, 0], 0, len(source.numbers) - 1)
     place = _place(bits[:, 1:5], _SIDES[style], _TURNS, size, 9)
@@ -161,7 +126,7 @@ def _composed(style: Style, split: Split, items: NDArray[np.int64], size: int) -
     strength = integers(bits[:, 5], 160, 235).astype(np.int32)[:, None, None]
     light = (np.maximum(light, digit * strength) >> 8) + _grain(keys, items, size)
     mask = digit >= _INK
-    return _labelled(np.clip(light, 0, 255), mask, source.digits[shown], place)
+    return _labelled(np.clip(light, 0, 255), mask, source.classes[shown], place)
 
 
 def _grain(keys: tuple[int, int], items: NDArray[np.int64], size: int) -> Integers:
@@ -179,19 +144,22 @@ def _labelled(light: Integers, mask: NDArray[np.bool_], digits: NDArray[np.int64
     for axis in (1, 2):
         seen = np.logical_or.reduce(mask, axis=axis)
         edges += [seen.argmax(axis=1), size - seen[:, ::-1].argmax(axis=1)]
-    boxes = np.stack(edges, axis=1)[:, None].astype(np.float32)
+    left, right, top, low = edges
     corners = place.points()
     return Examples(
         images=light.astype(np.uint8)[:, None],
         classes=digits,
-        boxes=np.ascontiguousarray(boxes[:, :, [0, 2, 1, 3]]),
+        boxes=np.stack([left, top, right, low], axis=1)[:, None].astype(np.float32),
         kinds=digits[:, None],
         masks=np.where(mask, digits[:, None, None] + 1, 0).astype(np.uint8),
         points=np.concatenate([corners, np.ones((*corners.shape[:2], 1), dtype=np.float32)], axis=2),
+        areas=((right - left) * (low - top)).astype(np.float32),
     )
 
 
-def scenes(style: Style, split: Split, items: NDArray[np.int64], size: int = 32) -> Examples:
+def scenes(
+    style: Style, split: Split, items: NDArray[np.int64], size: int = 32, script: Script = "written"
+) -> Examples:
     """The scenes `items` of `split`, of size x size pixels (32 to 48), with class, box, mask and landmarks.
 
     >>> seen = scenes("fragments", "test", np.array([5, 6]))
@@ -200,7 +168,8 @@ def scenes(style: Style, split: Split, items: NDArray[np.int64], size: int = 32)
     >>> bool((scenes("fragments", "test", np.array([6])).images[0] == seen.images[1]).all())
     True
     """
-    parts = [_composed(style, split, items[start : start + _CHUNK], size) for start in range(0, len(items), _CHUNK)]
+    starts = range(0, len(items), _CHUNK)
+    parts = [_composed(style, split, items[start : start + _CHUNK], size, script) for start in starts]
     return Examples(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in Examples.__dataclass_fields__)
     )

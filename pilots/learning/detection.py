@@ -16,7 +16,7 @@ from torch.nn import functional
 from pilots.data.examples import Examples
 from pilots.learning.backbone import Channels
 from pilots.learning.heads import Decoder, Features
-from pilots.learning.scores import Boxes, average_precision
+from pilots.learning.scores import COCO_THRESHOLDS, Boxes, average_precision
 
 STRIDE = 4
 _KEPT = 12  # candidates an image
@@ -26,11 +26,14 @@ _PRIOR = 0.05  # share of cells with an object that an untrained head believes i
 
 
 class BoxHead(nn.Module):
-    """Class logits and four distances, in cells, for each cell: outputs (N, kinds + 4, S / 4, S / 4)."""
+    """Class logits and four distances, in cells, for each cell: outputs (N, kinds + 4, S / 4, S / 4); scored by AP50,
+    or by AP, the mean over IoU 0.5, 0.55, .., 0.95.
+    """
 
-    def __init__(self, kinds: int, channels: Channels) -> None:
+    def __init__(self, kinds: int, channels: Channels, metric: str = "AP50") -> None:
         super().__init__()
         self.kinds = kinds
+        self.thresholds = COCO_THRESHOLDS if metric == "AP" else COCO_THRESHOLDS[:1]
         self.decoder = Decoder(channels)
         self.last = nn.Conv2d(channels[1], kinds + 4, 1)
         assert self.last.bias is not None
@@ -61,7 +64,7 @@ class BoxHead(nn.Module):
         truth = Boxes(
             images, examples.kinds[images, places], examples.boxes[images, places], np.ones(len(images), np.float32)
         )
-        return average_precision(self.predictions(outputs), truth)
+        return average_precision(self.predictions(outputs), truth, self.thresholds)
 
     def predictions(self, outputs: Tensor) -> Boxes:
         """Boxes in pixels with their confidences, the most confident `_KEPT` an image at most."""

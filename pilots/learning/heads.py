@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pilots.data.examples import IGNORED, Examples
 from pilots.learning.backbone import Channels
-from pilots.learning.scores import accuracy, mean_iou, pck
+from pilots.learning.scores import accuracy, keypoint_precision, macro_f1, mean_iou, pck
 
 Features = tuple[Tensor, Tensor, Tensor]
 _RAREST = 0.01  # added to a class's share of the pixels, so that no class weighs without limit
@@ -35,10 +35,11 @@ class Head(Protocol):
 
 
 class ClassHead(nn.Module):
-    """Class of the image: maximum over places, one linear layer, cross-entropy; scored by accuracy."""
+    """Class of the image: maximum over places, one linear layer, cross-entropy; scored by accuracy or macro F1."""
 
-    def __init__(self, classes: int, channels: Channels) -> None:
+    def __init__(self, classes: int, channels: Channels, metric: str = "accuracy") -> None:
         super().__init__()
+        self.metric = metric
         self.linear = nn.Linear(channels[2], classes)
 
     def forward(self, features: Features) -> Tensor:
@@ -52,7 +53,8 @@ class ClassHead(nn.Module):
         return functional.cross_entropy(outputs, targets[0])
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
-        return accuracy(outputs.argmax(dim=1).numpy(), examples.classes)
+        measure = macro_f1 if self.metric == "macro F1" else accuracy
+        return measure(outputs.argmax(dim=1).numpy(), examples.classes)
 
 
 def _layer(into: int, out: int, kernel: int) -> nn.Sequential:
@@ -98,10 +100,11 @@ class MaskHead(nn.Module):
 
     def targets(self, examples: Examples) -> Sequence[Tensor]:
         """Class and weight of each pixel, (N, 4, S / 2, S / 2) each; pixels that do not count weigh nothing."""
-        counted = examples.masks != IGNORED
-        shares = np.bincount(examples.masks[counted], minlength=self.classes) / max(int(counted.sum()), 1)
-        truth = np.where(counted, examples.masks, 0).astype(np.int64)
-        weights = np.where(counted, (shares + _RAREST)[truth] ** -0.5, 0.0).astype(np.float32)
+        pixels = np.bincount(examples.masks.reshape(-1), minlength=IGNORED + 1)
+        shares = pixels[: self.classes] / max(int(pixels[:IGNORED].sum()), 1)
+        weight = np.zeros(IGNORED + 1, np.float32)
+        weight[: self.classes] = (shares + _RAREST) ** -0.5
+        truth, weights = np.where(examples.masks == IGNORED, 0, examples.masks), weight[examples.masks]
         return tuple(
             functional.pixel_unshuffle(torch.from_numpy(part), 2) for part in (truth[:, None], weights[:, None])
         )
@@ -109,7 +112,7 @@ class MaskHead(nn.Module):
     def loss(self, outputs: Tensor, targets: Sequence[Tensor]) -> Tensor:
         truth, weights = targets
         logits = outputs.reshape(len(outputs), self.classes, 4, *outputs.shape[2:]).contiguous().log_softmax(dim=1)
-        loss: Tensor = -(logits.gather(1, truth[:, None])[:, 0] * weights).sum() / weights.sum().clamp(min=1e-6)
+        loss: Tensor = -(logits.gather(1, truth[:, None].long())[:, 0] * weights).sum() / weights.sum().clamp(min=1e-6)
         return loss
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
@@ -118,13 +121,15 @@ class MaskHead(nn.Module):
 
 
 class PointHead(nn.Module):
-    """Landmarks: a heat map each, whose mean place is the answer (soft-argmax: Sun et al., 2018); scored by PCK.
+    """Landmarks: a heat map each, whose mean place is the answer (soft-argmax: Sun et al., 2018); scored by PCK at a
+    tenth of the image's side, or by OKS-AP.
 
-    Outputs are places (N, K, 2) in shares of the image's side.
+    Outputs (N, K, 3) are places in shares of the image's side, and the peak of the heat: how sure a place is.
     """
 
-    def __init__(self, points: int, size: int, channels: Channels) -> None:
+    def __init__(self, points: int, size: int, channels: Channels, metric: str = "PCK") -> None:
         super().__init__()
+        self.metric = metric
         self.size = size
         self.decoder = Decoder(channels)
         self.last = nn.Conv2d(channels[1], points, 1)
@@ -135,15 +140,20 @@ class PointHead(nn.Module):
         share = heat.flatten(2).softmax(dim=2).unflatten(2, (height, width))
         across = (torch.arange(width, device=heat.device) + 0.5) / width
         down = (torch.arange(height, device=heat.device) + 0.5) / height
-        return torch.stack([(share.sum(dim=2) * across).sum(dim=2), (share.sum(dim=3) * down).sum(dim=2)], dim=2)
+        places = ((share.sum(dim=2) * across).sum(dim=2), (share.sum(dim=3) * down).sum(dim=2))
+        return torch.stack([*places, share.amax(dim=(2, 3))], dim=2)
 
     def targets(self, examples: Examples) -> Sequence[Tensor]:
         return (torch.from_numpy(examples.points),)
 
     def loss(self, outputs: Tensor, targets: Sequence[Tensor]) -> Tensor:
         places, labelled = targets[0][..., :2] / self.size, targets[0][..., 2:]
-        off = functional.smooth_l1_loss(outputs, places, reduction="none", beta=0.05)
+        off = functional.smooth_l1_loss(outputs[..., :2].contiguous(), places, reduction="none", beta=0.05)
         return (off * labelled).sum() / labelled.sum().clamp(min=1) * 10
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
-        return pck(outputs.numpy() * self.size, examples.points, self.size)
+        places = outputs[..., :2].numpy() * self.size
+        if self.metric == "OKS-AP":
+            sure = outputs[..., 2].mean(dim=1).numpy()
+            return keypoint_precision(places, sure, examples.points, examples.areas)
+        return pck(places, examples.points, self.size)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 
-from pilots.data.examples import Examples
+from pilots.data.examples import Examples, unlabelled
 from pilots.learning.backbone import Backbone
 from pilots.learning.heads import ClassHead
 from pilots.learning.training import Network, Recipe, train
@@ -19,17 +21,12 @@ from pilots.learning.training import Network, Recipe, train
 
 def joined(parts: Sequence[Examples], classes: Sequence[int]) -> Examples:
     """Class-labelled examples of several pools as one set: each pool's classes come after those of the pools before."""
+    if len(parts) == 1:
+        return parts[0]
     offsets = np.cumsum([0, *classes[:-1]])
-    shifted = [replace(part, classes=part.classes + offset) for part, offset in zip(parts, offsets, strict=True)]
-    images = sum(map(len, parts))
-    return Examples(
-        images=np.concatenate([part.images for part in shifted]),
-        classes=np.concatenate([part.classes for part in shifted]),
-        boxes=np.zeros((images, 0, 4), np.float32),
-        kinds=np.zeros((images, 0), np.int64),
-        masks=np.zeros((images, 0, 0), np.uint8),
-        points=np.zeros((images, 0, 3), np.float32),
-    )
+    images = unlabelled(np.concatenate([part.images for part in parts]))
+    shifted = [part.classes + offset for part, offset in zip(parts, offsets, strict=True)]
+    return replace(images, classes=np.concatenate(shifted))
 
 
 def pretrain(
@@ -40,13 +37,14 @@ def pretrain(
     train(Network(backbone, head), head, train_on, validate_on, recipe, seed)
 
 
-def save(backbone: Backbone, path: Path) -> None:
-    """Write beside and rename, so that a reader finds a whole file or none."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, beside `path` and renamed at the end, so that a reader finds all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            torch.save(backbone.state_dict(), file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(beside).replace(path)
@@ -54,6 +52,14 @@ def save(backbone: Backbone, path: Path) -> None:
         Path(beside).unlink(missing_ok=True)
 
 
-def load(path: Path, backbone: Backbone) -> None:
-    """Give a backbone the weights that `save` wrote."""
-    backbone.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+def save(backbone: Backbone, path: Path, note: str = "") -> None:
+    """Write the weights and a note on them."""
+    with written_whole(path) as file:
+        torch.save({"weights": backbone.state_dict(), "note": note}, file)
+
+
+def load(path: Path, backbone: Backbone) -> str:
+    """Give a backbone the weights that `save` wrote. Returns their note."""
+    kept = torch.load(path, weights_only=True, map_location="cpu")
+    backbone.load_state_dict(kept["weights"])
+    return str(kept["note"])

@@ -1,4 +1,4 @@
-"""Scores of predictions, as small pure functions on numpy arrays: accuracy, F1, IoU, average precision, PCK."""
+"""Scores of predictions, as small pure functions on numpy arrays: accuracy, F1, IoU, average precision, PCK, OKS."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pilots.data.examples import IGNORED
 Floats = NDArray[np.floating]
 _RECALLS = np.linspace(0.0, 1.0, 101)
 COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
+COCO_SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
+"""How far apart people place the 17 points of COCO's persons, in shares of the root of the person's area."""
 
 
 def accuracy(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
@@ -62,6 +64,36 @@ def pck(predicted: Floats, truth: Floats, size: float, share: float = 0.1) -> fl
     off = np.linalg.norm(predicted - truth[..., :2], axis=-1)
     labelled = truth[..., 2] > 0
     return float(np.mean(off[labelled] <= share * size)) if labelled.any() else float("nan")
+
+
+def keypoint_precision(
+    predicted: Floats, confidences: Floats, truth: Floats, areas: Floats, sigmas: Floats | None = None
+) -> float:
+    """Average precision of keypoints as COCO defines it (Lin et al., 2014), of one object an image.
+
+    A prediction is right at a threshold if its object keypoint similarity, the mean over labelled points of
+    exp(-off^2 / (8 sigma^2 area)), reaches it; AP is the mean over `COCO_THRESHOLDS`. `predicted` (N, K, 2) in pixels;
+    `confidences` (N,); `truth` (N, K, 3): x, y, and 1 where the point is labelled; `areas` (N,) in square pixels;
+    `sigmas` (K,): unless given, COCO's own for 17 points and their mean for any other number. Images without a
+    labelled point do not count.
+
+    >>> keypoint_precision(np.zeros((1, 1, 2)), np.ones(1), np.array([[[0.0, 0.0, 1.0]]]), np.ones(1))
+    1.0
+    """
+    points = truth.shape[1]
+    if sigmas is None:
+        sigmas = COCO_SIGMAS if points == len(COCO_SIGMAS) else np.full(points, COCO_SIGMAS.mean())
+    labelled = truth[..., 2] > 0
+    seen = labelled.any(axis=1)
+    if not seen.any():
+        return float("nan")
+    off = np.square(predicted - truth[..., :2]).sum(axis=2)
+    spread = 8 * np.square(sigmas) * np.maximum(areas, 1e-6)[:, None]
+    near = np.where(labelled, np.exp(-off / spread), 0.0)[seen]
+    similarity = near.sum(axis=1) / labelled[seen].sum(axis=1)
+    order = np.argsort(-confidences[seen], kind="stable")
+    hits = [similarity[order] >= threshold for threshold in COCO_THRESHOLDS]
+    return float(np.mean([_interpolated(row, len(order)) for row in hits]))
 
 
 @dataclass(frozen=True)

@@ -1,63 +1,89 @@
-"""The built-in trainer: small networks on digit scenes, pretrained on class labels, fine-tuned a task at a time."""
+"""The built-in trainer: small networks, pretrained on class labels or images alone, fine-tuned a task at a time."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from budget.errors import Fault, InvalidInput
 from pilots.data.digits import DigitScenes
 from pilots.data.examples import Examples, Source, Split
 from pilots.data.hashing import hashed, shuffled
-from pilots.data.noise import NoisySource
-from pilots.data.settings import Kind
-from pilots.learning.backbone import Channels, backbone_named
+from pilots.data.noise import NoisySource, Unlabelled
+from pilots.data.settings import METRICS, Kind
+from pilots.learning.backbone import Backbone, Channels, backbone_named
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
-from pilots.learning.pretraining import joined, load, pretrain, save
-from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train
+from pilots.learning.pretraining import joined, load, pretrain, save, written_whole
+from pilots.learning.selfsupervised import learn_alone
+from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train, within_memory
 from pilots.trainers import Outcome, Run
 
 PRETRAINING = Recipe(pace=9, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
+ALONE = Recipe(
+    pace=12, batch=128, backbone_rate=0.005, head_rate=0.005, decay=0.05, checks=1, patience=0, early_stopping=False
+)
 SCRATCH = Recipe(pace=6, batch=32, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=3, patience=1)
 FINE_TUNING = Recipe(pace=7, batch=16, backbone_rate=0.002, head_rate=0.02, decay=0.05, checks=3, patience=1)
 FROZEN = Recipe(pace=7, batch=16, backbone_rate=0.0, head_rate=0.02, decay=0.05, checks=3, patience=1)
-_VERSION = "networks 4"  # part of the recipe: raise it with every change to scenes, networks or training
+RATE_FACTORS = (1.0, 0.3, 3.0)  # tried on a recipe's rates, the recipe's own first: it wins a draw
+TUNING_LABELS = 200  # or as many as there are
+TUNING_SEEDS = (0, 1)
+_VERSION = "networks 5"  # part of the recipe: raise it with every change to scenes, networks or training
+
+Pools = tuple[tuple[str, int], ...]
+AnyHead = ClassHead | BoxHead | MaskHead | PointHead
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One task: the kind of its labels, and where they come from."""
+    """One task: the kind of its labels, where they come from, and its score (the first of its kind unless given)."""
 
     kind: Kind
     source: Source
+    metric: str = ""
 
 
 @dataclass(frozen=True)
 class NetworkTrainer:
-    """Trains a network a run. Pools are class-labelled; the tasks' kinds choose head, loss and score.
+    """Trains a network a run. The tasks' kinds choose head and loss. A backbone learns first from pools of images alone
+    (`classes` 0), if any are used, then from class-labelled ones.
 
-    backbone: small, medium or large, or anyone's `module:function` (`backbone_named`).
+    backbone: small, medium or large, or anyone's `module:function` (`backbone_named`). early_stopping: False trains to
+    the last step and keeps the last weights. tune: True chooses the rates for each (task, pools, mode) by validation.
     """
 
     problems: Mapping[str, Problem]
     shared: Mapping[str, Source]
     backbone: str = "medium"
+    early_stopping: bool = True
+    tune: bool = False
 
     def with_noise(self, shares: Mapping[str, float]) -> NetworkTrainer:
         """The same with a share of the class labels of these pools and tasks replaced by wrong ones."""
-        shared = {name: _noisy(source, shares.get(name, 0.0)) for name, source in self.shared.items()}
+        shared = {name: _noisy(source, shares.get(name)) for name, source in self.shared.items()}
         problems = {
-            name: replace(problem, source=_noisy(problem.source, shares.get(name, 0.0)))
+            name: replace(problem, source=_noisy(problem.source, shares.get(name)))
             for name, problem in self.problems.items()
         }
         return replace(self, problems=problems, shared=shared)
+
+    def with_metrics(self, metrics: Mapping[str, str]) -> NetworkTrainer:
+        """The same with these scores, of `METRICS`, for these tasks."""
+        problems = {
+            name: replace(problem, metric=metrics.get(name, problem.metric)) for name, problem in self.problems.items()
+        }
+        return replace(self, problems=problems)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -69,60 +95,128 @@ class NetworkTrainer:
 
     @property
     def recipe(self) -> str:
-        recipes = (PRETRAINING, SCRATCH, FINE_TUNING, FROZEN)
+        recipes = (PRETRAINING, ALONE, SCRATCH, FINE_TUNING, FROZEN)
         sources = (sorted(self.problems.items()), sorted(self.shared.items()))
-        return "; ".join([_VERSION, self.backbone, *map(repr, recipes + sources)])
+        switches = f"early stopping {self.early_stopping}, tune {self.tune}"
+        return "; ".join([_VERSION, self.backbone, switches, *map(repr, recipes + sources)])
 
-    def pretrain(self, pools: tuple[tuple[str, int], ...], seed: int, folder: Path) -> None:
+    def pretrain(self, pools: Pools, seed: int, folder: Path) -> None:
         """Write the checkpoint of (pools, seed) under `folder`; nothing to do if it is there or no pool is used."""
         used = _used(pools)
         path = self._checkpoint(used, seed, folder)
         if not used or path.exists():
             return
         _one_thread()
-        sources = [self.shared[name] for name, _ in used]
-        classes = [source.classes for source in sources]
-        learned = [_chosen(source, name, labels, seed) for source, (name, labels) in zip(sources, used, strict=True)]
-        checked = [_whole(source, "validation") for source in sources]
+        alone = tuple(pool for pool in used if not self.shared[pool[0]].classes)
+        labelled = tuple(pool for pool in used if self.shared[pool[0]].classes)
         torch.manual_seed(_number("pretraining", seed))
-        both = joined(learned, classes)
-        backbone = backbone_named(self.backbone, both.images.shape[1])
-        pretrain(backbone, both, joined(checked, classes), sum(classes), PRETRAINING, seed)
-        save(backbone, path)
+        backbone = backbone_named(self.backbone, self._channels(used))
+        notes = [self._learn_alone(backbone, alone, seed)] if alone else []
+        notes += [self._learn_classes(backbone, labelled, seed)] if labelled else []
+        save(backbone, path, "; ".join(filter(None, notes)))
+
+    def _learn_alone(self, backbone: Backbone, pools: Pools, seed: int) -> str:
+        parts = [_chosen(self.shared[name], name, images, seed).images for name, images in pools]
+        images = np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+        def attempt(recipe: Recipe) -> None:
+            learn_alone(backbone, images, recipe, seed)
+
+        return within_memory(ALONE, attempt)[1]
+
+    def _learn_classes(self, backbone: Backbone, pools: Pools, seed: int) -> str:
+        sources = [self.shared[name] for name, _ in pools]
+        classes = [source.classes for source in sources]
+        learned = [_chosen(source, name, labels, seed) for source, (name, labels) in zip(sources, pools, strict=True)]
+        checked = [_whole(source, "validation") for source in sources]
+        examples, validation = joined(learned, classes), joined(checked, classes)
+        weights = deepcopy(backbone.state_dict())
+
+        def attempt(recipe: Recipe) -> None:
+            backbone.load_state_dict(weights)
+            pretrain(backbone, examples, validation, sum(classes), recipe, seed)
+
+        return within_memory(PRETRAINING, attempt)[1]
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Train and test one network; a run whose loss diverges has no score."""
         self._check(run)
         started = time.perf_counter()
         _one_thread()
-        problem = self.problems[run.task]
-        test, where = _whole(problem.source, "test"), device()
+        test, where = _whole(self.problems[run.task].source, "test"), device()
         try:
-            score, note = self._score(run, problem, folder, test), ""
+            score, note = self._score(run, folder, test)
         except Diverged as failure:
             score, note = None, str(failure)
         seconds = time.perf_counter() - started
         name = torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
         return Outcome(score, len(test), seconds, name, note)
 
-    def _score(self, run: Run, problem: Problem, folder: Path, test: Examples) -> float | None:
-        learned = _chosen(problem.source, run.task, run.labels, run.seed)
+    def _score(self, run: Run, folder: Path, test: Examples) -> tuple[float | None, str]:
+        """The score on `test`, and what there is to be said about it."""
         used = () if run.mode == "scratch" else _used(run.pools)
-        self.pretrain(used, run.seed, folder)
-        torch.manual_seed(_number(run.task, run.seed))
+        recipe = FROZEN if run.mode == "frozen" else FINE_TUNING if used else SCRATCH
+        recipe = replace(recipe, early_stopping=self.early_stopping)
+        if self.tune:
+            recipe = self._tuned(run, used, recipe, folder)
+
+        def attempt(recipe: Recipe) -> tuple[float, str]:
+            network, head, _, note = self._trained(run.task, run.labels, run.seed, used, recipe, folder)
+            return head.score(outputs(network, test, device()), test), note
+
+        (score, before), note = within_memory(recipe, attempt)
+        return score, "; ".join(filter(None, (before and f"pretraining: {before}", note)))
+
+    def _trained(
+        self, task: str, labels: int, seed: int, used: Pools, recipe: Recipe, folder: Path
+    ) -> tuple[Network, AnyHead, float, str]:
+        """A network for `task`, its head, its score on validation, and the note of its pretraining."""
+        problem = self.problems[task]
+        learned = _chosen(problem.source, task, labels, seed)
+        self.pretrain(used, seed, folder)
+        torch.manual_seed(_number(task, seed))
         channels, size = learned.images.shape[1:3]
         backbone = backbone_named(self.backbone, channels)
-        head = head_for(problem.kind, problem.source.classes, learned.points.shape[1], size, backbone.channels)
-        if used:
-            load(self._checkpoint(used, run.seed, folder), backbone)
-        network = Network(backbone, head)
-        recipe = FROZEN if run.mode == "frozen" else FINE_TUNING if used else SCRATCH
-        train(network, head, learned, _whole(problem.source, "validation"), recipe, _number(run.task, run.seed))
-        return head.score(outputs(network, test, device()), test)
+        head = head_for(problem, learned.points.shape[1], size, backbone.channels)
+        note = load(self._checkpoint(used, seed, folder), backbone) if used else ""
+        network, validation = Network(backbone, head), _whole(problem.source, "validation")
+        score = train(network, head, learned, validation, recipe, _number(task, seed))
+        return network, head, score, note
 
-    def _checkpoint(self, used: tuple[tuple[str, int], ...], seed: int, folder: Path) -> Path:
-        digest = hashlib.sha256(repr((self.recipe, used, seed)).encode()).hexdigest()[:16]
-        return folder / f"backbone-{digest}.pt"
+    def _tuned(self, run: Run, used: Pools, recipe: Recipe, folder: Path) -> Recipe:
+        """The recipe with those rates, of a short logarithmic grid, that score best on validation: the backbone's in
+        fine-tuning, the head's on a frozen backbone, both from scratch.
+
+        They are chosen once for each (task, pools, mode), with `TUNING_LABELS`, and kept under `folder`.
+        """
+        path = folder / f"rates-{self._digest((run.task, used, run.mode))}.json"
+        if not path.exists():
+            labels = min(TUNING_LABELS, len(self.problems[run.task].source.items("train")))
+            scores = {
+                factor: self._validated(run.task, labels, used, _scaled(recipe, factor, used), folder)
+                for factor in RATE_FACTORS
+            }
+            with written_whole(path) as file:
+                file.write(json.dumps(max(scores, key=lambda factor: scores[factor])).encode())
+        return _scaled(recipe, float(json.loads(path.read_text())), used)
+
+    def _validated(self, task: str, labels: int, used: Pools, recipe: Recipe, folder: Path) -> float:
+        """Mean score on validation over `TUNING_SEEDS`; none at all if one of them diverges."""
+        try:
+            return float(np.mean([self._trained(task, labels, seed, used, recipe, folder)[2] for seed in TUNING_SEEDS]))
+        except Diverged:
+            return -math.inf
+
+    def _channels(self, used: Pools) -> int:
+        """How many channels the images of the pools have."""
+        source = self.shared[used[0][0]]
+        return int(source.examples("train", source.items("train")[:1]).images.shape[1])
+
+    def _checkpoint(self, used: Pools, seed: int, folder: Path) -> Path:
+        return folder / f"backbone-{self._digest((used, seed))}.pt"
+
+    def _digest(self, *parts: object) -> str:
+        return hashlib.sha256(repr((self.recipe, *parts)).encode()).hexdigest()[:16]
 
     def _check(self, run: Run) -> None:
         """Refuse a run that this trainer cannot carry out as it is asked."""
@@ -151,24 +245,26 @@ class NetworkTrainer:
             raise InvalidInput(tuple(faults))
 
 
-def head_for(
-    kind: Kind, classes: int, points: int, size: int, channels: Channels
-) -> ClassHead | BoxHead | MaskHead | PointHead:
-    """The head of a kind of task; masks have one class more than there are kinds of things: what is none of them."""
-    if kind == "classification":
-        return ClassHead(classes, channels)
-    if kind == "detection":
-        return BoxHead(classes, channels)
-    if kind == "segmentation":
+def head_for(problem: Problem, points: int, size: int, channels: Channels) -> AnyHead:
+    """The head of a task; masks have one class more than there are kinds of things: what is none of them."""
+    metric, classes = problem.metric or METRICS[problem.kind][0], problem.source.classes
+    if problem.kind == "classification":
+        return ClassHead(classes, channels, metric)
+    if problem.kind == "detection":
+        return BoxHead(classes, channels, metric)
+    if problem.kind == "segmentation":
         return MaskHead(classes + 1, channels)
-    return PointHead(points, size, channels)
+    return PointHead(points, size, channels, metric)
 
 
 def digit_scenes() -> NetworkTrainer:
-    """The built-in tasks and their pool.
+    """The built-in tasks and pools: class labels of the tasks' own ten classes, of four times as many, of drawn digits,
+    of which a fifth are wrong, and images alone.
 
-    >>> digit_scenes().tasks, digit_scenes().pools
-    (('classification', 'detection', 'segmentation', 'keypoints'), ('general',))
+    >>> digit_scenes().tasks
+    ('classification', 'detection', 'segmentation', 'keypoints')
+    >>> digit_scenes().pools
+    ('general', 'broad', 'synthetic', 'web', 'unlabelled')
     """
     far = 1_000_000
     return NetworkTrainer(
@@ -178,15 +274,32 @@ def digit_scenes() -> NetworkTrainer:
             "segmentation": Problem("segmentation", DigitScenes("fragments", 2 * far)),
             "keypoints": Problem("keypoints", DigitScenes("fragments", 3 * far)),
         },
-        shared={"general": DigitScenes("fragments", 4 * far)},
+        shared={
+            "general": DigitScenes("fragments", 4 * far),
+            "broad": DigitScenes("fragments", 5 * far, script="broad"),
+            "synthetic": DigitScenes("fragments", 6 * far, script="drawn"),
+            "web": NoisySource(DigitScenes("fragments", 7 * far), 0.2),
+            "unlabelled": Unlabelled(DigitScenes("fragments", 8 * far)),
+        },
     )
 
 
-def _noisy(source: Source, share: float) -> Source:
-    return NoisySource(source, share) if share else source
+def _noisy(source: Source, share: float | None) -> Source:
+    """A source with this share of wrong labels; None leaves it as it is."""
+    if share is None:
+        return source
+    clean = source.source if isinstance(source, NoisySource) else source
+    return NoisySource(clean, share) if share else clean
 
 
-def _used(pools: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+def _scaled(recipe: Recipe, factor: float, used: Pools) -> Recipe:
+    """The rates that a mode is about times `factor`: the backbone's of a pretrained one that moves, else the head's."""
+    backbone = recipe.backbone_rate * factor
+    head = recipe.head_rate if used and recipe.backbone_rate else recipe.head_rate * factor
+    return replace(recipe, backbone_rate=backbone, head_rate=head)
+
+
+def _used(pools: Pools) -> Pools:
     return tuple(sorted((name, labels) for name, labels in pools if labels > 0))
 
 

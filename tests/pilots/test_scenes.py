@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
+from pilots.data import glyphs as shapes
 from pilots.data import scenes as module
 from pilots.data.examples import SPLITS
+from pilots.data.glyphs import glyphs
 from pilots.data.hashing import hashed, integers, shuffled
-from pilots.data.scenes import glyphs, scenes
+from pilots.data.scenes import scenes
 
 ITEMS = np.arange(60) * 7919
 STYLES = ("fragments", "bars")
@@ -31,7 +33,7 @@ def test_no_glyph_of_one_split_looks_exactly_like_one_of_another():
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_split_has_every_digit_in_like_shares(split):
-    counts = np.bincount(glyphs(split).digits, minlength=10)
+    counts = np.bincount(glyphs(split).classes, minlength=10)
     assert counts.min() > 0.8 * counts.max()
 
 
@@ -39,11 +41,11 @@ def test_every_split_has_every_digit_in_like_shares(split):
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_scenes_of_a_split_show_nothing_of_the_test_glyphs(monkeypatch, style, split):
     before = scenes(style, split, ITEMS)
-    ink, digits = module._all_digits()
+    ink, digits = shapes._all_digits()
     tampered = ink.copy()
     tampered[glyphs("test").numbers] = 256 - tampered[glyphs("test").numbers]
     glyphs.cache_clear()
-    monkeypatch.setattr(module, "_all_digits", lambda: (tampered, digits))
+    monkeypatch.setattr(shapes, "_all_digits", lambda: (tampered, digits))
     after, tests = scenes(style, split, ITEMS), scenes(style, "test", ITEMS)
     glyphs.cache_clear()
     np.testing.assert_array_equal(before.images, after.images)
