@@ -282,6 +282,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     next_pilots: tuple[NextPilot, ...] = ()  # those worth most first
+    pilots_looked_at: int = 0  # further pilots whose worth was found; 0: none was asked for
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON sees it: dictionaries, lists, text, numbers."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
 from typing import TYPE_CHECKING
 
+from budget.durations import expected_seconds
 from pilots.agenda import Pretraining, pretraining
 from pilots.store import Row
 from pilots.trainers import Run
@@ -27,20 +27,21 @@ def minutes(
     >>> minutes([Run("cars", 100, 0), Run("cars", 100, 1)], rows, {}, slots=2)
     0.2
     """
+    found = seconds(runs, rows, pretrained)
+    return None if found is None else round(found / slots / 60, 1)
+
+
+def seconds(runs: Iterable[Run], rows: Sequence[Row], pretrained: Mapping[Pretraining, float]) -> float | None:
+    """The same in seconds of one slot: the runs, and the pretrainings they need that have not been done."""
     runs = tuple(runs)
-    timed = [row for row in rows if row.outcome.score is not None and row.outcome.seconds > 0]
-    if not timed:
+    timed = [(row.run.task, row.run.labels, row.outcome.seconds) for row in rows if row.outcome.score is not None]
+    found = expected_seconds(timed, [(run.task, run.labels) for run in runs])
+    if found is None:
         return None
-    seconds = 0.0
-    for task in {run.task for run in runs}:
-        like = [row for row in timed if row.run.task == task] or timed
-        constant, slope = _line([row.run.labels for row in like], [row.outcome.seconds for row in like])
-        seconds += sum(constant + slope * run.labels for run in runs if run.task == task)
     missing = {pretraining(run) for run in runs if run.pools} - set(pretrained)
     known = sum(_labels(step) for step in pretrained)
-    if known:
-        seconds += sum(pretrained.values()) / known * sum(map(_labels, missing))
-    return round(seconds / slots / 60, 1)
+    rate = sum(pretrained.values()) / known if known else 0.0
+    return sum(found) + rate * sum(map(_labels, missing))
 
 
 def money(brief: Brief, runs: Iterable[Run]) -> float:
@@ -86,19 +87,6 @@ def _price(brief: Brief, needed: Mapping[str, int]) -> float:
 
     lines = {**brief.tasks, **brief.pools}
     return sum(cost(lines[name], max(0, labels - lines[name].owned)) for name, labels in needed.items())
-
-
-def _line(labels: Sequence[int], seconds: Sequence[float]) -> tuple[float, float]:
-    """Least squares a + b labels with a, b >= 0."""
-    middle, mean = fmean(labels), fmean(seconds)
-    spread = sum((each - middle) ** 2 for each in labels)
-    slope = sum((x - middle) * (y - mean) for x, y in zip(labels, seconds, strict=True)) / spread if spread else 0.0
-    if slope <= 0:
-        return mean, 0.0
-    constant = mean - slope * middle
-    if constant >= 0:
-        return constant, slope
-    return 0.0, sum(x * y for x, y in zip(labels, seconds, strict=True)) / sum(x * x for x in labels)
 
 
 def _labels(step: Pretraining) -> int:

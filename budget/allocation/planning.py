@@ -15,6 +15,7 @@ import pulp
 from budget.allocation import assemble, audit, frontier, stability
 from budget.allocation.baselines import baselines
 from budget.allocation.evaluation import evaluate
+from budget.allocation.further import next_pilots
 from budget.allocation.goals import goal_value
 from budget.allocation.optimum import CLOSED, Optimum, kept, optimum, quick
 from budget.allocation.problem import Choice, Problem, problem
@@ -71,6 +72,7 @@ def planned(
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
     known = (best.choice, solved.richer, *solved.rivals.values())
+    looked_at, pilots = next_pilots(asked, brief, measurements, best.prices)
     return Plan(
         status="optimal" if best.bound - best.value <= CLOSED else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
@@ -84,6 +86,7 @@ def planned(
         sensitivity=sensitivity(solved.table, asked, chosen, best.prices),
         evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
         limits=stability.limits(solved.table, asked, best.choice, best.prices, solver),
+        pilots_looked_at=looked_at, next_pilots=pilots,
         provenance=_provenance(brief, measurements, seed, started),
     )  # fmt: skip
 

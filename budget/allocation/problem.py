@@ -40,6 +40,12 @@ class Forecast(Protocol):
         """(S, k) equally likely truths."""
         ...
 
+    def scatter(
+        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1
+    ) -> Array:
+        """(k,) standard deviation of the mean score of further runs around the truth."""
+        ...
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -108,6 +114,11 @@ class Problem:
         """Is this only: spend the budget for the best expected mean, at one price a label?"""
         asks = any(one.target is not None for one in self.scored)
         return self.of_lots and not (self.rows or asks)
+
+    @property
+    def of_money(self) -> bool:
+        """Is there money, and something that costs money?"""
+        return self.budget > 0 and any(line.price > 0 for line in self.lines)
 
     @property
     def of_lots(self) -> bool:
