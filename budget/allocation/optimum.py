@@ -17,12 +17,13 @@ from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
+from budget.allocation.plain import plain_bounds, plain_plans
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
 from budget.allocation.rounding import to_lots
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
-from budget.allocation.tangent_program import FAR
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
@@ -33,6 +34,7 @@ STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried ar
 BOXED_POOLS = 2  # with more pools there are too many boxes
 
 TANGENT = "linear program over tangent planes"
+CUTS = TANGENT + ", summed over tasks"
 CHOICES = "program over whole choices"
 KNOWN = "best of the plans known beforehand, for the solver found none"
 
@@ -95,7 +97,12 @@ def quick(
     `prices` (R,) of the rows: from a plan of a similar case.
     """
     found: list[Choice | None] = [None] * len(cases)
-    relaxed = relax_all(table, cases, prices)
+    plain = [k for k, case in enumerate(cases) if case.plain and case.of_money]
+    if plain and table.concave:
+        for k, choice in zip(plain, plain_plans(table, [cases[k] for k in plain])[0], strict=True):
+            found[k] = choice if kept(cases[k], choice) else None
+    rest = [k for k in range(len(cases)) if found[k] is None]
+    relaxed = dict(zip(rest, relax_all(table, [cases[k] for k in rest], prices), strict=True))
     for dearer in DEARER if prices is not None and prices.any() else (1.0,):
         open_ = [k for k, case in enumerate(cases) if found[k] is None and case.of_lots]
         paid = None if prices is None else dearer * prices
@@ -126,6 +133,12 @@ def optimum(
     search = Search(problem, solver, seconds)
     for choice in others:
         search.offer(choice)
+    if problem.plain and problem.of_money:
+        (choice,), smooth = plain_plans(table, [problem])
+        search.offer(choice)
+        ((bound, engine),) = plain_bounds(table, [problem], smooth, solver)
+        if -DISPROVED <= bound - search.value <= SMOOTH:
+            return _finished(search, bound, np.zeros(0), engine, CUTS)
     start = relax(table, problem)
     if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])

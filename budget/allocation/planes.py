@@ -98,7 +98,7 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
             across = planes.pools[mine] @ table.mixes.T
             level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
             above = values[i].reshape(level.shape[1:]) - level
-            at_zero[mine] += _peaks(above.reshape(len(mine), *values[i].shape))
+            at_zero[mine] += peaks(above.reshape(len(mine), *values[i].shape))
     return Planes(planes.task, at_zero, planes.labels, planes.pools)
 
 
@@ -128,7 +128,7 @@ def raised(problem: Problem, planes: Planes, near: Points) -> Planes:
     return Planes(planes.task, at_zero, planes.labels, planes.pools)
 
 
-def _peaks(above: Array) -> Array:
+def peaks(above: Array) -> Array:
     """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest."""
     flat = above.reshape(len(above), -1)
     most = flat.argmax(axis=1)

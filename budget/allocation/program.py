@@ -18,6 +18,7 @@ import pulp
 from budget.allocation.lines import Array
 from budget.allocation.solver import GAP, Solved, solve
 
+FAR = 10.0  # normalised scores lie well within this of 0
 FINE = 1e4  # solvers with whole variables take objectives for equal that differ by a millionth: it is made larger
 
 

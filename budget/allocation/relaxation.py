@@ -96,9 +96,11 @@ def spare_money(problem: Problem) -> float:
 
 def piece_costs(problem: Problem, points: Array) -> Array:
     """(T, C) money for purchases of every task line, that of free labels next to nothing."""
-    costs = np.stack([line.costs(row) for line, row in zip(problem.tasks, points, strict=True)])
+    costs = np.array([float(line.price) for line in problem.tasks])[:, None] * points
     tiny = spare_money(problem) / max(len(problem.tasks), 1)
     for t, line in enumerate(problem.tasks):
+        if len(line.tiers) > 1 or line.setup:
+            costs[t] = line.costs(points[t])
         if line.price == 0:
             costs[t] += tiny * points[t] / max(line.most, 1)
     return costs
@@ -223,6 +225,50 @@ class Relaxation:
         return distinct, rows.reshape(-1)
 
 
+def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
+    """About the best purchases of tasks (k, T) and pools (k, P), for cases that only share money at one price a label.
+
+    The best of the table's levels of pools for each case, moved to the top of the parabola through its neighbours.
+    """
+    tasks, pools = np.zeros((len(cases), len(table.tasks))), np.zeros((len(cases), len(table.pools)))
+    bought, mixes = np.stack([grid.bought for grid in table.tasks]), table.mixes
+    for group in alike(cases):
+        first, budgets = cases[group[0]], np.array([cases[k].budget for k in group])
+        costs = piece_costs(first, bought)
+        found = fill(np.moveaxis(table.by_line(first.weights), 1, 0), costs)
+        spent = mixes @ np.array([float(line.price) for line in first.pools])
+        money = budgets[:, None] - spent - costs[:, 0].sum() + spare_money(first)  # (g, L)
+        scores = np.stack([found.score(row, money[:, row]) for row in range(len(mixes))], axis=1)
+        for g, k in enumerate(group):
+            best = int(scores[g].argmax())
+            tasks[k] = found.bought(best, max(float(money[g, best]), 0.0), bought)
+            pools[k] = _top(table, scores[g], best)
+    return tasks, pools
+
+
+def _top(table: Table, scores: Array, best: int) -> Array:
+    """(P,) the top of the parabolas through the best level of the pools and its neighbours."""
+    shape = tuple(grid.size for grid in table.pools)
+    at, places = np.unravel_index(best, shape), []
+    for j, grid in enumerate(table.pools):
+        k, place = int(at[j]), np.array([float(at[j])])
+        if 0 < k < grid.size - 1:
+            index = [(*at[:j], k + step, *at[j + 1 :]) for step in (-1, 0, 1)]
+            left, here, right = (scores.reshape(shape)[i] for i in index)
+            bend = 2 * here - left - right
+            place += (right - left) / (2 * bend) if bend > 0 and min(left, right) > -1e8 else 0.0
+        places.append(float(grid.at(place)[0]))
+    return np.array(places)
+
+
+def alike(cases: Sequence[Problem]) -> list[list[int]]:
+    """The numbers of the cases that differ in nothing but the budget, group by group."""
+    groups: dict[object, list[int]] = {}
+    for k, case in enumerate(cases):
+        groups.setdefault((case.tasks, case.pools, case.goal, *case.weights.tolist()), []).append(k)
+    return list(groups.values())
+
+
 def relax(
     table: Table, problem: Problem, prices: Array | None = None, pool_money: float | None = None
 ) -> tuple[Array, tuple[int, ...]]:
@@ -234,12 +280,9 @@ def relax_all(
     table: Table, cases: Sequence[Problem], prices: Array | None = None, pool_money: Sequence[float] | None = None
 ) -> list[tuple[Array, tuple[int, ...]]]:
     """The same for several cases: those that differ in nothing but the budget are filled at once."""
-    groups: dict[object, list[int]] = {}
-    for k, case in enumerate(cases):
-        groups.setdefault((case.tasks, case.pools, case.goal, *case.weights.tolist()), []).append(k)
     found: dict[int, tuple[Array, tuple[int, ...]]] = {}
     most = max(AT_ONCE // (table.fine.size * (ZOOM_POINTS + 1)), 1)
-    for group in (each[k : k + most] for each in groups.values() for k in range(0, len(each), most)):
+    for group in (each[k : k + most] for each in alike(cases) for k in range(0, len(each), most)):
         first = cases[group[0]]
         paid = np.zeros(len(first.rows)) if prices is None else prices
         budgets = np.array([cases[k].budget for k in group])

@@ -23,6 +23,7 @@ def to_lots(
     relaxed: Sequence[Array],
     pools: Sequence[tuple[int, ...]],
     prices: Array | None = None,
+    width: float = WINDOW,
 ) -> list[Choice]:
     """Whole lots for several cases at once (same lines and surfaces; money, prices and weights may differ).
 
@@ -31,13 +32,14 @@ def to_lots(
     """
     amounts = np.array(relaxed, float)
     mixes = np.array(pools, float).reshape(len(cases), -1)
-    width = WINDOW
     for _ in range(ROUNDS):
-        points = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
+        points, every = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
         values = _values(cases, points, mixes)
         for k, case in enumerate(cases):
             charged = 0.0 if prices is None else charges(case, prices, 0, points[k])
             amounts[k] = _fill(case, points[k], values[k] - charged, pools[k])
+        if every:
+            break
         width = 1 + (width - 1) * 4 / POINTS
     floors = [
         Choice(tuple(line.down(a) for line, a in zip(case.tasks, amounts[k], strict=True)), tuple(pools[k]))
@@ -46,22 +48,20 @@ def to_lots(
     return spend_rest(cases, floors)
 
 
-def _windows(lines: Sequence[Line], amounts: Array, width: float) -> Array:
-    """(k, T, C) whole lots around the amounts, with the least and the most purchase, sorted."""
-    spread = np.geomspace(1 / width, width, POINTS - 2)
+def _windows(lines: Sequence[Line], amounts: Array, width: float) -> tuple[Array, bool]:
+    """(k, T, C) whole lots around the amounts, with the least and the most purchase, sorted; and whether these are all
+    lots that there are in the windows."""
+    owned, lot, least, most = (
+        np.array([getattr(line, key) for line in lines], float)[:, None] for key in ("owned", "lot", "least", "most")
+    )
+    near = (amounts[..., None] + owned + 1) * np.geomspace(1 / width, width, POINTS - 2) - owned - 1
+    fits = (near[..., -1:] - near[..., :1]) / lot < near.shape[-1] - 1
+    steps = lot * (np.arange(POINTS - 2) - (POINTS - 2) // 2)
+    near = np.where(fits, amounts[..., None] // lot * lot + steps, near)
     points = np.empty((*amounts.shape, POINTS))
-    for t, line in enumerate(lines):
-        near = (amounts[:, t, None] + line.owned + 1) * spread - line.owned - 1
-        steps = line.lot * (np.arange(POINTS - 2) - POINTS // 2 + 1)
-        near = np.where(_fits(near, line.lot), amounts[:, t, None] // line.lot * line.lot + steps, near)
-        points[:, t, 1:-1] = np.clip(np.round(near / line.lot) * line.lot, line.least, line.most)
-        points[:, t, 0], points[:, t, -1] = line.least, line.most
-    return points
-
-
-def _fits(near: Array, lot: int) -> Array:
-    """(k, 1): are all whole lots of the window fewer than its points? Then it takes them all."""
-    return np.asarray((near[:, -1:] - near[:, :1]) / lot < near.shape[1] - 1)
+    points[..., 1:-1] = np.clip(np.round(near / lot) * lot, least, most)
+    points[..., 0], points[..., -1] = least[:, 0], most[:, 0]
+    return points, bool(fits.all())
 
 
 def _values(cases: Sequence[Problem], points: Array, mixes: Array) -> Array:

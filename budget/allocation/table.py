@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -15,6 +16,7 @@ import numpy as np
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Problem
 
+FLAW = 1e-6  # a slope that rises by no greater share is a flaw of reckoning
 LABEL_POINTS = 40
 FINER = 2  # steps read between two sampled points
 POOL_POINTS = {0: 1, 1: 16, 2: 8, 3: 5}  # levels a pool, by how many pools there are; 3 beyond
@@ -87,6 +89,21 @@ class Table:
         """Labels (k,) and bought pool labels (k, P) of all grid points of one scored task, in the order of `values`."""
         labels = self.tasks[self.line[index]]
         return np.tile(labels.bought + labels.owned, self.count), np.repeat(self.mixes, labels.size, axis=0)
+
+    def by_line(self, weights: Array) -> Array:
+        """(T, L1 * L2 ..., K) sampled weighted scores of the task lines."""
+        values = self.values.reshape(len(self.line), self.count, self.values.shape[-1])
+        scores = np.zeros((len(self.tasks), *values.shape[1:]))
+        np.add.at(scores, list(self.line), weights[:, None, None] * values)
+        return scores
+
+    @cached_property
+    def concave(self) -> bool:
+        """Does every sampled score rise ever more slowly along its labels?"""
+        labels = np.stack([self.tasks[line].bought for line in self.line])
+        width = np.maximum(np.diff(labels, axis=1), 1e-300)
+        slope = np.diff(self.values, axis=-1) / width.reshape(len(width), *[1] * len(self.pools), -1)
+        return bool((slope[..., 1:] <= (1 + FLAW) * np.maximum(slope[..., :-1], 0.0) + FLAW * 1e-6).all())
 
     def at(self, pools: Array, weights: Array) -> Array:
         """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""

@@ -22,10 +22,8 @@ import numpy as np
 from budget.allocation.lines import Array, Line
 from budget.allocation.planes import Planes
 from budget.allocation.problem import Problem
-from budget.allocation.program import Answer, Program
+from budget.allocation.program import FAR, Answer, Program
 from budget.allocation.rows import Row
-
-FAR = 10.0  # normalised scores lie well within this of 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""The proof for smooth cases: planes over all tasks at once, whose program has only the score and the pools in it.
+
+At a price y of money, planes that touch each task's score just below and just above its optimum are mixed so that they
+rise by y a unit of money: then labels of tasks are no choice any more. Summed over tasks that is one cut, above every
+plan:
+
+    score <= A_c + y (budget - p . X) + h_c . (X - X_c)
+
+Cuts at the optimum's pools and a little to every side of them meet there:
+
+    maximise theta    subject to    theta <= every cut,  p . X <= budget,  low <= X <= high
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from budget.allocation.lines import Array
+from budget.allocation.planes import peaks
+from budget.allocation.program import FAR, Answer, Program
+from budget.allocation.smooth import Cases, Slopes, Smooth, slopes, values
+from budget.allocation.table import Table
+
+ASIDE, BESIDE = 1e-4, 1e-5  # of the labels: how far from the optimum planes touch, along tasks and along pools
+NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels: where planes are checked besides
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The mixed planes of k cases, C cuts and T task lines: `level` (k, C, T) at no purchase and at the cut's pools
+    `mixes` (k, C, P), with slopes `own` (k, C, T) and `across` (k, C, T, P) a label."""
+
+    level: Array
+    own: Array
+    across: Array
+    mixes: Array
+
+
+def bounds(table: Table, cases: Cases, smooth: Smooth, solver: str) -> list[Answer]:
+    """What no plan of each case exceeds."""
+    planes, price = _mixed(cases, smooth), np.maximum(smooth.price, 0.0)
+    raised = np.maximum(_over_table(table, cases, planes), _over_near(cases, smooth, planes))
+    low, high, _, _ = cases.ends
+    left = planes.own - price[:, None, None] * cases.tasks[:, None]
+    worth = (planes.level + raised + np.maximum(left * low, left * high)).sum(axis=2)  # (k, C)
+    rise = planes.across.sum(axis=2) - price[:, None, None] * cases.pools[:, None]
+    level = worth + price[:, None] * cases.budgets[:, None]
+    level = level - price[:, None] * (cases.pools[:, None] * planes.mixes).sum(axis=2)
+    return [_program(cases, k, level[k], rise[k], planes.mixes[k]).solve(solver) for k in range(len(price))]
+
+
+def _program(cases: Cases, k: int, level: Array, rise: Array, mixes: Array) -> Program:
+    low, _, least, most = cases.ends
+    program, unit = Program(), max(float(cases.budgets[k]), 1e-12)
+    theta = program.variable(-FAR, FAR, 1.0)
+    pools = [program.variable(0.0, 1.0) for _ in least]
+    for at, rises, here in zip(level, rise, mixes, strict=True):
+        program.row([theta, *pools], [1.0, *(-rises * (most - least)).tolist()], float(at + rises @ (least - here)))
+    left = cases.budgets[k] - cases.tasks[k] @ low - cases.pools[k] @ least
+    program.row(pools, (cases.pools[k] * (most - least) / unit).tolist(), float(left) / unit)
+    return program
+
+
+def _mixed(cases: Cases, smooth: Smooth) -> Mixed:
+    """Planes that touch on both sides of the optimum, mixed so that they rise as money does where they can."""
+    low, high, least, most = cases.ends
+    mixes = _beside(cases, smooth, least, most)
+    aside = ASIDE * (smooth.tasks + cases.owned[0]) + 10 * ASIDE
+    ends = np.stack([np.clip(smooth.tasks + way * aside, low, high) for way in (-1, 1)], axis=1)  # (k, 2, T)
+    count = mixes.shape[1]
+    found, _ = slopes(cases, np.tile(ends, (1, count, 1)), np.repeat(mixes, 2, axis=1))
+    own, across = found.own / found.size, found.across / found.sizes[:, :, None]
+    level = found.value - own * found.at
+    level += (across * (np.repeat(mixes, 2, axis=1) - found.mixes)[:, :, None]).sum(axis=3)
+    wanted = np.maximum(smooth.price, 0.0)[:, None, None] * cases.tasks[:, None]
+    steep, flat = own[:, 0::2], own[:, 1::2]
+    share = np.clip((wanted - flat) / np.maximum(steep - flat, 1e-300), 0.0, 1.0)
+    mix = share * steep + (1 - share) * flat
+    return Mixed(
+        share * level[:, 0::2] + (1 - share) * level[:, 1::2],
+        mix,
+        share[..., None] * across[:, 0::2] + (1 - share)[..., None] * across[:, 1::2],
+        mixes,
+    )
+
+
+def _beside(cases: Cases, smooth: Smooth, least: Array, most: Array) -> Array:
+    """(k, C, P): the pools of each optimum, and each pool a little less and a little more."""
+    width = np.maximum(BESIDE, 10 * smooth.step)[:, None] * (smooth.pools + cases.owned[1] + 1.0)
+    places = [smooth.pools]
+    for j in range(smooth.pools.shape[1]):
+        for way in (-1, 1):
+            moved = smooth.pools.copy()
+            moved[:, j] = np.clip(moved[:, j] + way * width[:, j], least[j], most[j])
+            places.append(moved)
+    return np.stack(places, axis=1)
+
+
+def _over_table(table: Table, cases: Cases, planes: Mixed) -> Array:
+    """(k, C, T) how far sampled scores rise above the planes."""
+    above = np.zeros(planes.level.shape)
+    bought = np.stack([grid.bought for grid in table.tasks])
+    shape = (len(bought), *(grid.size for grid in table.pools), bought.shape[1])
+    scores = None
+    for k, weights in enumerate(cases.weights):
+        if scores is None or (weights != cases.weights[k - 1]).any():
+            scores = table.by_line(weights)
+        for c in range(planes.level.shape[1]):
+            across = planes.across[k, c] @ (table.mixes - planes.mixes[k, c]).T + planes.level[k, c][:, None]
+            over = scores - across[:, :, None]
+            over -= (planes.own[k, c][:, None] * bought)[:, None, :]
+            above[k, c] = peaks(over.reshape(shape))
+    return above
+
+
+def _over_near(cases: Cases, smooth: Smooth, planes: Mixed) -> Array:
+    """(k, C, T) how far the scores around the optimum rise above the planes."""
+    low, high, least, most = cases.ends
+    owned, shared = cases.owned
+    factors = NEAR if len(least) < 2 else FEW
+    moves = np.array(list(product(NEAR, *[factors] * len(least))))
+    tasks = np.clip((smooth.tasks[:, None] + owned + 1) * moves[:, :1] - owned - 1, low, high)
+    pools = np.clip((smooth.pools[:, None] + shared + 1) * moves[:, 1:] - shared - 1, least, most)
+    found = values(cases, tasks, pools)  # (k, m, T)
+    above = np.zeros(planes.level.shape)
+    for c in range(planes.level.shape[1]):
+        across = np.einsum("ktp,kmp->kmt", planes.across[:, c], pools - planes.mixes[:, c, None])
+        over = found - (planes.level[:, c, None] + planes.own[:, c, None] * tasks + across)
+        above[:, c] = np.maximum(over.max(axis=1), 0.0)
+    return above
