@@ -6,26 +6,26 @@ import re
 from collections.abc import Iterator
 
 from budget.plan import Plan
+from reports.language import Language, language_of
 from reports.view import view_of
 from reports.view.findings import Finding
 from reports.view.parts import Cell, Heading, Name, Table
-from reports.wording import labels
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def to_markdown(plan: Plan) -> str:
+def to_markdown(plan: Plan, language: str = "en") -> str:
     """Verdict, findings, allocation, alternatives and what more money buys, as GitHub-flavoured Markdown."""
-    view = view_of(plan)
+    view, say = view_of(plan, language), language_of(language)
     return "\n\n".join(
         [
             f"# {_escaped(view.title.whole)}",
             view.date,
             f"**{_escaped(str(view.verdict.purchase.text))}**",
             _escaped(str(view.verdict.expectation.text)),
-            _escaped(" ".join(view.verdict.sentences)),
+            _escaped(str(view.verdict.because.text)),
             *_section(view.findings.heading),
-            *([_findings((*view.findings.shown, *view.findings.folded))] if view.findings.shown else []),
+            *([_findings(say, (*view.findings.shown, *view.findings.folded))] if view.findings.shown else []),
             *_section(view.allocation.heading),
             _table(view.allocation.table),
             *([_bullets(view.allocation.none)] if view.allocation.none else []),
@@ -52,10 +52,10 @@ def _bullets(sentences: tuple[str, ...]) -> str:
     return "\n".join(f"- {_escaped(sentence)}" for sentence in sentences)
 
 
-def _findings(findings: tuple[Finding, ...]) -> str:
+def _findings(say: Language, findings: tuple[Finding, ...]) -> str:
     lines = (
-        f"{number}. **{labels.KINDS[one.kind]}: {_escaped(one.subject.short)}.** {_escaped(one.text)} "
-        f"{labels.NEXT} {_escaped(one.action)}"
+        f"{number}. **{say(f'findings.kind.{one.kind}')}: {_escaped(one.subject.short)}.** {_escaped(one.text)} "
+        f"{say('findings.next')} {_escaped(one.action)}"
         for number, one in enumerate(findings, start=1)
     )
     return "\n".join(lines)

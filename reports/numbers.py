@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+
+from reports.language import Language, language_of
 
 MINUS = "−"
-NARROW = "\u00a0"  # between a currency word and its amount
 MOST_DECIMALS = 8
 
 
@@ -36,46 +38,51 @@ def two_digits(value: float) -> int:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers as text, in one currency.
+    """Numbers as text, in one currency and one language.
 
-    >>> n = Numbers("USD")
-    >>> n.money(59990.0), Numbers("€").money(1234.5), Numbers("credits").money(3)
-    ('USD\\xa059,990', '€1,234.50', '3\\xa0credits')
+    >>> n, d = Numbers("USD"), Numbers("USD", language_of("de"))
+    >>> n.money(59990.0), Numbers("€").money(1234.5), Numbers("credits").money(3), d.money(1234.5)
+    ('USD\\xa059,990', '€1,234.50', '3\\xa0credits', '1.234,50\\xa0USD')
     >>> n.signed(-0.0004, 3), n.signed(0.0316, 2), n.probability(1.0), n.percent(0.1666, 1), n.times(6.23)
     ('0.000', '+0.03', 'over 99%', '16.7%', '6.2×')
     """
 
     currency: str
+    say: Language = field(default_factory=partial(language_of, "en"))
 
     def plain(self, value: float, decimals: int = 0) -> str:
         """`1234.5` with 1 decimal -> `1,234.5`; a minus that looks like one, and never a minus before zero."""
         text = f"{value:,.{decimals}f}"
         if text.startswith("-"):
-            text = text[1:] if not any(digit in "123456789" for digit in text) else MINUS + text[1:]
-        return text
+            text = MINUS + text[1:] if visible(text) else text[1:]
+        return self.say.marked(text)
 
     def count(self, value: float) -> str:
         """A whole number of labels, runs, tasks."""
         return self.plain(round(value))
 
-    def compact(self, value: float) -> str:
-        """For the tick of an axis only: `200000` -> `200k`. Ticks are round numbers, so nothing is lost."""
-        for size, sign in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
-            if abs(value) >= size:
-                return f"{self.plain(value / size, decimals_of(value / size))}{sign}"
+    def whole(self, value: float) -> str:
+        """All digits that a value has, up to 8 decimals."""
         return self.plain(value, decimals_of(value))
 
+    def compact(self, value: float) -> str:
+        """For the tick of an axis only: `200000` -> `200k`. Ticks are round numbers, so nothing is lost."""
+        for size, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+            if abs(value) >= size:
+                return self.say(f"numbers.{name}", value=self.whole(value / size))
+        return self.whole(value)
+
     def money(self, amount: float, decimals: int | None = None) -> str:
-        """An amount with its currency: a sign stands before it, a code such as USD too, any other word behind it."""
+        """An amount with its currency, where the language puts a sign, a code such as USD, or another word."""
         return self.with_currency(self.plain(amount, self.cents(amount) if decimals is None else decimals))
 
     def with_currency(self, text: str) -> str:
         """`text` with the currency where it belongs."""
-        if len(self.currency) == 1 and not self.currency.isalnum():
-            return f"{MINUS}{self.currency}{text[1:]}" if text.startswith(MINUS) else f"{self.currency}{text}"
-        if len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper():
-            return f"{self.currency}{NARROW}{text}"
-        return f"{text}{NARROW}{self.currency}"
+        sign = len(self.currency) == 1 and not self.currency.isalnum()
+        code = len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()
+        kind = "sign" if sign else "code" if code else "word"
+        minus = MINUS if sign and text.startswith(MINUS) else ""
+        return minus + self.say(f"numbers.{kind}", currency=self.currency, amount=text.removeprefix(minus))
 
     def cents(self, *amounts: float) -> int:
         """Decimals for amounts that stand together: none if all are whole, else two."""
@@ -84,7 +91,7 @@ class Numbers:
     def signed(self, value: float, decimals: int) -> str:
         """A difference, with its sign; zero has none."""
         text = self.plain(value, decimals)
-        return text if text.startswith(MINUS) or not any(digit in "123456789" for digit in text) else f"+{text}"
+        return text if text.startswith(MINUS) or not visible(text) else f"+{text}"
 
     def gain(self, value: float) -> str:
         """A single difference with two significant digits."""
@@ -92,17 +99,30 @@ class Numbers:
 
     def percent(self, share: float, decimals: int = 0) -> str:
         """A share of a whole: never used for the difference between two shares."""
-        return f"{self.plain(100 * share, decimals)}%"
+        return self.say("numbers.percent", value=self.plain(100 * share, decimals))
 
     def probability(self, probability: float) -> str:
         """A probability from a finite number of draws: never 0% or 100%."""
         if probability > 0.99:
-            return "over 99%"
-        return "under 1%" if probability < 0.01 else self.percent(probability)
+            return self.say("numbers.over", value=self.percent(0.99))
+        return self.say("numbers.under", value=self.percent(0.01)) if probability < 0.01 else self.percent(probability)
+
+    def scientific(self, value: float) -> str:
+        """A tiny number by its order of magnitude: `2.0e-06`."""
+        return self.say.marked(f"{value:.1e}")
 
     def times(self, factor: float) -> str:
         """A multiple: `6.2×`."""
-        return f"{self.plain(factor, 1 if factor < 9.95 else 0)}×"
+        return self.say("numbers.times", value=self.plain(factor, 1 if factor < 9.95 else 0))
+
+    def interval(self, low: str, high: str) -> str:
+        """Two numbers, already written, as a range."""
+        return self.say("numbers.interval", low=low, high=high)
+
+
+def visible(text: str) -> bool:
+    """Does a number as written show anything but zeros?"""
+    return any(digit in "123456789" for digit in text)
 
 
 def decimals_of(value: float) -> int:

@@ -18,19 +18,19 @@ from budget.inputs import read_text
 from budget.plan import Plan
 from reports.brand import Brand
 from reports.embedded import embed, json_text
+from reports.language import Language, language_of, sentence
 from reports.view import view_of
 from reports.view.parts import name_of
-from reports.wording import decision, labels
-from reports.wording.grammar import sentence
 
 
-def render(plan: Plan, brand: Brand = Brand()) -> str:  # noqa: B008 (it is frozen)
+def render(plan: Plan, brand: Brand = Brand(), language: str = "en") -> str:  # noqa: B008 (it is frozen)
     """One self-contained page for this plan: HTML that is well-formed XML, with no request to anywhere.
 
     The page holds the plan itself in `<script type="application/json" id="plan">`, so that it can be drawn again.
-    `brand`: what an organisation puts on it. Raises InvalidInput for a plan that no brief could have led to.
+    `brand`: what an organisation puts on it; `language`: `en` or `de`.
+    Raises InvalidInput for a plan that no brief could have led to.
     """
-    view = view_of(plan)
+    view = view_of(plan, language)
     style, script = source("style.css", brand.templates) + accent_style(brand), source("script.js", brand.templates)
     return (
         _environment(brand.templates)
@@ -38,7 +38,7 @@ def render(plan: Plan, brand: Brand = Brand()) -> str:  # noqa: B008 (it is froz
         .render(
             view=replace(view, title=name_of(brand.title)) if brand.title else view,
             brand=brand,
-            say=labels,
+            say=language_of(language),
             plan=embed(plan),
             states=json_text({"chosen": view.frontier.chosen, "states": view.frontier.states}),
             style=Markup(style),
@@ -56,21 +56,28 @@ def accent_style(brand: Brand) -> str:
     return f":root {{ --accent: {brand.accent}; }}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
 
 
-def render_refusal(error: CannotBeMet, title: str = "") -> str:
+def render_refusal(error: CannotBeMet, title: str = "", language: str = "en") -> str:
     """One page for a brief that no plan can keep to: every reason, each with its smallest repair."""
+    say = language_of(language)
     style = source("style.css")
     return (
         _environment()
         .get_template("refusal.html.j2")
         .render(
-            title=name_of(title or labels.UNTITLED),
-            headline=decision.cannot_be_met(len(error.shortfalls)),
-            shortfalls=[Shortfall(*map(sentence, (one.reason, one.repair))) for one in error.shortfalls],
-            say=labels,
+            title=name_of(title or say("page.untitled")),
+            headline=say("refusal.headline", len(error.shortfalls)),
+            lead=say("refusal.lead", len(error.shortfalls)),
+            shortfalls=[_in_words(say, one) for one in error.shortfalls],
+            say=say,
             style=Markup(style),
             policy=_policy(style, ""),
         )
     )
+
+
+def _in_words(say: Language, one: Shortfall) -> Shortfall:
+    """A reason and its repair as sentences of the page's language."""
+    return Shortfall(*(sentence(say.translated(words)) for words in (one.reason, one.repair)))
 
 
 def _policy(style: str, script: str, pictures: bool = False) -> str:

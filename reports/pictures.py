@@ -18,10 +18,10 @@ from reports.view.shared import best_by_share, shares_chart
 WIDTH, LEFT, TOP, RIGHT, BOTTOM = 760, 64, 72, 24, 56  # pixels
 
 
-def to_svg(plan: Plan) -> dict[str, str]:
+def to_svg(plan: Plan, language: str = "en") -> dict[str, str]:
     """File name -> SVG: the frontier, the split, and every task's curve, numbered in the plan's order."""
     style = plain_style()
-    return {f"{name}.svg": standalone(chart, style) for name, chart in _charts(context_of(plan))}
+    return {f"{name}.svg": standalone(chart, style) for name, chart in _charts(context_of(plan, language))}
 
 
 def _charts(context: Context) -> Iterator[tuple[str, Chart]]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from budget.errors import LabelBudgetError
 from budget.plan import Plan
+from reports.language import Language
 from reports.view import view_of
 from reports.view.frontier import solved
-from reports.view.parts import clean, lines_of, money_on
+from reports.view.parts import Context, clean, context_of, limit_name, lines_of, money_on
+from reports.view.verdict import baseline_name
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -22,20 +24,24 @@ class NoWorkbooks(LabelBudgetError):
     """The library that writes workbooks is not installed."""
 
 
-def to_xlsx(plan: Plan) -> bytes:
-    """Sheets Allocation, Alternatives, Frontier and Provenance. Raises NoWorkbooks without openpyxl."""
+def to_xlsx(plan: Plan, language: str = "en") -> bytes:
+    """Sheets Allocation, Alternatives, Frontier and Provenance, in this language.
+
+    Raises NoWorkbooks without openpyxl.
+    """
     try:
         from openpyxl import Workbook
     except ImportError:
         raise NoWorkbooks("a workbook needs openpyxl; try: pip install 'labelbudget[xlsx]'") from None
-    book = Workbook()
+    book, context = Workbook(), context_of(plan, language)
+    say = context.say
     first = book.active
-    first.title = "Allocation"
-    _allocation(first, plan)
-    _alternatives(book.create_sheet("Alternatives"), plan)
-    _frontier(book.create_sheet("Frontier"), plan)
-    sheet = book.create_sheet("Provenance")
-    for pair in view_of(plan).method.provenance:
+    first.title = say("workbook.allocation")
+    _allocation(first, context)
+    _alternatives(book.create_sheet(say("workbook.alternatives")), context)
+    _frontier(book.create_sheet(say("workbook.frontier")), context)
+    sheet = book.create_sheet(say("workbook.provenance"))
+    for pair in view_of(plan, language).method.provenance:
         _row(sheet, list(pair), [])
     _widths(sheet)
     file = io.BytesIO()
@@ -66,12 +72,19 @@ def _head(sheet: Worksheet, title: str, columns: Sequence[str]) -> None:
     sheet.freeze_panes = "B3"
 
 
-def _allocation(sheet: Worksheet, plan: Plan) -> None:
+LINE = ("kind", "owned", "buy", "labels", "cost", "share", "metric", "now", "expected", "low", "high", "target")
+
+
+def _columns(say: Language, plan: Plan, keys: Sequence[str]) -> list[str]:
+    """The heads of these columns, after that of the names."""
+    return ["", *(say(f"workbook.{key}", currency=plan.currency) for key in keys)]
+
+
+def _allocation(sheet: Worksheet, context: Context) -> None:
     from openpyxl.styles import Font
 
-    money = plan.currency
-    columns = ["", "kind", "owned", "buy", "labels", f"cost, {money}", "share of spend", "metric", "now", "expected"]
-    _head(sheet, plan.title, [*columns, "low", "high", "target", "probability", "held by", "trust"])
+    plan, say = context.plan, context.say
+    _head(sheet, plan.title, _columns(say, plan, (*LINE, "probability", "held", "trust")))
     last = 2 + len(lines_of(plan))
     formats = ["", "", WHOLE, WHOLE, WHOLE, MONEY, SHARE, "", *[SCORE] * 5, SHARE]
     for number, (name, line) in enumerate(lines_of(plan).items(), start=3):
@@ -82,34 +95,44 @@ def _allocation(sheet: Worksheet, plan: Plan) -> None:
         if task:
             expected = [task.now, task.expected, task.low, task.high]
             scores = [task.metric, *expected, task.target, task.target_probability]
-        row = [name, "task" if task else "pool", *bought, *scores, ", ".join(line.binding), task.trust if task else ""]
+        held = ", ".join(limit_name(context, key) for key in line.binding)
+        trust = say(f"workbook.status.{task.trust}") if task else ""
+        row = [name, say("workbook.task" if task else "workbook.pool"), *bought, *scores, held, trust]
         _row(sheet, row, formats, formulas=(4, 6))
     sums = [f"=SUM({column}3:{column}{last})" for column in "CDEFG"]
-    _row(sheet, ["Total", "", *sums], formats, formulas=range(2, 7))
+    _row(sheet, [say("workbook.total"), "", *sums], formats, formulas=range(2, 7))
     for cell in sheet[last + 1]:
         cell.font = Font(bold=True)
-    for words, value in (("Budget", plan.budget), ("Unspent", f"=F{last + 2}-F{last + 1}")):
-        _row(sheet, [words, "", None, None, None, value], formats, formulas=(5,))
+    for key, value in (("budget", plan.budget), ("unspent", f"=F{last + 2}-F{last + 1}")):
+        _row(sheet, [say(f"workbook.{key}"), "", None, None, None, value], formats, formulas=(5,))
     _widths(sheet)
 
 
-def _alternatives(sheet: Worksheet, plan: Plan) -> None:
+def _alternatives(sheet: Worksheet, context: Context) -> None:
     """Scores as places between worst (0) and best (1); the difference is a formula against the plan's own."""
-    columns = ["", f"cost, {plan.currency}", "score", "plan better by", "low", "high", "probability"]
-    _head(sheet, "Alternatives at the same spend", columns)
+    plan, say = context.plan, context.say
+    columns = _columns(say, plan, ("cost", "score", "better", "low", "high", "probability"))
+    _head(sheet, say("workbook.same_spend"), columns)
     formats = ["", MONEY, *[SCORE] * 4, SHARE]
-    _row(sheet, ["this plan", plan.cost, plan.score.expected], formats)
+    _row(sheet, [say("workbook.this_plan"), plan.cost, plan.score.expected], formats)
     for number, (name, other) in enumerate(plan.baselines.items(), start=4):
-        values = [name, other.cost, other.score.expected, f"=C$3-C{number}", other.gain.low, other.gain.high]
+        values = [
+            baseline_name(context, name).whole,
+            other.cost,
+            other.score.expected,
+            f"=C$3-C{number}",
+            other.gain.low,
+            other.gain.high,
+        ]
         _row(sheet, [*values, other.beaten_probability], formats, formulas=(3,))
     _widths(sheet)
 
 
-def _frontier(sheet: Worksheet, plan: Plan) -> None:
+def _frontier(sheet: Worksheet, context: Context) -> None:
+    plan, say = context.plan, context.say
     names = list(lines_of(plan))
-    money = plan.currency
-    heads = [f"budget, {money}", f"cost, {money}", "score", "low", "high", f"on shared labels, {money}"]
-    _head(sheet, "The best score for each budget", [*heads, *(f"buy {name}" for name in names)])
+    heads = _columns(say, plan, ("budget_in", "cost", "score", "low", "high", "on_shared"))[1:]
+    _head(sheet, say("workbook.each_budget"), [*heads, *(say("workbook.buy_name", name=name) for name in names)])
     for point in solved(plan):
         shared = money_on(point.costs, plan.pools)
         values = [point.budget, point.cost, point.score.expected, point.score.low, point.score.high, shared]

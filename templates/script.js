@@ -36,6 +36,12 @@
       place(row.querySelector("svg .range"), { x: values[7], width: values[8] });
     }
   }
+  // Where texts above grow or shrink the page is scrolled by as much: nothing moves under the hand.
+  function keepingPlace(element, action) {
+    var before = element.getBoundingClientRect().top;
+    action();
+    window.scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
+  }
   function show(index) {
     var state = data.states[index];
     restore();
@@ -54,10 +60,10 @@
   if (slider) {
     slider.value = data.chosen;
     document.getElementById("stepper").hidden = false;
-    slider.addEventListener("input", function () { show(Number(slider.value)); });
+    slider.addEventListener("input", function () { keepingPlace(slider, function () { show(Number(slider.value)); }); });
     document.getElementById("back").addEventListener("click", function () {
       slider.value = data.chosen;
-      show(data.chosen);
+      keepingPlace(document.elementFromPoint(window.innerWidth / 2, window.innerHeight / 2) || slider, function () { show(data.chosen); });
     });
     show(data.chosen);
   }

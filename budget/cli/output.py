@@ -37,6 +37,21 @@ def options(command: Command) -> Command:
     )(command)
 
 
+def language_option(command: Command) -> Command:
+    """Add --language to a command that draws a page: it gets `language`."""
+    languages = ("en", "de")
+    option = click.option(
+        "--language",
+        type=click.Choice(languages),
+        default="en",
+        show_default=True,
+        envvar="LABELBUDGET_LANGUAGE",
+        show_envvar=True,
+        help="Of the page, with its numbers and dates: English or German.",
+    )
+    return option(command)
+
+
 def json_option(command: Command) -> Command:
     """Add --json to a command: it gets `as_json`, and errors become JSON too."""
     help_text = "One JSON document on stdout and nothing else."

@@ -13,6 +13,7 @@ import click
 
 from budget.cli import output
 from budget.cli.tables import backtest_document, backtest_table, fit_table, frontier_table, plan_table, surface_document
+from budget.errors import CannotBeMet
 
 if TYPE_CHECKING:
     from budget.brief import Brief
@@ -151,6 +152,7 @@ def fit(brief_path: Path, measurements_path: Path, seed: int, as_json: bool) -> 
     help="Another plan (CSV: name,buy), shown beside ours; again for each further one.",
 )
 @SEED
+@output.language_option
 @click.option("--force", is_flag=True, help="Replace files of these names that hold no plan of ours.")
 @output.json_option
 @output.options
@@ -163,6 +165,7 @@ def plan(
     seconds: float | None,
     compare: tuple[Path, ...],
     seed: int,
+    language: str,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -170,10 +173,16 @@ def plan(
     target = folder or (None if as_json else Path())
     if target is not None:
         check_target(target, force)
-    answer = planned(*read_inputs(brief_path, measurements_path, money), seed, solver, seconds, compare)
+    brief, measurements = read_inputs(brief_path, measurements_path, money)
+    try:
+        answer = planned(brief, measurements, seed, solver, seconds, compare)
+    except CannotBeMet as error:
+        if target is not None:
+            write_refusal(error, brief.title, target, language)
+        raise
     if target is not None:
         with step("drawn and written"):
-            write_plan(answer, target)
+            write_plan(answer, target, language)
     output.answer(answer.to_json().rstrip() if as_json else plan_table(answer))
     if target is not None:
         output.say(f"\nThe page: {target / 'report.html'}")
@@ -182,7 +191,12 @@ def plan(
 def check_target(folder: Path, force: bool) -> None:
     """Refuse before any work if a plan's files would replace something that is not an earlier plan."""
     earlier = is_plan(folder / "plan.json")
-    output.refuse_existing([folder / name for name in FILES], lambda _: earlier, force)
+    output.refuse_existing([folder / name for name in FILES], lambda path: earlier or is_refusal(path), force)
+
+
+def is_refusal(path: Path) -> bool:
+    """Whether a file is a page of ours that says why there is no plan."""
+    return 'id="refused"' in path.read_text(encoding="utf-8", errors="replace")
 
 
 def is_plan(path: Path) -> bool:
@@ -197,13 +211,29 @@ def is_plan(path: Path) -> bool:
     return True
 
 
-def write_plan(answer: Plan, folder: Path) -> None:
+def write_plan(answer: Plan, folder: Path, language: str = "en") -> None:
     """The three files of a plan; each whole or not at all."""
     from reports import render
 
-    files = {"report.html": render(answer), "allocation.csv": answer.to_csv(), "plan.json": answer.to_json()}
+    files = {
+        "report.html": render(answer, language=language),
+        "allocation.csv": answer.to_csv(),
+        "plan.json": answer.to_json(),
+    }
     for name, text in files.items():
         output.write_file(folder / name, text)
+
+
+def write_refusal(error: CannotBeMet, title: str, folder: Path, language: str) -> None:
+    """The page of a brief that cannot be met, in place of a plan's. What an earlier plan left beside it stays."""
+    from reports import render_refusal
+
+    page = folder / "report.html"
+    output.write_file(page, render_refusal(error, title, language))
+    output.say(f"The page: {page}")
+    earlier = [name for name in FILES if name != page.name and (folder / name).exists()]
+    if earlier:
+        output.warn(f"Of an earlier plan, not of this brief: {', '.join(str(folder / name) for name in earlier)}")
 
 
 @click.command()

@@ -28,12 +28,13 @@ FORMATS = ("html", "md", "xlsx", "pdf")
 @click.option("--footer", default="", help="A line at the foot of the page.")
 @click.option("--template-dir", "templates", type=click.Path(path_type=Path), metavar="DIR",
               help="Templates, style.css or script.js of your own, taken before ours of the same name.")  # fmt: skip
+@output.language_option
 @click.option("--charts", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Write every chart as an SVG file into DIR too.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a file that is no page or chart of ours.")
 @output.options
 def report(
-    plan_path: Path, target: Path | None, kind: str | None, folder: Path | None, force: bool, **look: Any
+    plan_path: Path, target: Path | None, kind: str | None, folder: Path | None, language: str, force: bool, **look: Any
 ) -> None:
     """Draw the page of PLAN again: a plan.json, or an earlier page, which holds its plan."""
     from reports import brand_of
@@ -44,10 +45,10 @@ def report(
     target = target or plan_path.with_name(f"report.{kind}")
     plan = read_plan(plan_path)
     if folder is not None:
-        write_charts(plan, folder, force)
+        write_charts(plan, folder, language, force)
     if target != Path("-"):
         output.refuse_existing([target], is_page, force)
-    content = drawn(plan, kind, brand)
+    content = drawn(plan, kind, brand, language)
     if target == Path("-"):
         click.echo(content, nl=isinstance(content, str))
         return
@@ -55,23 +56,23 @@ def report(
     output.answer(str(target))
 
 
-def drawn(plan: Plan, kind: str, brand: Brand) -> str | bytes:
-    """The plan in one of FORMATS."""
+def drawn(plan: Plan, kind: str, brand: Brand, language: str) -> str | bytes:
+    """The plan in one of FORMATS and one of the languages."""
     from reports import render, to_markdown, to_pdf, to_xlsx
 
     if kind == "md":
-        return to_markdown(plan)
+        return to_markdown(plan, language)
     if kind == "xlsx":
-        return to_xlsx(plan)
-    page = render(plan, brand)
+        return to_xlsx(plan, language)
+    page = render(plan, brand, language)
     return to_pdf(page) if kind == "pdf" else page
 
 
-def write_charts(plan: Plan, folder: Path, force: bool) -> None:
+def write_charts(plan: Plan, folder: Path, language: str, force: bool) -> None:
     """Every chart as a file of its own."""
     from reports import to_svg
 
-    charts = {folder / name: chart for name, chart in to_svg(plan).items()}
+    charts = {folder / name: chart for name, chart in to_svg(plan, language).items()}
     output.refuse_existing(charts, lambda path: 'class="paper"' in path.read_text(errors="replace"), force)
     for path, chart in charts.items():
         output.write_file(path, chart)

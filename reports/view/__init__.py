@@ -16,7 +16,6 @@ from reports.view.method import Method, method_of
 from reports.view.parts import Context, Heading, Name, clean, context_of, name_of
 from reports.view.shared import Shared, shared_of
 from reports.view.verdict import Verdict, verdict_of
-from reports.wording import grammar, labels
 
 __all__ = ["View", "view_of"]
 
@@ -60,13 +59,16 @@ def check(plan: Plan) -> None:
         raise InvalidInput(tuple(faults))
 
 
-def view_of(plan: Plan) -> View:
-    """Everything that the page of this plan says. Raises InvalidInput for a plan that no brief could have led to."""
+def view_of(plan: Plan, language: str = "en") -> View:
+    """Everything that the page of this plan says, in this language.
+
+    Raises InvalidInput for a plan that no brief could have led to.
+    """
     check(plan)
-    context: Context = context_of(plan)
+    context: Context = context_of(plan, language)
     return View(
-        name_of(clean(plan.title) or labels.UNTITLED),
-        grammar.moment(plan.provenance.created),
+        name_of(clean(plan.title) or context.say("page.untitled")),
+        context.say.moment(plan.provenance.created),
         verdict_of(context),
         findings_of(context),
         allocation_of(context),

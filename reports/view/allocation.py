@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
-from budget.plan import Plan, PoolLine, TaskLine
+from budget.plan import Limit, Plan, PoolLine, TaskLine
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import bar_cell, interval_cell
-from reports.numbers import decimals_of
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, lines_of, plan_gain
-from reports.wording import decision, grammar, outlook
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, limit_name, lines_of, plan_gain
+from reports.wording import decision, outlook
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,30 @@ class Allocation:
 
 
 def allocation_of(context: Context) -> Allocation:
-    plan = context.plan
+    plan, say, n = context.plan, context.say, context.numbers
     scale = score_scale(context)
     widest = widest_cost(plan)
     rows = [_pool_row(context, name, line, widest) for name, line in plan.pools.items()]
     rows += [_task_row(context, name, line, widest, scale) for name, line in plan.tasks.items()]
-    headline = decision.allocation_headline(
-        sum(line.buy > 0 for line in plan.tasks.values()),
-        len(plan.tasks),
-        sum(line.buy > 0 for line in plan.pools.values()),
-        len(plan.pools),
-    )
-    table = Table(
-        "What to buy, what it costs and what to expect", _columns(context), tuple(rows), (_total(context),)
-    ).without_empty()
+    headline = headline_of(context, {name: line.buy for name, line in lines_of(plan).items()})
+    table = Table(say("allocation.caption"), _columns(context), tuple(rows), (_total(context),)).without_empty()
     none = tuple(why_nothing(context, name) for name, line in plan.tasks.items() if line.buy == 0)
-    n = context.numbers
     return Allocation(
-        Heading("allocation", "Allocation", headline),
+        Heading("allocation", say("allocation.label"), headline),
         table,
-        decision.rounding(n.currency, context.cents),
-        decision.score_axis(n.plain(scale.low), n.plain(scale.high)),
+        decision.rounding(say, n.currency, context.cents),
+        say("allocation.axis", low=n.plain(scale.low), high=n.plain(scale.high)),
         none,
-        grammar.capital(grammar.many(len(none) - 8, "further task")),
+        say("allocation.more", len(none) - 8),
         _limits(context),
     )
+
+
+def headline_of(context: Context, buy: dict[str, int]) -> str:
+    """Who gets labels when so many are bought."""
+    plan = context.plan
+    tasks, pools = (sum(buy.get(name, 0) > 0 for name in names) for names in (plan.tasks, plan.pools))
+    return decision.allocation_headline(context.say, tasks, len(plan.tasks), pools, len(plan.pools))
 
 
 def widest_cost(plan: Plan) -> float:
@@ -69,22 +68,26 @@ def score_scale(context: Context) -> Scale:
 
 
 def _columns(context: Context) -> tuple[Column, ...]:
-    money = context.numbers.currency
+    head = partial(_head, context)
     return (
         Column("", "text"),
-        Column("Owned"),
-        Column("Buy"),
-        Column("Cost", note=money),
-        Column("Share", note="of spend"),
+        Column(head("owned")),
+        Column(head("buy")),
+        Column(head("cost"), note=context.numbers.currency),
+        Column(head("share"), note=head("of_spend")),
         Column("", "picture"),
-        Column("Now"),
-        Column("Expected"),
-        Column("Range", note=context.level),
-        Column("", "picture", note="now to expected"),
-        Column("Target", note="probability"),
-        Column("Held by", "text"),
-        Column("Next gain", note=f"per {context.step}"),
+        Column(head("now")),
+        Column(head("expected")),
+        Column(head("range"), note=context.level),
+        Column("", "picture", note=head("rise")),
+        Column(head("target"), note=head("probability")),
+        Column(head("held"), "text"),
+        Column(head("gain"), note=context.say("allocation.column.per", step=context.step)),
     )
+
+
+def _head(context: Context, key: str) -> str:
+    return context.say(f"allocation.column.{key}")
 
 
 def share_text(context: Context, cost: float, whole: float) -> str:
@@ -93,7 +96,11 @@ def share_text(context: Context, cost: float, whole: float) -> str:
 
 def _money_cells(context: Context, name: str, line: TaskLine | PoolLine, widest: float, kind: str) -> tuple[Cell, ...]:
     n = context.numbers
-    whole = Cell(context.names[name], note=clean(line.metric) if isinstance(line, TaskLine) else "shared pool")
+    note = clean(line.metric) if isinstance(line, TaskLine) else context.say("allocation.kind_pool")
+    whole = Cell(
+        context.names[name],
+        note=note,
+    )
     return (
         whole,
         Cell(n.count(line.owned)),
@@ -108,7 +115,7 @@ def _pool_row(context: Context, name: str, line: PoolLine, widest: float) -> Row
     gain = context.scores.step(line.next_gain)
     empty = (Cell(),) * 5
     rest = (
-        Cell(_held(line.binding), once=True),
+        Cell(_held(context, line.binding), once=True),
         Cell(gain, once=True),
     )
     return Row(
@@ -127,11 +134,11 @@ def _task_row(context: Context, name: str, line: TaskLine, widest: float, scale:
     scores = (
         Cell(unit.show(line.now)),
         Cell(unit.show(line.expected), live="expected"),
-        Cell(f"{unit.show(line.low)} to {unit.show(line.high)}", live="range"),
+        Cell(context.numbers.interval(unit.show(line.low), unit.show(line.high)), live="range"),
         Cell(picture=picture),
         _target(context, name, line),
     )
-    rest = (Cell(_held(line.binding), once=True), Cell(task_gain(context, name, line), once=True))
+    rest = (Cell(_held(context, line.binding), once=True), Cell(task_gain(context, name, line), once=True))
     cells = (*_money_cells(context, name, line, widest, "task"), *scores, *rest)
     return Row(cells, "line", "task")
 
@@ -140,11 +147,11 @@ def _target(context: Context, name: str, line: TaskLine) -> Cell:
     if line.target is None:
         return Cell("")
     chance = "" if line.target_probability is None else context.numbers.probability(line.target_probability)
-    return Cell(context.units[name].show(line.target), note=chance, once=True)
+    return Cell(context.units[name].show(line.target), note=chance, passing=True)
 
 
-def _held(binding: tuple[str, ...]) -> str:
-    return ", ".join(decision.LIMITS.get(key, clean(key)) for key in binding)
+def _held(context: Context, binding: tuple[str, ...]) -> str:
+    return ", ".join(limit_name(context, key) for key in binding)
 
 
 def task_gain(context: Context, name: str, line: TaskLine) -> str:
@@ -159,8 +166,9 @@ def task_gain(context: Context, name: str, line: TaskLine) -> str:
 def _total(context: Context) -> Row:
     plan, n, scores = context.plan, context.numbers, context.scores
     lines = lines_of(plan).values()
+    note = "allocation.scores_points" if scores.points else "allocation.scores_mean"
     cells = (
-        Cell("Total", note=decision.score_note(scores.unit.per)),
+        Cell(context.say("allocation.total"), note=context.say(note, metric=scores.unit.per)),
         Cell(n.count(sum(line.owned for line in lines))),
         Cell(n.count(sum(line.buy for line in lines)), live="buy"),
         Cell(context.cost(plan.cost), live="cost"),
@@ -187,34 +195,40 @@ def why_nothing(context: Context, name: str) -> str:
         scores.step(own),
         scores.step(plan.next_money.gain),
         own > plan.next_money.gain,
-        tuple(decision.LIMITS.get(key, clean(key)) for key in line.binding),
-        tuple(clean(limit.text or limit.key) for limit in plan.limits if limit.used >= limit.limit - 1e-9),
-        outlook.goal(plan.goal, plan.risk, context.numbers.percent(plan.risk)) if other_goal else "",
+        tuple(limit_name(context, key) for key in line.binding),
+        tuple(limit_text(context, limit) for limit in plan.limits if limit.used >= limit.limit - 1e-9),
+        outlook.goal(context.say, plan.goal, plan.risk, context.numbers.percent(plan.risk)) if other_goal else "",
         line.trust != "PASS",
     )
-    return decision.none_bought(context.names[name].said, known)
+    return decision.none_bought(context.say, context.names[name].said, known)
 
 
 def _limits(context: Context) -> Table | None:
     """What the brief asks for beyond single lines: how much of it is used, and what one unit more would bring."""
-    limits, n = context.plan.limits, context.numbers
+    limits, n, head = context.plan.limits, context.numbers, partial(_head, context)
     if not limits:
         return None
+    loose = context.say("allocation.not_binding")
     columns = (
         Column("", "text"),
-        Column("Used"),
-        Column("Limit"),
-        Column("One more brings", note="in what the goal counts"),
+        Column(head("used")),
+        Column(head("limit")),
+        Column(head("one_more"), note=head("counted")),
     )
     rows = tuple(
         Row(
             (
-                Cell(clean(limit.text or limit.key)),
-                Cell(n.plain(limit.used, min(decimals_of(limit.used), 2))),
-                Cell(n.plain(limit.limit, min(decimals_of(limit.limit), 2))),
-                Cell(n.gain(limit.price) if limit.used >= limit.limit - 1e-9 else decision.NOT_BINDING),
+                Cell(limit_text(context, limit)),
+                Cell(n.whole(round(limit.used, 2))),
+                Cell(n.whole(round(limit.limit, 2))),
+                Cell(n.gain(limit.price) if limit.used >= limit.limit - 1e-9 else loose),
             )
         )
         for limit in limits
     )
-    return Table("Limits of the brief", columns, rows)
+    return Table(context.say("allocation.limits"), columns, rows)
+
+
+def limit_text(context: Context, limit: Limit) -> str:
+    """A limit of the brief as the brief says it."""
+    return clean(context.say.translated(limit.text or limit.key))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from budget.plan import Baseline, Score
 from reports.charts.scale import Scale
 from reports.charts.svg import interval_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, clean, lines_of, name_of
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of
+from reports.view.verdict import baseline_name, broken
 from reports.wording import decision
 
 
@@ -23,7 +24,8 @@ class Alternatives:
 def alternatives_of(context: Context) -> Alternatives:
     baselines = context.plan.baselines
     better = sum(baseline.gain.low > 0 for baseline in baselines.values())
-    headline = decision.alternatives_headline(better, len(baselines))
+    say = context.say
+    headline = decision.alternatives_headline(say, better, len(baselines))
     spent = [baseline for baseline in baselines.values() if same_spend(context, baseline)]
     gains = [baseline.gain for baseline in spent or baselines.values()]
     decimals = context.scores.fine(*(end for gain in gains for end in (gain.expected, gain.high - gain.low)))
@@ -32,21 +34,21 @@ def alternatives_of(context: Context) -> Alternatives:
     rows = tuple(_row(context, name, baselines[name], scale, decimals) for name in names)
     columns = (
         Column("", "text"),
-        Column("Cost", note=context.numbers.currency),
-        Column("Score", note=context.scores.unit.per),
-        Column("Plan better by", note=context.scores.unit.per),
-        Column("Range", note=context.level),
-        Column("", "picture", note="worse, equal, better"),
-        Column("Probability", note="at least as good"),
+        Column(say("allocation.column.cost"), note=context.numbers.currency),
+        Column(say("alternatives.column.score"), note=context.per),
+        Column(say("alternatives.column.better"), note=context.per),
+        Column(say("allocation.column.range"), note=context.level),
+        Column("", "picture", note=say("alternatives.column.picture")),
+        Column(say("alternatives.column.probability"), note=say("alternatives.column.as_good")),
     )
     ahead = [baseline for baseline in baselines.values() if baseline.gain.high < 0]
-    broken = sum(bool(baseline.breaks) for baseline in baselines.values())
-    lead = decision.alternatives_lead(broken, len(ahead), sum(not baseline.breaks for baseline in ahead))
+    breaking = sum(bool(baseline.breaks) for baseline in baselines.values())
+    lead = decision.alternatives_lead(say, breaking, len(ahead), sum(not baseline.breaks for baseline in ahead))
     low, high = context.scores.change(scale.low), context.scores.change(scale.high)
     return Alternatives(
-        Heading("alternatives", "Alternatives", headline, (lead,) if rows else ()),
-        Table("How much better the plan is than each alternative", columns, rows),
-        decision.difference_axis(low, high),
+        Heading("alternatives", say("alternatives.label"), headline, (lead,) if rows else ()),
+        Table(say("alternatives.caption"), columns, rows),
+        say("alternatives.axis", low=low, high=high),
         _purchases(context, names) if rows else None,
     )
 
@@ -69,7 +71,7 @@ def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals
     style = "good" if gain.low > 0 else "bad" if gain.high < 0 else "even"
     return Row(
         (
-            Cell(name_of(name), note=decision.broken([clean(key) for key in baseline.breaks])),
+            Cell(baseline_name(context, name), note=broken(context, baseline)),
             Cell(context.numbers.plain(baseline.cost, context.cents)),
             Cell(scores.plain(baseline.score.expected, decimals)),
             Cell(scores.change(gain.expected, decimals)),
@@ -94,5 +96,6 @@ def _purchases(context: Context, names: list[str]) -> Table:
         )
         for line in lines
     )
-    columns = (Column("", "text"), Column("This plan"), *(Column(name_of(name).said) for name in names))
-    return Table("Labels that each alternative buys", columns, rows)
+    others = (Column(baseline_name(context, name).said) for name in names)
+    columns = (Column("", "text"), Column(context.say("alternatives.column.plan")), *others)
+    return Table(context.say("alternatives.detail"), columns, rows)

@@ -12,6 +12,7 @@ from reports.charts.scale import Scale, even_scale, log_scale
 from reports.charts.svg import Axis, Band, Chart, Dots, Line, Mark, Region, draw
 from reports.numbers import two_digits
 from reports.view.parts import Cell, Column, Context, Heading, Name, Row, Table, Unit, cells, clean, ticks
+from reports.view.pilots import pool_labels
 from reports.wording import outlook
 
 MANY = 12  # tasks beyond which each shows only its furthest hidden pilots
@@ -38,8 +39,12 @@ def evidence_of(context: Context) -> EvidenceView:
     beyond = sum(line.beyond_pilot > 1 for line in plan.tasks.values())
     hidden = [(plan.tasks[name], line) for name, evidence in plan.evidence.items() for line in evidence.backtest]
     inside = sum(line.low <= line.measured <= line.high for _, line in hidden)
-    lead = (outlook.evidence_lead(_kinds(context)), outlook.backtest_sentence(inside, len(hidden), context.level))
-    heading = Heading("evidence", "Evidence", outlook.evidence_headline(beyond, len(plan.tasks)), lead)
+    say, level = context.say, context.percentage(plan.score.level)
+    lead = (
+        outlook.evidence_lead(say, _kinds(context)),
+        outlook.backtest_sentence(say, inside, len(hidden), level),
+    )
+    heading = Heading("evidence", say("evidence.label"), outlook.evidence_headline(say, beyond, len(plan.tasks)), lead)
     tasks = tuple(
         _task(context, index, name, plan.evidence[name])
         for index, name in enumerate(plan.tasks)
@@ -58,7 +63,8 @@ def _kinds(context: Context) -> tuple[bool, bool, bool]:
 
 def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEvidence:
     line, unit = context.plan.tasks[name], context.units[name]
-    metric = f"{clean(line.metric)}, lower is better" if unit.minimised else clean(line.metric)
+    metric = clean(line.metric)
+    metric = context.say("numbers.lower", metric=metric) if unit.minimised else metric
     picture = draw(curve_chart(context, index, name, evidence)) if evidence.curves or evidence.dots else None
     table = _curve_table(context, name, evidence)
     return TaskEvidence(
@@ -72,7 +78,7 @@ def _task(context: Context, index: int, name: str, evidence: Evidence) -> TaskEv
 
 
 def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> Chart:
-    line, unit, n = context.plan.tasks[name], context.units[name], context.numbers
+    line, unit, n, say = context.plan.tasks[name], context.units[name], context.numbers, context.say
     measured = [dot for dot in evidence.dots if dot.score is not None]
     x = _label_scale(line, evidence)
     heights = [dot.score for dot in measured if dot.score is not None] + [line.low, line.high]
@@ -86,21 +92,22 @@ def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> 
         if curve is planned:
             around = zip(curve.labels, curve.low, curve.high, strict=True)
             bands.append(Band(tuple(point for point in around if x.low <= point[0] <= x.high), style))
-    beyond = Region(evidence.most_labels, x.high, outlook.BEYOND) if x.high > evidence.most_labels > 0 else None
+    region = Region(evidence.most_labels, x.high, say("evidence.beyond_region"))
     return Chart(
         f"curve-{index}",
-        outlook.curve_title(context.names[name].whole),
-        outlook.curve_description(
+        say("evidence.title", task=context.names[name].whole),
+        say(
+            "evidence.description",
             len(measured),
-            n.count(evidence.most_labels),
-            unit.show(line.expected),
-            n.count(line.labels),
-            clean(line.metric),
+            most=n.count(evidence.most_labels),
+            expected=unit.show(line.expected),
+            labels=n.count(line.labels),
+            metric=clean(line.metric),
         ),
-        Axis(x, "labels", ticks(x.ticks(5), n.compact)),
+        Axis(x, say("evidence.x"), ticks(x.ticks(5), n.compact)),
         Axis(y, "", ticks(y.ticks(4), lambda tick: n.compact(tick))),
         height=190,
-        regions=(beyond,) if beyond else (),
+        regions=(region,) if x.high > evidence.most_labels > 0 else (),
         bands=tuple(bands),
         lines=tuple(lines),
         dots=tuple(_dots(evidence)),
@@ -156,36 +163,26 @@ def _dots(evidence: Evidence) -> Iterable[Dots]:
 
 def _sentences(context: Context, name: str, evidence: Evidence) -> tuple[str, ...]:
     """The laws and what they say, in words."""
-    line, unit, n = context.plan.tasks[name], context.units[name], context.numbers
+    line, unit, n, say = context.plan.tasks[name], context.units[name], context.numbers, context.say
     laws = sorted(evidence.laws.items(), key=lambda law: -law[1])
-    shown = [f"{clean(law)} {n.percent(weight)}" for law, weight in laws if weight >= 0.005]
-    found = [outlook.laws(shown)] if shown else []
+    shown = [f"{clean(say.get('evidence.law', law))} {n.percent(weight)}" for law, weight in laws if weight >= 0.005]
+    found = [say("evidence.laws", laws=", ".join(shown))] if shown else []
     if evidence.floor is not None:
-        found.append(
-            outlook.ceiling(
-                unit.show(evidence.floor.expected), unit.interval(evidence.floor), n.percent(evidence.floor.level)
-            )
-        )
+        floor = context.level_range(unit.interval(evidence.floor), evidence.floor.level)
+        found.append(say("evidence.ceiling", score=unit.show(evidence.floor.expected), range=floor))
     if evidence.exponent is not None:
         e = evidence.exponent
-        found.append(outlook.exponent(n.plain(e.expected, 2), f"{n.plain(e.low, 2)} to {n.plain(e.high, 2)}"))
+        interval = n.interval(n.plain(e.low, 2), n.plain(e.high, 2))
+        found.append(say("evidence.exponent", value=n.plain(e.expected, 2), interval=interval))
     if evidence.noise > 0:
-        found.append(outlook.noise(n.plain(evidence.noise, two_digits(evidence.noise))))
+        found.append(say("evidence.noise", deviation=n.plain(evidence.noise, two_digits(evidence.noise))))
     failed = sum(dot.score is None for dot in evidence.dots)
     if failed:
-        found.append(outlook.failed(failed))
+        found.append(say("evidence.failed", failed))
     if line.beyond_pilot > 1:
-        found.append(outlook.beyond(n.times(line.beyond_pilot), n.count(evidence.most_labels)))
+        most = n.count(evidence.most_labels)
+        found.append(say("evidence.beyond_task", factor=n.times(line.beyond_pilot), most=most))
     return tuple(found)
-
-
-def _shared(context: Context, pools: dict[str, int]) -> str:
-    """Pool labels of a run in one cell; the pool is named where there are several."""
-    n, several = context.numbers, len(context.plan.pools) > 1
-    used = [(name, pools[name]) for name in context.plan.pools if pools.get(name)]
-    if not several:
-        return n.count(used[0][1] if used else 0)
-    return ", ".join(f"{context.names[name].said} {n.count(labels)}" for name, labels in used) or "0"
 
 
 def _curve_table(context: Context, name: str, evidence: Evidence) -> Table:
@@ -197,10 +194,11 @@ def _curve_table(context: Context, name: str, evidence: Evidence) -> Table:
             groups.setdefault((dot.labels, *(dot.pools.get(pool, 0) for pool in pools)), []).append(dot.score)
     rows = []
     for key, scores in sorted(groups.items()):
-        shared = (_shared(context, dict(zip(pools, key[1:], strict=True))),) if pools else ()
+        shared = (pool_labels(context, dict(zip(pools, key[1:], strict=True))),) if pools else ()
         rows.append(Row(cells(n.count(key[0]), *shared, unit.show(sum(scores) / len(scores)), n.count(len(scores)))))
-    heads = (Column("Labels"), *((Column("Shared labels"),) if pools else ()), Column("Mean score"), Column("Runs"))
-    return Table("What was measured", heads, tuple(rows))
+    keys = ("labels", *(("shared",) if pools else ()), "mean", "runs")
+    heads = tuple(Column(context.say(f"evidence.column.{key}")) for key in keys)
+    return Table(context.say("evidence.measured"), heads, tuple(rows))
 
 
 def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
@@ -211,26 +209,22 @@ def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:
     many = len(context.plan.tasks) > MANY
     shown = [line for line in evidence.backtest if line.labels == most or not many]
     rows = tuple(_hidden(context, unit, line) for line in shown)
-    columns = (
-        Column("Labels"),
-        Column("Shared labels"),
-        Column("Predicted", note=f"{context.level} range"),
-        Column("Came"),
-        Column("Last pilot"),
-        Column("Power law"),
-    )
-    caption = outlook.backtest_caption(len(evidence.backtest) - len(shown))
+    note = context.say("evidence.column.range", level=context.percentage(context.plan.score.level))
+    notes = {"labels": "", "shared": "", "predicted": note, "came": "", "last": "", "power_law": ""}
+    columns = tuple(Column(context.say(f"evidence.column.{key}"), note=note) for key, note in notes.items())
+    caption = outlook.backtest_caption(context.say, len(evidence.backtest) - len(shown))
     return Table(caption, columns, rows).without_empty()
 
 
 def _hidden(context: Context, unit: Unit, line: Hidden) -> Row:
-    inside = line.low <= line.measured <= line.high
+    inside = "inside" if line.low <= line.measured <= line.high else "outside"
+    interval = context.numbers.interval(unit.show(line.low), unit.show(line.high))
     return Row(
         (
             Cell(context.numbers.count(line.labels)),
-            Cell(_shared(context, line.pools) if context.plan.pools else ""),
-            Cell(unit.show(line.predicted), note=f"{unit.show(line.low)} to {unit.show(line.high)}"),
-            Cell(unit.show(line.measured), note=outlook.INSIDE if inside else outlook.OUTSIDE),
+            Cell(pool_labels(context, line.pools) if context.plan.pools else ""),
+            Cell(unit.show(line.predicted), note=interval),
+            Cell(unit.show(line.measured), note=context.say(f"evidence.{inside}")),
             Cell("" if line.last_value is None else unit.show(line.last_value)),
             Cell("" if line.power_law is None else unit.show(line.power_law)),
         )

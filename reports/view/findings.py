@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from budget.plan import PoolLine, TaskLine
+from reports.language import capital, sentence
 from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
-from reports.view.verdict import gain_decimals, reference, rival_name
-from reports.wording import decision, grammar
+from reports.view.pilots import best_pilot, pilot_with_price
+from reports.view.verdict import called, gain_decimals, reference, rival_name
+from reports.wording import decision
 
 SHOWN = 7
 FAR = 4.0  # times the largest pilot beyond which a plan is far from what was measured
 COSTLY = 3  # limits that are named
 LIMIT = "max_labels"
+WEAK = {"FAIL": ("stop", 100), "REVIEW": ("check", 50)}  # trust -> kind of the finding, and its weight
 MUCH_UNSPENT = 0.01  # share of the budget
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`weight` orders the findings; `kind` is stop, check or note."""
+    """`weight` orders the findings; `kind` is stop, check or note; `many`: the text where it is about several tasks."""
 
     weight: float
     kind: str
@@ -27,6 +30,8 @@ class Finding:
     subject: Name
     text: str
     action: str
+    many: str = ""
+    task: str = ""  # whose pilot would tell most about it
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,17 @@ class Findings:
 
 
 def findings_of(context: Context) -> Findings:
-    found = sorted(_merged((*_tasks(context), *_whole(context))), key=lambda one: (-one.weight, one.subject.whole))
+    say = context.say
+    found = sorted(
+        _merged(context, (*_tasks(context), *_whole(context))), key=lambda one: (-one.weight, one.subject.whole)
+    )
     stops = sum(finding.kind == "stop" for finding in found)
-    heading = Heading("findings", "Findings", decision.findings_headline(len(found), stops))
-    more = grammar.many(len(found) - SHOWN, "further finding")
-    return Findings(heading, tuple(found[:SHOWN]), tuple(found[SHOWN:]), grammar.capital(more))
+    heading = Heading("findings", say("findings.label"), decision.findings_headline(say, len(found), stops))
+    more = say("findings.more", len(found) - SHOWN)
+    return Findings(heading, tuple(found[:SHOWN]), tuple(found[SHOWN:]), more)
 
 
-def _merged(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+def _merged(context: Context, findings: tuple[Finding, ...]) -> Iterator[Finding]:
     """Findings that say the same of several tasks become one."""
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
@@ -53,27 +61,37 @@ def _merged(findings: tuple[Finding, ...]) -> Iterator[Finding]:
     for same in groups.values():
         heaviest = max(same, key=lambda finding: finding.weight)
         if len(same) == 1:
-            yield heaviest
+            pilot = best_pilot(context, heaviest.task)
+            yield replace(heaviest, action=f"{heaviest.action} {pilot}") if pilot else heaviest
             continue
-        names = [finding.subject for finding in same]
-        subject = Name(decision.together([name.said for name in names]), grammar.listing([name.said for name in names]))
-        yield replace(heaviest, subject=subject, text=decision.plural_task(heaviest.text))
+        names = [finding.subject.said for finding in same]
+        subject = Name(decision.together(context.say, names), context.say.listing(names))
+        yield replace(heaviest, subject=subject, text=heaviest.many or heaviest.text)
 
 
 def _tasks(context: Context) -> Iterator[Finding]:
+    say = context.say
     for name, line in context.plan.tasks.items():
         subject = context.names[name]
         share = line.cost / context.plan.cost if context.plan.cost else 0.0
-        if line.trust == "FAIL":
-            text, action = decision.trust_text("FAIL", line.trust_reason), decision.trust_action(line.trust_remedy)
-            yield Finding(100 + share, "stop", "Forecast", subject, text, action)
-        elif line.trust == "REVIEW":
-            text, action = decision.trust_text("REVIEW", line.trust_reason), decision.trust_action(line.trust_remedy)
-            yield Finding(50 + 10 * share, "check", "Forecast", subject, text, action)
+        if line.trust in WEAK:
+            kind, weight = WEAK[line.trust]
+            found = Finding(
+                weight + 10 * share, kind, say("findings.topic.forecast"), subject, *_forecast(context, name)
+            )
+            yield replace(found, task=name)
         elif line.beyond_pilot > FAR and line.buy > 0:
-            yield Finding(40 + 10 * share, "check", "Beyond the pilot", subject, *_beyond(context, line))
+            yield Finding(40 + 10 * share, "check", say("findings.topic.beyond"), subject, *_beyond(context, line))
         yield from _target(context, name, line)
         yield from _harm(context, name)
+
+
+def _forecast(context: Context, name: str) -> tuple[str, str, str]:
+    """A forecast that is not trusted: why, what to do, and the same text about several tasks."""
+    say, line = context.say, context.plan.tasks[name]
+    reason, remedy = say.translated(line.trust_reason), sentence(say.translated(line.trust_remedy))
+    one, many = (decision.trust_text(say, line.trust, reason, tasks) for tasks in (1, 2))
+    return one, remedy or say("findings.action.forecast"), many
 
 
 def _beyond(context: Context, line: TaskLine | PoolLine) -> tuple[str, str]:
@@ -81,8 +99,11 @@ def _beyond(context: Context, line: TaskLine | PoolLine) -> tuple[str, str]:
     n = context.numbers
     pilot = round(line.labels / line.beyond_pilot)
     between = min(max(4 * pilot - line.owned, 0), line.buy)
-    text = decision.beyond_text(n.count(line.labels), n.times(line.beyond_pilot), n.count(pilot))
-    return text, decision.beyond_action(n.count(between), n.money(between * line.label_cost))
+    text = context.say(
+        "findings.text.beyond", labels=n.count(line.labels), factor=n.times(line.beyond_pilot), pilot=n.count(pilot)
+    )
+    action = context.say("findings.action.beyond", labels=n.count(between), cost=n.money(between * line.label_cost))
+    return text, action
 
 
 def _target(context: Context, name: str, line: TaskLine) -> Iterator[Finding]:
@@ -94,18 +115,20 @@ def _target(context: Context, name: str, line: TaskLine) -> Iterator[Finding]:
     if reached and (probability is None or probability >= decision.AT_RISK):
         return
     chance = "" if probability is None else n.probability(probability)
-    text = decision.target_text(unit.show(line.target), unit.show(line.expected), chance, reached)
+    say = context.say
+    text = decision.target_text(say, unit.show(line.target), unit.show(line.expected), chance, reached)
     yield Finding(
         60 if reached else 80,
         "check" if reached else "stop",
-        "Target",
+        say("findings.topic.target"),
         context.names[name],
         text,
-        decision.target_action(LIMIT in line.binding),
+        decision.target_action(say, LIMIT in line.binding),
     )
 
 
 def _harm(context: Context, name: str) -> Iterator[Finding]:
+    say = context.say
     for pool, line in context.plan.pools.items():
         brings = line.brings.get(name)
         unit = context.units[name]
@@ -114,45 +137,71 @@ def _harm(context: Context, name: str) -> Iterator[Finding]:
         worst = brings.low if unit.minimised else brings.high
         if (worst > 0) if unit.minimised else (worst < 0):
             low, high = sorted((brings.low, brings.high), reverse=unit.minimised)
-            interval = f"{unit.better(low)} to {unit.better(high)}"
-            text = decision.pool_harm_text(context.names[pool].said, unit.better(brings.expected), interval)
-            yield Finding(45, "check", "Shared labels", context.names[name], text, decision.POOL_HARM_ACTION)
+            text = say(
+                "findings.text.harm",
+                pool=context.names[pool].said,
+                change=unit.better(brings.expected),
+                interval=context.numbers.interval(unit.better(low), unit.better(high)),
+            )
+            action = say("findings.action.harm")
+            yield Finding(45, "check", say("findings.topic.shared"), context.names[name], text, action)
 
 
 def _limits(context: Context) -> Iterator[Finding]:
     """The few label limits beyond which the next money would bring more than where the plan may spend it."""
-    plan, scores = context.plan, context.scores
+    plan, scores, say = context.plan, context.scores, context.say
     gains = {name: plan_gain(plan, name) for name, line in lines_of(plan).items() if LIMIT in line.binding}
     costly = sorted((name for name in gains if gains[name] > plan.next_money.gain), key=lambda n: (-gains[n], n))
     for name in costly[:COSTLY]:
         labels = context.numbers.count(lines_of(plan)[name].labels)
-        text = decision.limit_text(labels, context.step, scores.step(gains[name]), scores.step(plan.next_money.gain))
-        weight = 25 + min(100 * gains[name], 4)
-        yield Finding(weight, "note", "Limit", context.names[name], text, decision.LIMIT_ACTION)
+        here, elsewhere = scores.step(gains[name]), scores.step(plan.next_money.gain)
+        text = say("findings.text.limit", labels=labels, step=context.step, here=here, elsewhere=elsewhere)
+        weight, action = 25 + min(100 * gains[name], 4), say("findings.action.limit")
+        yield Finding(weight, "note", say("findings.topic.limit"), context.names[name], text, action)
 
 
 def _whole(context: Context) -> Iterator[Finding]:
     """Findings about the plan as a whole."""
-    plan, n = context.plan, context.numbers
-    whole = name_of("The plan")
+    plan, n, say = context.plan, context.numbers, context.say
     if plan.budget > 0 and plan.unspent / plan.budget > MUCH_UNSPENT and plan.goal != "cheapest":
-        text = decision.unspent_text(n.money(plan.unspent), n.percent(plan.unspent / plan.budget), plan.unspent_reason)
-        yield Finding(30, "note", "Money left", whole, text, decision.UNSPENT_ACTION)
+        share, reason = n.percent(plan.unspent / plan.budget), say.translated(plan.unspent_reason)
+        text = decision.unspent_text(say, n.money(plan.unspent), share, reason)
+        whole, action = name_of(say("findings.whole")), say("findings.action.left")
+        yield Finding(30, "note", say("findings.topic.left"), whole, text, action)
     if plan.provenance.failed_runs:
-        text = decision.failed_text(
-            plan.provenance.failed_runs, plan.provenance.failed_runs + plan.provenance.measured_runs
-        )
-        yield Finding(20, "note", "Pilots", name_of("The pilots"), text, decision.FAILED_ACTION)
+        failed = plan.provenance.failed_runs
+        text = decision.failed_text(say, failed, failed + plan.provenance.measured_runs)
+        runs, action = name_of(say("findings.runs")), say("findings.action.failed")
+        yield Finding(20, "note", say("findings.topic.pilots"), runs, text, action)
     for name, pool in plan.pools.items():
         if pool.beyond_pilot > FAR and pool.buy > 0:
             weight = 40 + 10 * pool.cost / plan.cost if plan.cost else 40
-            yield Finding(weight, "check", "Beyond the pilot", context.names[name], *_beyond(context, pool))
+            topic = say("findings.topic.beyond")
+            yield Finding(weight, "check", topic, context.names[name], *_beyond(context, pool))
     yield from _limits(context)
-    name, rival = reference(plan)
-    if rival and rival.gain.high < 0 and not rival.breaks:
-        ends = replace(rival.gain, low=-rival.gain.high, high=-rival.gain.low)
-        text = decision.behind_text(rival_name(context, name, rival), context.scores.changes(ends))
-        yield Finding(70, "check", "Goal", whole, text, decision.BEHIND_ACTION)
-    elif rival and rival.gain.low <= 0 < rival.gain.high - rival.gain.low and rival.gain.high >= 0:
-        text = decision.noise_text(f"the {name}", context.scores.changes(rival.gain, gain_decimals(context, rival)))
-        yield Finding(35, "note", "Gain", whole, text, decision.NOISE_ACTION)
+    yield from _gain(context)
+
+
+def _gain(context: Context) -> Iterator[Finding]:
+    """The plan is behind what it is compared with, or not told apart from it."""
+    scores, say = context.scores, context.say
+    name, rival = reference(context.plan)
+    if rival is None:
+        return
+    whole, gain = name_of(say("findings.whole")), rival.gain
+    if gain.high < 0 and not rival.breaks:
+        ends = scores.changes(replace(gain, low=-gain.high, high=-gain.low))
+        text = say("findings.text.behind", rival=capital(rival_name(context, name, rival)), interval=ends)
+        yield Finding(70, "check", say("findings.topic.goal"), whole, text, say("findings.action.behind"))
+    elif gain.low <= 0 < gain.high - gain.low and gain.high >= 0:
+        interval = scores.changes(gain, gain_decimals(context, rival))
+        text = say("findings.text.noise", rival=called(context, name), interval=interval)
+        yield Finding(35, "note", say("findings.topic.gain"), whole, text, _noise_action(context))
+
+
+def _noise_action(context: Context) -> str:
+    """What would tell more about a gain within the noise: the pilot worth most, or that none is."""
+    say, pilots = context.say, context.plan.next_pilots
+    if pilots:
+        return say("findings.action.noise_pilot", pilot=pilot_with_price(context, pilots[0]))
+    return say("findings.action.noise_enough" if context.plan.pilots_looked_at else "findings.action.noise")

@@ -8,13 +8,16 @@ from typing import Any
 from budget.plan import FrontierPoint, Plan, Score
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import Axis, Band, Chart, Line, Mark, cursor_at, draw, percent
-from reports.view.allocation import score_scale, share_text, widest_cost
-from reports.view.parts import Column, Context, Figure, Heading, Row, Table, cells, lines_of, money_on, name_of, ticks
-from reports.wording import decision, labels, outlook
+from reports.numbers import visible
+from reports.view.allocation import headline_of, score_scale, share_text, widest_cost
+from reports.view.parts import Column, Context, Figure, Heading, Row, Table, cells, lines_of, money_on, ticks
+from reports.view.verdict import baseline_name
+from reports.wording import decision, outlook
 
 KNEE = 0.8  # share of the plan's gain whose price is named
 SAME = 1e-9
 STEPS = 13  # plans that the slider steps through; the chart and its table show every one
+MOST_CHANGES = 6  # lines that one sentence can name
 NOTHING = 1e-7  # a gain that no reader would call one
 
 
@@ -30,28 +33,28 @@ class Frontier:
 
 
 def frontier_of(context: Context) -> Frontier:
-    plan, n = context.plan, context.numbers
+    plan, n, say = context.plan, context.numbers, context.say
     size = context.scores.step(plan.next_money.gain).lstrip("+")
-    headline = outlook.more_headline(context.step, size, plan.next_money.gain > NOTHING)
+    headline = outlook.more_headline(say, context.step, size, plan.next_money.gain > NOTHING)
     points = solved(plan)
     chosen = [point.budget for point in points].index(plan.budget)
     if len(points) == 1:
-        return Frontier(Heading("frontier", "More or less money", headline), None, _next(context), (), 0)
+        return Frontier(Heading("frontier", say("frontier.label"), headline), None, _next(context), (), 0)
     chart = frontier_chart(context, points)
     columns = (
-        Column("Budget", note=n.currency),
-        Column("Cost", note=n.currency),
-        Column("Score", note=context.scores.unit.per),
-        Column("Range", note=context.level),
-        Column("On shared labels"),
+        Column(say("frontier.budget"), note=n.currency),
+        Column(say("allocation.column.cost"), note=n.currency),
+        Column(say("alternatives.column.score"), note=context.per),
+        Column(say("allocation.column.range"), note=context.level),
+        Column(say("frontier.on_shared")),
     )
     rows = tuple(_row(context, point) for point in points)
-    table = Table("The best score for each budget that was solved", columns, rows)
+    table = Table(say("frontier.caption"), columns, rows)
     scales = (widest_cost(plan), score_scale(context))
     steps = stepped(points, chosen)
     states = tuple(_state(context, chart, point, scales) for point in steps)
     sentences = (*_half(context, points), *_knee(context, points), *_more(context, points), *_next(context))
-    heading = Heading("frontier", "More or less money", headline)
+    heading = Heading("frontier", say("frontier.label"), headline)
     return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, steps.index(points[chosen]))
 
 
@@ -87,32 +90,29 @@ def _score(plan: Plan, name: str) -> Score:
 
 
 def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
-    plan, n, scores = context.plan, context.numbers, context.scores
+    plan, n, scores, say = context.plan, context.numbers, context.scores, context.say
     value = scores.value
     x = Scale(0.0, points[-1].budget * 1.02)
     places = [value(end) for point in points for end in (point.score.low, point.score.high)]
     y = even_scale([*places, value(plan.now.expected)])
     marks = [
-        Mark(baseline.cost, value(baseline.score.expected), "rival", name_of(name).said)
+        Mark(baseline.cost, value(baseline.score.expected), "rival", baseline_name(context, name).said)
         for name, baseline in plan.baselines.items()
         if baseline.cost > 0
     ]
-    marks.append(Mark(plan.budget, value(plan.score.expected), "chosen", labels.THIS_PLAN, above=True))
+    marks.append(Mark(plan.budget, value(plan.score.expected), "chosen", say("page.this_plan"), above=True))
     return Chart(
         "frontier-chart",
-        "The best score for each budget",
-        outlook.frontier_description(
-            n.money(points[0].budget),
-            scores.show(points[0].score.expected),
-            n.money(points[-1].budget),
-            scores.show(points[-1].score.expected),
+        say("frontier.title"),
+        say(
+            "frontier.description",
+            first=n.money(points[0].budget),
+            first_score=scores.show(points[0].score.expected),
+            last=n.money(points[-1].budget),
+            last_score=scores.show(points[-1].score.expected),
         ),
-        Axis(x, f"budget, {n.currency}", ticks(x.ticks(5), n.compact)),
-        Axis(
-            y,
-            outlook.y_title(context.scores.unit.per, context.scores.unit.noun, context.scores.unit.minimised),
-            ticks(y.ticks(5), lambda tick: n.compact(tick)),
-        ),
+        Axis(x, say("frontier.x", currency=n.currency), ticks(x.ticks(5), n.compact)),
+        Axis(y, outlook.y_title(say, scores.unit.noun, scores.unit.minimised), ticks(y.ticks(5), n.compact)),
         height=340,
         bands=(Band(tuple((p.budget, value(p.score.low), value(p.score.high)) for p in points), "plan"),),
         lines=(Line(tuple((p.budget, value(p.score.expected)) for p in points), "plan"),),
@@ -146,19 +146,15 @@ def _half(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     exact = abs(half.budget - plan.budget / 2) <= 0.01 * plan.budget
     if not exact and abs(half.budget - plan.budget / 2) > 0.2 * plan.budget:
         return ()
-    return (
-        outlook.half_sentence(
-            n.money(half.budget), scores.show(half.score.expected), _against(context, half), not exact
-        ),
-    )
+    facts = {"budget": n.money(half.budget), "score": scores.show(half.score.expected)}
+    return (context.say("frontier.half" if exact else "frontier.nearest", **facts, change=_against(context, half)),)
 
 
 def _against(context: Context, point: FrontierPoint) -> str:
     scores = context.scores
     change = point.score.expected - context.plan.score.expected
-    text = scores.size(change)
-    visible = any(digit in "123456789" for digit in text.partition("\u00a0")[0].split(" ")[0])
-    return outlook.against_plan(text, (1 if change > 0 else -1) if visible else 0)
+    sign = (1 if change > 0 else -1) if visible(scores.change(change)) else 0
+    return outlook.against_plan(context.say, scores.size(change), sign)
 
 
 def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
@@ -171,42 +167,37 @@ def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     knee = next((budget for budget, part in share.items() if budget < plan.budget and part >= KNEE), None)
     if not knee:
         return ()
-    return (outlook.knee_sentence(n.money(knee), n.percent(knee / plan.budget), n.percent(share[knee])),)
+    facts = {"share": n.percent(knee / plan.budget), "reached": n.percent(share[knee])}
+    return (context.say("frontier.knee", budget=n.money(knee), **facts),)
 
 
 def _more(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     last, n = points[-1], context.numbers
     if last.budget <= context.plan.budget:
         return ()
-    return (
-        outlook.double_sentence(
-            n.money(last.budget), context.scores.show(last.score.expected), _against(context, last)
-        ),
-    )
+    facts = {"budget": n.money(last.budget), "score": context.scores.show(last.score.expected)}
+    return (context.say("frontier.most", **facts, change=_against(context, last)),)
 
 
 def _next(context: Context) -> tuple[str, ...]:
     plan, n = context.plan, context.numbers
     changes = plan.next_money.buys
     buys = [f"{n.signed(changes[name], 0)} {context.names[name].said}" for name in context.names if changes.get(name)]
-    sentence = outlook.next_buys(context.step, buys)
-    return (sentence,) if sentence and len(buys) <= 6 else ()
+    if not 0 < len(buys) <= MOST_CHANGES:
+        return ()
+    return (context.say("frontier.next", amount=context.step, changes=context.say.listing(buys)),)
 
 
 def _state(context: Context, chart: Chart, point: FrontierPoint, scales: tuple[float, Scale]) -> dict[str, Any]:
     """Every text and place that the script sets for one solved budget; `scales`: of the bars and of the scores."""
-    plan, n, scores = context.plan, context.numbers, context.scores
+    plan, n, scores, say = context.plan, context.numbers, context.scores, context.say
     is_plan = point.budget == plan.budget
     money = n.money
     shared, own = money_on(point.costs, plan.pools), money_on(point.costs, plan.tasks)
-    sums = (shared, own)
-    expectation = outlook.state_expectation(
-        scores.unit.noun,
-        scores.show(point.score.expected),
-        scores.interval(point.score),
-        context.level,
-        "" if is_plan else _against(context, point),
-    )
+    amounts = (money(point.cost), money(shared), money(own))
+    interval = context.level_range(scores.interval(point.score))
+    score, change = scores.show(point.score.expected), _against(context, point)
+    expectation = outlook.state_expectation(say, scores.unit.noun, score, interval, change)
     rows = [_state_row(context, point, name, *scales) for name in lines_of(plan)]
     total = [
         n.count(sum(point.buy.values())),
@@ -218,15 +209,32 @@ def _state(context: Context, chart: Chart, point: FrontierPoint, scales: tuple[f
     x, y = cursor_at(chart, point.budget, scores.value(point.score.expected))
     return {
         "plan": is_plan,
-        "title": outlook.state_title(money(point.budget), is_plan),
-        "purchase": decision.purchase(money(point.cost), money(shared), money(own), sums, len(plan.pools), "mean"),
+        "title": outlook.state_title(say, money(point.budget), is_plan),
+        "purchase": decision.purchase(say, amounts, (shared, own), len(plan.pools), False),
         "expectation": expectation,
-        "of": decision.of_budget(money(point.budget)),
+        "of": say("verdict.of_budget", budget=money(point.budget)),
         "cost": money(point.cost),
-        "score": scores.show(point.score.expected),
-        "interval": f"{context.level} range {scores.interval(point.score)}",
+        "score": score,
+        "interval": interval,
+        **_beside(context, point),
         "cursor": [x, y],
         "rows": [*rows, total],
+    }
+
+
+def _beside(context: Context, point: FrontierPoint) -> dict[str, str]:
+    """What stands beside the verdict of another budget, in place of the proposed plan's gain and proof."""
+    plan, scores, say = context.plan, context.scores, context.say
+    gain, rise = (point.score.expected - other.expected for other in (plan.score, plan.now))
+    return {
+        "because": say("frontier.because", budget=context.numbers.money(point.budget)),
+        "headline": headline_of(context, point.buy),
+        "gain-label": say("frontier.against_plan"),
+        "gain": scores.with_unit(scores.change(gain)),
+        "gain-note": say("frontier.same_forecast"),
+        "bound-label": say("frontier.against_now"),
+        "bound": scores.with_unit(scores.change(rise)),
+        "bound-note": say("frontier.now", score=scores.show(plan.now.expected)),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from budget.plan import Plan, PoolLine, Score, TaskLine
+from reports.language import Language, language_of
 from reports.numbers import Numbers, decimals_for, two_digits
 
 LONGEST_NAME = 44  # a longer name is shortened in the middle and shown whole on hover and in print
@@ -39,6 +40,7 @@ class Cell:
     picture: Markup | None = None
     note: str = ""
     once: bool = False  # true of this plan only: hidden while the slider shows another
+    passing: bool = False  # so is its note alone
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Unit:
     best: float
     worst: float
     decimals: int
-    per: str = ""  # what follows a difference: "points", "mAP"
+    per: str = ""  # what a difference is counted in: the metric; nothing for points
 
     @property
     def minimised(self) -> bool:
@@ -144,7 +146,7 @@ class Unit:
         return self.numbers.plain(score, self.decimals)
 
     def interval(self, score: Score) -> str:
-        return f"{self.show(score.low)} to {self.show(score.high)}"
+        return self.numbers.interval(self.show(score.low), self.show(score.high))
 
     def better(self, change: float, decimals: int | None = None) -> str:
         """A difference in the direction of good: `+0.03` is better for a loss too."""
@@ -176,11 +178,12 @@ def plan_unit(plan: Plan, numbers: Numbers) -> Unit:
     differences = [plan.score.high - plan.score.low, plan.score.expected - plan.now.expected]
     if same_metric(plan):
         line = next(iter(plan.tasks.values()))
-        noun = clean(line.metric) if len(plan.tasks) == 1 else f"mean {clean(line.metric)}"
+        noun = clean(line.metric)
+        noun = noun if len(plan.tasks) == 1 else numbers.say("numbers.mean", metric=noun)
         size = abs(line.best - line.worst)
         decimals = _steady(differences, size)
         return Unit(numbers, noun, line.best, line.worst, decimals, clean(line.metric))
-    return Unit(numbers, "a score", 100.0, 0.0, max(1, _steady(differences, 100.0)), "points")
+    return Unit(numbers, "", 100.0, 0.0, max(1, _steady(differences, 100.0)))
 
 
 def _steady(differences: list[float], size: float) -> int:
@@ -203,14 +206,19 @@ class PlanScores:
 
     def with_unit(self, text: str) -> str:
         """Points are said; a metric is not, for its name already stands before the score."""
-        return f"{text} points" if self.unit.per == "points" else text
+        return self.unit.numbers.say("numbers.points", value=text) if self.points else text
+
+    @property
+    def points(self) -> bool:
+        """Is the plan's score in points, for want of a metric that all tasks share?"""
+        return not self.unit.noun
 
     def plain(self, place: float, decimals: int | None = None) -> str:
         return self.unit.numbers.plain(self.value(place), self.unit.decimals if decimals is None else decimals)
 
     def interval(self, score: Score) -> str:
         ends = sorted((self.value(score.low), self.value(score.high)))
-        return f"{self.unit.show(ends[0])} to {self.unit.show(ends[1])}"
+        return self.unit.numbers.interval(*map(self.unit.show, ends))
 
     def change(self, places: float, decimals: int | None = None) -> str:
         """A difference of places, signed so that + is better, without its unit."""
@@ -223,13 +231,15 @@ class PlanScores:
 
     def step(self, places: float) -> str:
         """The gain of one more step of money, two significant digits, with its unit."""
+        return self.with_unit("0" if abs(places) < 1e-7 else self.rise(places))
+
+    def rise(self, places: float) -> str:
+        """A gain in a column whose head names the unit, two significant digits."""
         value = places * abs(self.unit.best - self.unit.worst)
-        if abs(places) < 1e-7:
-            return self.with_unit("0")
-        return self.with_unit(self.unit.numbers.signed(value, max(self.unit.decimals, two_digits(value))))
+        return self.unit.numbers.signed(value, max(self.unit.decimals, two_digits(value)))
 
     def changes(self, gain: Score, decimals: int | None = None) -> str:
-        return f"{self.change(gain.low, decimals)} to {self.change(gain.high, decimals)}"
+        return self.unit.numbers.interval(self.change(gain.low, decimals), self.change(gain.high, decimals))
 
     def fine(self, *places: float) -> int:
         """Decimals for differences that stand together: as the scores have, and finer where all would look alike."""
@@ -261,8 +271,26 @@ class Context:
     names: dict[str, Name]
 
     @property
+    def say(self) -> Language:
+        return self.numbers.say
+
+    @property
     def level(self) -> str:
-        return self.numbers.percent(self.plan.score.level)
+        """The probability of every range on the page, as the head of a column notes it."""
+        return self.say("numbers.level", level=self.percentage(self.plan.score.level))
+
+    def percentage(self, level: float) -> str:
+        return self.numbers.whole(100 * level)
+
+    def level_range(self, interval: str, level: float | None = None) -> str:
+        """A range with its probability: `90% range 0.5 to 0.6`."""
+        level = self.plan.score.level if level is None else level
+        return self.say("numbers.level_range", level=self.percentage(level), interval=interval)
+
+    @property
+    def per(self) -> str:
+        """What a difference of the plan's score is counted in, for the head of a column."""
+        return self.say("numbers.per_points") if self.scores.points else self.scores.unit.per
 
     @property
     def step(self) -> str:
@@ -279,10 +307,16 @@ class Context:
         return self.numbers.plain(amount, self.cents)
 
 
-def context_of(plan: Plan) -> Context:
-    numbers = Numbers(clean(plan.currency))
+def context_of(plan: Plan, language: str = "en") -> Context:
+    """`language`: that the page is written in."""
+    numbers = Numbers(clean(plan.currency), language_of(language))
     units = {name: task_unit(line, numbers) for name, line in plan.tasks.items()}
     return Context(plan, numbers, scores_of(plan, numbers), units, {name: name_of(name) for name in lines_of(plan)})
+
+
+def limit_name(context: Context, key: str) -> str:
+    """A key of the brief in words; one that has none, a constraint's place for example, as it is."""
+    return context.say.get("allocation.limit", clean(key))
 
 
 def plan_gain(plan: Plan, name: str) -> float:

@@ -8,7 +8,7 @@ from budget.plan import Plan, SharePoint
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import Axis, Band, Chart, Line, Mark, draw
 from reports.view.parts import Cell, Column, Context, Figure, Heading, Row, Table, cells, money_on, ticks
-from reports.wording import labels, outlook
+from reports.wording import outlook
 
 POINT = 0.01  # of the way from worst to best
 
@@ -22,17 +22,18 @@ class Shared:
 
 
 def shared_of(context: Context) -> Shared:
-    plan, n = context.plan, context.numbers
+    plan, n, say = context.plan, context.numbers, context.say
     share = shared_share(context)
-    heading = Heading("shared", "Shared or specific", outlook.shared_headline(n.percent(share), share, len(plan.pools)))
+    headline = outlook.shared_headline(say, n.percent(share), share, len(plan.pools))
+    heading = Heading("shared", say("shared.label"), headline)
     points = best_by_share(plan)
     if not plan.pools or len(points) < 2:
         return Shared(heading, None, (), _brings(context))
     columns = (
-        Column("Share on shared labels"),
-        Column("Cost", note=n.currency),
-        Column("Score", note=context.scores.unit.per),
-        Column("Range", note=context.level),
+        Column(say("shared.column")),
+        Column(say("allocation.column.cost"), note=n.currency),
+        Column(say("alternatives.column.score"), note=context.per),
+        Column(say("allocation.column.range"), note=context.level),
     )
     rows = tuple(
         Row(
@@ -46,9 +47,7 @@ def shared_of(context: Context) -> Shared:
         for p in points
     )
     chart = shares_chart(context, points)
-    figure = Figure(
-        chart.title, draw(chart), Table("The best plan for each share of the budget on shared labels", columns, rows)
-    )
+    figure = Figure(chart.title, draw(chart), Table(say("shared.caption"), columns, rows))
     return Shared(heading, figure, _flat(context, points), _brings(context))
 
 
@@ -68,23 +67,24 @@ def shared_share(context: Context) -> float:
 
 
 def shares_chart(context: Context, points: list[SharePoint]) -> Chart:
-    plan, n, value = context.plan, context.numbers, context.scores.value
+    plan, n, value, say = context.plan, context.numbers, context.scores.value, context.say
     y = even_scale([value(end) for point in points for end in (point.score.low, point.score.high)])
     x = Scale(0.0, 1.0)
     first, last = points[0], points[-1]
     return Chart(
         "shares-chart",
-        "Expected score against the share spent on shared labels",
-        outlook.shares_description(
-            n.percent(first.share),
-            context.scores.show(first.score.expected),
-            n.percent(last.share),
-            context.scores.show(last.score.expected),
+        say("shared.title"),
+        say(
+            "shared.description",
+            first=n.percent(first.share),
+            first_score=context.scores.show(first.score.expected),
+            last=n.percent(last.share),
+            last_score=context.scores.show(last.score.expected),
         ),
-        Axis(x, "share of the budget on shared labels", ticks((0.0, 0.25, 0.5, 0.75, 1.0), n.percent)),
+        Axis(x, say("shared.x"), ticks((0.0, 0.25, 0.5, 0.75, 1.0), n.percent)),
         Axis(
             y,
-            outlook.y_title(context.scores.unit.per, context.scores.unit.noun, context.scores.unit.minimised),
+            outlook.y_title(say, context.scores.unit.noun, context.scores.unit.minimised),
             ticks(y.ticks(5), n.compact),
         ),
         height=280,
@@ -92,24 +92,29 @@ def shares_chart(context: Context, points: list[SharePoint]) -> Chart:
         lines=(Line(tuple((p.share, value(p.score.expected)) for p in points), "pool"),),
         marks=(
             *(Mark(p.share, value(p.score.expected), "solved pool") for p in points),
-            Mark(shared_share(context), value(plan.score.expected), "chosen", labels.THIS_PLAN, above=True),
+            Mark(shared_share(context), value(plan.score.expected), "chosen", say("page.this_plan"), above=True),
         ),
     )
 
 
 def _flat(context: Context, points: list[SharePoint]) -> tuple[str, ...]:
     """Between which shares the choice costs less than a point, and what the two extremes cost."""
-    plan, n, scores = context.plan, context.numbers, context.scores
+    plan, n, scores, say = context.plan, context.numbers, context.scores, context.say
     near = [point.share for point in points if point.score.expected > plan.score.expected - POINT]
-    ends = [outlook.share_end(n.percent(p.share), scores.show(p.score.expected)) for p in (points[0], points[-1])]
+    ends = [
+        say("shared.end", share=n.percent(p.share), score=scores.show(p.score.expected))
+        for p in (points[0], points[-1])
+    ]
     flat = (
-        outlook.share_flat(
-            n.percent(min(near)), n.percent(max(near)), outlook.one_point(scores.unit.per, scores.size(POINT))
-        )
+        say("shared.flat", low=n.percent(min(near)), high=n.percent(max(near)), size=_point(context))
         if len(near) > 1
         else ""
     )
     return tuple(sentence for sentence in (flat, " ".join(ends)) if sentence)
+
+
+def _point(context: Context) -> str:
+    return context.say("shared.one_point") if context.scores.points else context.scores.size(POINT)
 
 
 def _brings(context: Context) -> Table | None:
@@ -121,10 +126,10 @@ def _brings(context: Context) -> Table | None:
     columns = [Column("", "text")]
     for pool in pools:
         short = context.names[pool].said
-        columns += [Column(f"{short} brings", note=context.level), Column("fades", "text", note=short)]
+        brings = context.say("shared.pool_brings", pool=short)
+        columns += [Column(brings, note=context.level), Column(context.say("shared.fades"), "text", note=short)]
     rows = tuple(Row((Cell(context.names[task]), *_pool_cells(context, task, pools))) for task in plan.tasks)
-    caption = "What the shared labels bring to each task at its planned labels, in its own unit"
-    return Table(caption, tuple(columns), rows).without_empty()
+    return Table(context.say("shared.brings"), tuple(columns), rows).without_empty()
 
 
 def _pool_cells(context: Context, task: str, pools: list[str]) -> tuple[Cell, ...]:
@@ -135,7 +140,7 @@ def _pool_cells(context: Context, task: str, pools: list[str]) -> tuple[Cell, ..
             found += [Cell(""), Cell("")]
             continue
         ends = (brings.high, brings.low) if unit.minimised else (brings.low, brings.high)
-        interval = f"{unit.better(ends[0])} to {unit.better(ends[1])}"
+        interval = context.numbers.interval(*map(unit.better, ends))
         found += [Cell(unit.better(brings.expected), note=interval), Cell(_fades(context, task, pool))]
     return tuple(found)
 
@@ -145,4 +150,6 @@ def _fades(context: Context, task: str, pool: str) -> str:
     if evidence is None or pool not in evidence.fades_at:
         return ""
     labels = evidence.fades_at[pool]
-    return outlook.FADES_NOT if labels is None else outlook.fades(context.numbers.count(labels))
+    if labels is None:
+        return context.say("shared.not_within")
+    return context.say("shared.beyond", labels=context.numbers.count(labels))

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from budget.plan import Baseline, Plan
 from reports.charts.svg import split_bar
-from reports.view.parts import Cell, Context, Heading, clean, lines_of, money_on, name_of
-from reports.wording import decision, grammar, labels
+from reports.view.parts import Cell, Context, Heading, Name, limit_name, lines_of, money_on, name_of
+from reports.wording import decision
 
 REFERENCE = "even split"
 NAMED_PARTS = 6  # parts of the split that get a line of their own in its key
@@ -19,7 +19,7 @@ NAMED_PARTS = 6  # parts of the split that get a line of their own in its key
 class Fact:
     """One of the few figures at the top."""
 
-    label: str
+    label: Cell
     figure: Cell
     note: Cell
 
@@ -39,7 +39,7 @@ class Verdict:
     heading: Heading
     purchase: Cell
     expectation: Cell
-    sentences: tuple[str, ...]
+    because: Cell
     facts: tuple[Fact, ...]
     split: Markup | None
     parts: tuple[Part, ...]
@@ -52,19 +52,21 @@ def verdict_of(context: Context) -> Verdict:
     sentences = [advantage(context, name, rival)] if rival else []
     sentences += [lowest(context)] if plan.goal == "worst" and len(plan.tasks) > 1 else []
     sentences.append(optimality(context))
-    sentences.append(decision.left_over(context.numbers.money(plan.unspent), plan.unspent_reason, plan.unspent))
-    shares = split(context)
+    reason = context.say.translated(plan.unspent_reason)
+    sentences.append(decision.left_over(context.say, context.numbers.money(plan.unspent), reason, plan.unspent))
+    shares, say = split(context), context.say
+    title = name_of(plan.title).said or say("page.untitled")
     return Verdict(
-        Heading("verdict", "Verdict", plan.title),
+        Heading("verdict", say("verdict.label"), plan.title),
         Cell(purchase(context), live="purchase"),
         Cell(expectation(context), live="expectation"),
-        tuple(sentence for sentence in sentences if sentence),
+        Cell(" ".join(sentence for sentence in sentences if sentence), live="because"),
         facts(context, name, rival),
-        split_bar("split", "How the money is split", split_words(shares), [(p[0], p[1], p[2]) for p in shares])
+        split_bar("split", say("verdict.split"), split_words(shares), [(p[0], p[1], p[2]) for p in shares])
         if shares
         else None,
         tuple(Part(text, style, amount, share) for _, style, text, amount, share in shares),
-        decision.approval(name_of(plan.title).said or labels.UNTITLED, context.numbers.money(plan.cost)),
+        say("verdict.approval", title=title, budget=context.numbers.money(plan.cost)),
     )
 
 
@@ -84,24 +86,37 @@ def reference(plan: Plan) -> tuple[str, Baseline | None]:
 def rival_name(context: Context, name: str, rival: Baseline) -> str:
     """The rival with what it spends: at the same spend, where that is the same to one part in fifty."""
     same = abs(rival.cost - context.plan.cost) <= 0.02 * context.plan.cost
-    called = f"the {name}" if name == REFERENCE else f"“{name_of(name).said}”"
-    return decision.spending(called, same, context.numbers.money(rival.cost))
+    key = "verdict.same_spend" if same else "verdict.other_spend"
+    return context.say(key, name=called(context, name), cost=context.numbers.money(rival.cost))
+
+
+def called(context: Context, name: str) -> str:
+    """A plan that needs no optimizer, inside a sentence."""
+    if name == REFERENCE:
+        return context.say("verdict.even_split")
+    return context.say("verdict.rival", name=baseline_name(context, name).said)
+
+
+def baseline_name(context: Context, name: str) -> Name:
+    """The name of an alternative: ours in the page's language, the user's own as it is."""
+    return name_of(context.say.get("alternatives.name", name))
 
 
 def purchase(context: Context) -> str:
     plan, money = context.plan, context.numbers.money
     costs = {name: line.cost for name, line in lines_of(plan).items()}
     shared, own = money_on(costs, plan.pools), money_on(costs, plan.tasks)
-    return decision.purchase(money(plan.cost), money(shared), money(own), (shared, own), len(plan.pools), plan.goal)
+    amounts = (money(plan.cost), money(shared), money(own))
+    return decision.purchase(context.say, amounts, (shared, own), len(plan.pools), plan.goal == "cheapest")
 
 
 def expectation(context: Context) -> str:
     plan, scores = context.plan, context.scores
     change = plan.score.expected - plan.now.expected
     return decision.expectation(
+        context.say,
         scores.show(plan.score.expected),
-        scores.interval(plan.score),
-        context.level,
+        context.level_range(scores.interval(plan.score)),
         scores.plain(plan.now.expected),
         scores.unit.noun,
         -change if scores.unit.minimised else change,
@@ -113,13 +128,23 @@ def advantage(context: Context, name: str, rival: Baseline) -> str:
     decimals = gain_decimals(context, rival)
     ends = gain if gain.high >= 0 else replace(gain, low=-gain.high, high=-gain.low)
     said = decision.advantage(
+        context.say,
         rival_name(context, name, rival),
         scores.size(gain.expected, decimals),
-        f"{n.percent(gain.level)} range {scores.changes(ends, decimals)}",
+        context.level_range(scores.changes(ends, decimals), gain.level),
         n.probability(rival.beaten_probability),
         (gain.expected, gain.low, gain.high),
     )
-    return f"{said} It {decision.broken([clean(key) for key in rival.breaks])}." if rival.breaks else said
+    return f"{said} {context.say('verdict.broken', broken=broken(context, rival))}" if rival.breaks else said
+
+
+def broken(context: Context, rival: Baseline) -> str:
+    """What an alternative does not keep to."""
+    if not rival.breaks:
+        return ""
+    return context.say(
+        "alternatives.broken", keys=context.say.listing([limit_name(context, key) for key in rival.breaks])
+    )
 
 
 def gain_decimals(context: Context, rival: Baseline) -> int:
@@ -134,7 +159,9 @@ def smallest_gap(context: Context) -> tuple[str, bool]:
     if certificate.of == "money":
         return n.money(max(certificate.gap, 0.01)), certificate.gap <= 0.01
     if certificate.of == "lowest score" and any(line.target is not None for line in plan.tasks.values()):
-        return f"{n.percent(max(certificate.gap, 1e-4), 2)} of its target", certificate.gap <= 1e-4
+        return context.say(
+            "verdict.bound.of_target", share=n.percent(max(certificate.gap, 1e-4), 2)
+        ), certificate.gap <= 1e-4
     visible = 10.0 ** -(unit.decimals + 1)
     gap = certificate.gap * abs(unit.best - unit.worst)
     text = n.plain(max(gap, visible), unit.decimals + 1)
@@ -143,36 +170,37 @@ def smallest_gap(context: Context) -> tuple[str, bool]:
 
 def optimality(context: Context) -> str:
     text, is_zero = smallest_gap(context)
-    return decision.optimality(text, context.plan.status, is_zero, context.plan.certificate.of)
+    return decision.optimality(context.say, text, context.plan.status, is_zero, context.plan.certificate.of)
 
 
 def lowest(context: Context) -> str:
     """The task that scores lowest, for the goal that looks at it."""
     plan, units = context.plan, context.units
     name = min(plan.tasks, key=lambda task: (units[task].place(plan.tasks[task].expected), task))
-    return decision.lowest(context.names[name].said, units[name].show(plan.tasks[name].expected), units[name].noun)
+    score = units[name].show(plan.tasks[name].expected)
+    return context.say("verdict.lowest", task=context.names[name].said, score=score, metric=units[name].noun)
 
 
 def facts(context: Context, name: str, rival: Baseline | None) -> tuple[Fact, ...]:
-    plan, scores, n = context.plan, context.scores, context.numbers
-    interval = f"{context.level} range {scores.interval(plan.score)}"
+    plan, scores, n, say = context.plan, context.scores, context.numbers, context.say
+    budget = say("verdict.of_budget", budget=n.money(plan.budget))
+    expected = say("verdict.fact.score" if scores.points else "verdict.fact.metric", metric=scores.unit.per)
+    interval = context.level_range(scores.interval(plan.score))
     found = [
-        Fact(
-            "To spend", Cell(n.money(plan.cost), live="cost"), Cell(decision.of_budget(n.money(plan.budget)), live="of")
-        ),
-        Fact(
-            decision.fact_score(scores.unit.per),
-            Cell(scores.show(plan.score.expected), live="score"),
-            Cell(interval, live="interval"),
-        ),
+        Fact(Cell(say("verdict.fact.spend")), Cell(n.money(plan.cost), live="cost"), Cell(budget, live="of")),
+        Fact(Cell(expected), Cell(scores.show(plan.score.expected), live="score"), Cell(interval, live="interval")),
     ]
     if rival:
         decimals = gain_decimals(context, rival)
         size = scores.with_unit(scores.change(rival.gain.expected, decimals))
-        note = decision.fact_gain(scores.changes(rival.gain, decimals), n.probability(rival.beaten_probability))
-        found.append(Fact(decision.fact_rival(name), Cell(size), Cell(note)))
+        chance = n.probability(rival.beaten_probability)
+        note = say("verdict.fact.gain", interval=scores.changes(rival.gain, decimals), probability=chance)
+        key = "verdict.fact.even_split" if name == REFERENCE else "verdict.fact.rival"
+        label = Cell(say(key, name=baseline_name(context, name).said), live="gain-label")
+        found.append(Fact(label, Cell(size, live="gain"), Cell(note, live="gain-note")))
     text, _ = smallest_gap(context)
-    found.append(Fact("From the optimum", Cell(f"≤ {text}"), Cell("proven bound, by the same forecast")))
+    label = Cell(say("verdict.fact.optimum"), live="bound-label")
+    found.append(Fact(label, Cell(f"≤ {text}", live="bound"), Cell(say("verdict.fact.bound"), live="bound-note")))
     return tuple(found)
 
 
@@ -194,7 +222,7 @@ def split(context: Context) -> list[tuple[float, str, str, str, str]]:
     ]
     rest = money_on({name: cost for name, cost, _ in tasks}, [name for name, _, _ in tasks if name not in shown])
     if rest:
-        text = grammar.many(len(tasks) - len(shown), "other task")
+        text = context.say("verdict.other_tasks", len(tasks) - len(shown))
         parts.append((rest / plan.cost, "task task-rest", text, n.money(rest, context.cents), rest))
     return [(share, style, name, amount, n.percent(share, 1)) for share, style, name, amount, _ in parts]
 

@@ -1,4 +1,5 @@
-"""Every sentence of the page. A sentence gets facts, and says nothing that they do not support.
+"""Which sentence the numbers support. A sentence gets facts and says nothing that they do not bear out; its words are
+in the language's file.
 
 Money, scores and counts arrive as text already written by `Numbers`; what decides between two sentences is a number.
 """

@@ -86,9 +86,7 @@ def zero_spend() -> Plan:
     """Nothing can be bought: every line is full."""
     tasks = {"a": Task(1.0, most=400), "b": Task(2.0, most=400)}
     plan = plan_for(World(tasks, {}), 1000.0, "Nothing to buy")
-    return replace(
-        plan, unspent_reason="every task has all the labels there can be", next_money=NextMoney(10.0, 0.0, {})
-    )
+    return replace(plan, unspent_reason="every line is at its limit", next_money=NextMoney(10.0, 0.0, {}))
 
 
 @cache
@@ -96,7 +94,7 @@ def leftover() -> Plan:
     """A limit leaves money; prices with odd cents."""
     tasks = {"ocr": Task(0.1234, most=6000), "layout": Task(0.77, most=3000)}
     plan = plan_for(World(tasks, {"scans": (0.013, 20000)}), 9000.0, "Documents", "credits")
-    return replace(plan, unspent_reason="every line is at its most labels")
+    return replace(plan, unspent_reason="every line is at its limit")
 
 
 PLANS = {

@@ -108,7 +108,29 @@ def test_slider_shows_the_values_of_the_plan_that_was_solved_there(opened: Page,
     verdict = opened.locator("h2.verdict").inner_text()
     assert ("Buy nothing" if point.cost == 0 else numbers.money(point.cost)) in verdict
     assert f"{100 * point.score.expected:.1f}" in opened.locator(".expect").inner_text()
+    gain = opened.locator("[data-live=gain]").inner_text().replace("−", "-")
+    assert float(gain.split()[0]) == pytest.approx(100 * (point.score.expected - plan.score.expected), abs=0.051)
     assert opened.locator("#looking").is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_slider_stays_under_the_hand_and_leaves_no_hole(opened: Page, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 900})
+    place = "document.getElementById('budget').getBoundingClientRect().top"
+    step_to(opened, 0)
+    before = opened.evaluate(place)
+    for _ in range(9):
+        opened.keyboard.press("ArrowRight")
+        assert abs(opened.evaluate(place) - before) <= 1
+    shown = opened.locator("#verdict, #allocation").evaluate_all(
+        "all => all.flatMap(one => [...one.querySelectorAll('*')].filter(e => e.getClientRects().length"
+        " && getComputedStyle(e).visibility === 'hidden' && !e.closest('svg, td')).map(e => e.outerHTML))"
+    )
+    assert shown == []
+    said = opened.locator("#verdict").inner_text()
+    assert "Against the proposed plan" in said
+    assert "even split" not in said
+    assert "in the proposed plan" in said
 
 
 def test_slider_back_at_the_plan_restores_every_text_and_picture(opened: Page) -> None:

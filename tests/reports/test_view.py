@@ -253,13 +253,13 @@ def test_the_gap_is_written_in_what_the_goal_counts() -> None:
     old = plan()
 
     def last(of: Plan) -> str:
-        return view_of(of).verdict.sentences[-2]
+        return str(view_of(of).verdict.because.text)
 
     money = replace(old, goal="cheapest", certificate=replace(old.certificate, of="money", gap=12.5))
     assert "for less by more than USD\u00a012.50" in last(money)
     low = replace(old, goal="worst", certificate=replace(old.certificate, of="lowest score", gap=0.02))
     assert "lowest score by more than 2.00% of its target" in last(low)
-    assert "The task that is expected to score lowest is " in " ".join(view_of(low).verdict.sentences)
+    assert "The task that is expected to score lowest is " in str(view_of(low).verdict.because.text)
 
 
 def test_the_verdict_compares_with_what_keeps_to_the_brief() -> None:
@@ -270,14 +270,14 @@ def test_the_verdict_compares_with_what_keeps_to_the_brief() -> None:
     assert reference(of)[0] == "pools only"  # the best of the others that buy something
     only = replace(old, baselines={"even split": broken})
     assert reference(only)[0] == "even split"
-    assert "It does not keep to hours." in " ".join(view_of(only).verdict.sentences)
+    assert "It does not keep to annotator hours." in str(view_of(only).verdict.because.text)
 
 
 def test_a_plan_behind_an_allowed_alternative_for_sure_says_so_plainly() -> None:
     old = plan()
     ahead = replace(old.baselines["even split"], gain=Score(-0.02, -0.03, -0.01), cost=0.5 * old.cost)
     of = replace(old, goal="worst", baselines={"even split": ahead})
-    said = view_of(of).verdict.sentences[0]
+    said = str(view_of(of).verdict.because.text)
     assert said.startswith("The even split for USD\u00a05,999.99 is expected to score 2.0 points better")
     assert "range +1.0 to +3.0" in said
     (found,) = findings(of, "Goal")
@@ -304,7 +304,7 @@ def test_an_alternative_that_breaks_the_brief_says_so() -> None:
     old = plan()
     broken = replace(old.baselines["nothing"], breaks=("hours", "constraints[0]"))
     table = view_of(replace(old, baselines={"nothing": broken})).alternatives.table
-    assert table.rows[0].cells[0].note == "does not keep to hours and constraints[0]"
+    assert table.rows[0].cells[0].note == "does not keep to annotator hours and constraints[0]"
 
 
 def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:

@@ -31,6 +31,7 @@ from budget.plan import (
 )
 
 DRAWS = 40
+TANGENT = "linear program over tangent planes"
 STEPS = 80  # of money; a third with many tasks, for time
 
 
@@ -160,7 +161,9 @@ def plan_for(world: World, budget: float, title: str, currency: str = "USD", **c
         unspent_reason=_reason(world, buy) if cost < budget else "",
         score=spread(total),
         now=spread(none),
-        certificate=Certificate(float(total.mean()) + 2e-6, 2e-6, "HiGHS 1.12", 0.04, "linear program over tangents"),
+        certificate=Certificate(
+            float(total.mean()) + 2e-6, 2e-6, "HiGHS 1.12", 0.04, "linear program over tangent planes"
+        ),
         next_money=NextMoney(
             step,
             float(max(world.total(more).mean() - total.mean(), 0)),
@@ -185,7 +188,6 @@ def plan_for(world: World, budget: float, title: str, currency: str = "USD", **c
         shares=_shares(world, budget),
         sensitivity=_sensitivity(world, budget, buy),
         evidence={name: _evidence(world, name, buy) for name in world.tasks},
-        notes=("The program is concave in every line, so one linear program over tangent planes is exact.",),
     )
     return replace(plan, **changes)
 
@@ -211,10 +213,8 @@ def _task(world: World, name: str, buy: dict[str, int], step: float) -> TaskLine
         high=score.high,
         now=float(in_unit(task, world.places(name, task.owned, dict.fromkeys(pools, 0))).mean()),
         trust=task.trust,
-        trust_reason="" if task.trust == "PASS" else "the largest pilot lies above the curve by three times the noise",
-        trust_remedy=""
-        if task.trust == "PASS"
-        else "measure 4,000 labels with two more seeds (about 30 minutes on one GPU)",
+        trust_reason="" if task.trust == "PASS" else "floor and exponent are not determined by the pilots.",
+        trust_remedy="" if task.trust == "PASS" else "Add a pilot at twice the largest size.",
         target=task.target,
         target_probability=None if task.target is None else float(np.mean(toward * (values - task.target) >= 0)),
         binding=("max_labels",) if labels >= task.most else (),
