@@ -1,5 +1,5 @@
-"""What a law is: a shape that falls with labels and pool labels, its parameters with units and priors, and its
-source."""
+"""What a law is: a shape that falls with labels and pool labels, its parameters with units and priors, its derivatives,
+where it is convex, and its source."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Value = tuple[Array, tuple[Array, ...]]  # a shape and its derivatives
+
+SEARCHED = "search on half of the LCDB curves: benchmarks/calibration.py"
+BY_HAND = "by hand, from what the parameter means"
+RANGE = 4.0  # prior deviations either side of the mean within which least squares looks
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One shape parameter. Its logarithm (or logit, for a share) is normal a priori with `mean` and `deviation`.
 
-    Labels and pool labels are counted in units of the largest pilot, so that a parameter in labels has no unit here.
+    Labels and pool labels are counted in units of the largest pilot: `unit` is "largest pilot", or "none" for a number.
     """
 
     name: str
     meaning: str
+    unit: Literal["largest pilot", "none"]
     mean: float
     deviation: float
+    source: str = SEARCHED
     scale: Literal["log", "logit"] = "log"
 
     def natural(self, latent: Array) -> Array:
@@ -33,7 +40,14 @@ class Parameter:
         return np.asarray(1 / (1 + np.exp(-latent)))
 
 
-FLOOR = Parameter("floor share", "share of the error at the largest pilot that no label removes", -1.6, 2.0, "logit")
+@dataclass(frozen=True)
+class Convex:
+    """Where the error is convex, so that the score is concave: along labels from `labels_from` on (0: everywhere) at
+    any pools, along each pool's labels (`pools`), and along all of them together (`jointly`)."""
+
+    labels_from: float = 0.0
+    pools: bool = True
+    jointly: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,9 @@ class Law:
 
     The error is `level * (f + (1 - f) * shape / shape at the largest pilot)`: `level` is the error at the largest
     pilot, `f` the share of it that no label removes. `own` are the parameters of the labels, `each_pool` those of every
-    pool. `weight` is the prior weight in the average; a law with 0 is fitted only where it is asked for.
+    pool. `derivatives` gives the shape and its derivatives by the logarithm (logit, for a share) of every parameter.
+    `convex(theta)` says where the shape of these parameters (p,) is convex, `curvature` the same in words.
+    `weight` is the prior weight in the average; a law with 0 is fitted only where it is asked for.
     """
 
     name: str
@@ -51,9 +67,13 @@ class Law:
     own: tuple[Parameter, ...]
     each_pool: tuple[Parameter, ...]
     shape: Callable[[Array, Array, Array], Array]
+    derivatives: Callable[[Array, Array, Array], Value]
     curvature: str
+    convex: Callable[[Array], Convex] = lambda theta: Convex()
     weight: float = 1.0
-    floor: Parameter = FLOOR
+    floor: Parameter = Parameter(
+        "floor share", "share of the error at the largest pilot that no label removes", "none", -1.6, 2.0, scale="logit"
+    )
 
     @property
     def joint(self) -> bool:
@@ -64,8 +84,21 @@ class Law:
         return self.own + self.each_pool * pools
 
 
-OFFSET = Parameter("offset", "labels that were worth having before the first, in units of the largest pilot", -2.7, 3.5)
-EXPONENT = Parameter("exponent", "how fast the error falls with labels", -0.5, 0.46)
-POOL_SCALE = Parameter("pool_scale", "pool labels at which the pool begins to help", -2.0, 2.0)
-POOL_EXPONENT = Parameter("pool_exponent", "how fast the error falls with pool labels", float(np.log(0.3)), 0.7)
+OFFSET = Parameter("offset", "labels that were worth having before the first", "largest pilot", -2.7, 3.5)
+EXPONENT = Parameter("exponent", "how fast the error falls with labels", "none", -0.5, 0.46)
+POOL_SCALE = Parameter(
+    "pool_scale", "pool labels at which the pool begins to help", "largest pilot", -2.0, 2.0, BY_HAND
+)
+POOL_EXPONENT = Parameter(
+    "pool_exponent", "how fast the error falls with pool labels", "none", float(np.log(0.3)), 0.7, BY_HAND
+)
 TINY = 1e-9  # labels are at least this share of the largest pilot inside a shape: n = 0 is legal everywhere
+
+
+def decline(log_odds: Array) -> Array:
+    """1 / (1 + e^z): from 1 to 0 as the logarithm of the odds z rises.
+
+    >>> decline(np.array([-900.0, 0.0, 900.0])).round(3).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    return np.asarray(1 / (1 + np.exp(np.minimum(log_odds, 700.0))))

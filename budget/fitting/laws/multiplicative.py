@@ -1,17 +1,39 @@
-"""Multiplicative: labels and pools each scale the error down by a factor of their own (Zhang et al. 2024)."""
+"""Multiplicative: labels and pools each scale the error down by a factor of their own (Zhang et al. 2024).
+
+Error E + B (n + d)^-b prod_j (1 + P_j / p_j)^-a_j. b and d as in pow4; the pool's scale p_j, in units of its largest
+pilot, is where it begins to help; its exponent a_j, without a unit, is how fast the error falls with its labels. The
+logarithm is a sum of convex terms, so the error is convex in labels and pool labels together.
+"""
 
 from __future__ import annotations
 
-from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law
+import numpy as np
+
+from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(n + d)^-b prod_j (1 + P_j / p_j)^-a_j."""
-    value = (labels + theta[..., 1] + TINY) ** -theta[..., 0]
+    power = theta[..., 0] * np.log(labels + (theta[..., 1] + TINY))
     for j in range(pools.shape[-1]):
-        scale, exponent = theta[..., 2 + 2 * j], theta[..., 3 + 2 * j]
-        value = value * (1 + pools[..., j] / scale) ** -exponent
-    return value
+        power = power + theta[..., 3 + 2 * j] * np.log1p(pools[..., j] / theta[..., 2 + 2 * j])
+    return np.exp(-power)
+
+
+def derivatives(theta: Array, labels: Array, pools: Array) -> Value:
+    """With g the shape, by ln b: -b ln(n + d) g; by ln d: -b d g / (n + d); by ln p_j: a_j P_j g / (p_j + P_j); by ln
+    a_j: -a_j ln(1 + P_j / p_j) g."""
+    exponent, offset = theta[..., 0], theta[..., 1]
+    total = labels + (offset + TINY)
+    own, slopes = -exponent * np.log(total), []
+    power = own
+    for j in range(pools.shape[-1]):
+        scale, rate = theta[..., 2 + 2 * j], theta[..., 3 + 2 * j]
+        fall = -rate * np.log1p(pools[..., j] / scale)
+        slopes += [rate * pools[..., j] / (scale + pools[..., j]), fall]
+        power = power + fall
+    value = np.exp(power)
+    return value, tuple(slope * value for slope in (own, -exponent * offset / total, *slopes))
 
 
 LAW = Law(
@@ -21,5 +43,6 @@ LAW = Law(
     (EXPONENT, OFFSET),
     (POOL_SCALE, POOL_EXPONENT),
     shape,
+    derivatives,
     "jointly convex",
 )
