@@ -148,6 +148,7 @@ def train(network: Network, head: Head, train_on: Examples, validate_on: Example
     where = device()
     network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     steps = recipe.steps(len(train_on))
+    network.backbone.requires_grad_(recipe.backbone_rate > 0)
     optimizer, cycle = optimizer_of(network, recipe, steps)
     images = torch.from_numpy(train_on.images).to(where)
     targets = [target.to(where) for target in head.targets(train_on)]

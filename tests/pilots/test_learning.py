@@ -87,6 +87,30 @@ def test_training_stops_when_the_validation_score_no_longer_rises(monkeypatch):
     assert next(scores) == 0.9
 
 
+def test_without_early_stopping_the_last_weights_stay_whatever_they_score(monkeypatch):
+    scores = iter([0.1, 0.2])
+    monkeypatch.setattr(ClassHead, "score", lambda *_: next(scores))
+    torch.manual_seed(0)
+    head = ClassHead(10, CHANNELS)
+    network = Network(ResidualNet(), head)
+    recipe = replace(QUICK, checks=6, patience=0, early_stopping=False)
+    assert train(network, head, some(), some("validation"), recipe, 0) == 0.1
+    assert next(scores) == 0.2
+
+
+def test_what_memory_does_not_hold_at_once_is_computed_in_parts():
+    class Small(Network):
+        def forward(self, images):
+            if len(images) > 10:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().forward(images)
+
+    torch.manual_seed(0)
+    backbone, head = ResidualNet(), ClassHead(10, CHANNELS)
+    whole = outputs(Network(backbone, head), some(), CPU)
+    torch.testing.assert_close(outputs(Small(backbone, head), some(), CPU), whole)
+
+
 def test_a_loss_that_is_no_number_is_an_error_that_says_where():
     with pytest.raises(Diverged, match="at step"):
         learned("keypoints", replace(QUICK, head_rate=math.inf))

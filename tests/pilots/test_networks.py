@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from budget.errors import InvalidInput
 from pilots.data import digits
-from pilots.learning.training import Diverged
+from pilots.learning.training import Diverged, Recipe
 from pilots.trainers import Run, networks
 from pilots.trainers.networks import NetworkTrainer, digit_scenes
 
@@ -157,3 +158,120 @@ def test_scores_rise_with_labels_and_pretraining_helps_where_labels_are_few(trai
     few, more, helped = score(50, 0), score(400, 0), score(50, 2000)
     assert more > few + 0.1
     assert helped > few + 0.2
+
+
+def test_every_pool_is_learned_from_and_its_own_way(trainer, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "ALONE", replace(networks.ALONE, pace=0.2))
+    scores = {trainer.train(Run("keypoints", 16, 0, ((pool, 40),)), tmp_path).score for pool in trainer.pools}
+    assert len(scores) == len(trainer.pools) == 5
+
+
+def test_pools_of_images_come_before_pools_of_classes_and_both_count(trainer, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "ALONE", replace(networks.ALONE, pace=0.2))
+    calls = []
+    for name in ("learn_alone", "pretrain"):
+        original = getattr(networks, name)
+        monkeypatch.setattr(
+            networks, name, lambda *given, name=name, original=original: (calls.append(name), original(*given))[1]
+        )
+    both = (("general", 40), ("unlabelled", 40))
+    scores = {pools: trainer.train(Run("keypoints", 16, 0, pools), tmp_path).score for pools in (both, both[:1])}
+    assert calls == ["learn_alone", "pretrain", "pretrain"]
+    assert scores[both] != scores[both[:1]]
+
+
+def test_images_alone_have_no_labels(trainer):
+    source = trainer.shared["unlabelled"]
+    seen = source.examples("train", source.items("train")[:9])
+    assert source.classes == 0
+    assert (seen.classes == -1).all()
+    assert [seen.boxes.size, seen.masks.size, seen.points.size] == [0, 0, 0]
+
+
+def test_a_fifth_of_the_web_pool_s_labels_are_wrong_and_noise_takes_the_place_of_that(trainer):
+    def wrong(trainer):
+        source = trainer.shared["web"]
+        return np.mean(source.examples("train", source.items("train")[:2000]).classes != truth)
+
+    clean = trainer.with_noise({"web": 0.0})
+    truth = clean.shared["web"].examples("train", clean.shared["web"].items("train")[:2000]).classes
+    assert wrong(trainer) == pytest.approx(0.2, abs=0.03)
+    assert wrong(trainer.with_noise({"web": 0.5})) == pytest.approx(0.5, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("classification", "macro F1"), ("detection", "AP"), ("keypoints", "OKS-AP")]
+)
+def test_another_score_is_another_recipe_and_another_figure(trainer, tmp_path, task, metric):
+    other = trainer.with_metrics({task: metric})
+    assert other.recipe != trainer.recipe
+    run = Run(task, 100, 0)
+    scores = [each.train(run, tmp_path).score for each in (trainer, other)]
+    assert 0 <= scores[1] < scores[0] <= 1
+
+
+def out_of_memory_beyond(batch, original):
+    """`original`, on a device that has no memory for batches beyond this."""
+
+    def limited(*given):
+        recipe = next(each for each in given if isinstance(each, Recipe))
+        if recipe.batch > batch:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(*given)
+
+    return limited
+
+
+def test_out_of_memory_halves_the_batch_and_is_noted(trainer, tmp_path, monkeypatch):
+    direct = trainer.train(Run("keypoints", 16, 0, POOL), tmp_path / "enough").score
+    monkeypatch.setattr(networks, "train", out_of_memory_beyond(5, networks.train))
+    monkeypatch.setattr(networks, "pretrain", out_of_memory_beyond(8, networks.pretrain))
+    outcome = trainer.train(Run("keypoints", 16, 0, POOL), tmp_path)
+    assert outcome.note == (
+        "pretraining: out of memory: trained in batches of 8; out of memory: trained in batches of 4"
+    )
+    assert 0 <= outcome.score != direct
+    monkeypatch.setattr(networks, "train", out_of_memory_beyond(0, networks.train))
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.train(Run("keypoints", 16, 0), tmp_path)
+
+
+def test_rates_are_those_that_score_best_on_validation_and_are_chosen_once(trainer, tmp_path, monkeypatch):
+    seen = []
+    best = {(): 3.0, POOL: 0.3}
+
+    def score(trainer, task, labels, seed, used, recipe, folder):
+        seen.append((task, used))
+        whole = networks.FINE_TUNING if used else networks.SCRATCH
+        return None, None, -abs(recipe.backbone_rate / whole.backbone_rate - best[used]), ""
+
+    monkeypatch.setattr(NetworkTrainer, "_trained", score)
+    tuning = replace(trainer, tune=True)
+    for pools, recipe in (((), networks.SCRATCH), (POOL, networks.FINE_TUNING)):
+        for labels in (16, 32):
+            chosen = tuning._tuned(Run("keypoints", labels, 0, pools), pools, recipe, tmp_path)
+            assert chosen.backbone_rate == pytest.approx(recipe.backbone_rate * best[pools])
+            assert chosen.head_rate == pytest.approx(recipe.head_rate * (1 if pools else best[pools]))
+    assert len(seen) == 2 * len(networks.RATE_FACTORS) * len(networks.TUNING_SEEDS)
+
+
+def test_a_rate_at_which_training_diverges_is_not_chosen(trainer, tmp_path, monkeypatch):
+    def diverge(trainer, task, labels, seed, used, recipe, folder):
+        if recipe.head_rate >= networks.FROZEN.head_rate:
+            raise Diverged("the loss is nan")
+        return None, None, 0.1, ""
+
+    monkeypatch.setattr(NetworkTrainer, "_trained", diverge)
+    run = Run("keypoints", 16, 0, POOL, mode="frozen")
+    chosen = replace(trainer, tune=True)._tuned(run, POOL, networks.FROZEN, tmp_path)
+    assert chosen.head_rate == pytest.approx(0.3 * networks.FROZEN.head_rate)
+    assert chosen.backbone_rate == 0
+
+
+def test_a_tuned_run_gives_the_same_result_again(trainer, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "TUNING_LABELS", 16)
+    monkeypatch.setattr(networks, "TUNING_SEEDS", (0,))
+    tuning = replace(trainer, tune=True, early_stopping=False)
+    assert len({each.recipe for each in (trainer, tuning, replace(tuning, tune=False))}) == 3
+    first, again = (tuning.train(Run("keypoints", 16, 0), tmp_path / place).score for place in ("here", "there"))
+    assert first == again

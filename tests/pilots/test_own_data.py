@@ -10,6 +10,7 @@ from budget import Brief, Measurements
 from budget.cli import main
 from budget.errors import InvalidInput
 from pilots.config import setup
+from pilots.data.examples import SPLITS
 from pilots.data.scenes import scenes
 
 COUNT = 120
@@ -98,12 +99,73 @@ def test_every_fault_of_the_keys_is_named_at_once(folder):
     assert "class labels" in text
 
 
+def test_a_pool_of_images_alone_needs_no_labels_and_a_task_does(folder):
+    values = a_brief()
+    values["pilots"]["data"]["general"] = {"images": "pool", "labels": "none"}
+    source = setup(Brief.from_dict(values), folder).trainer.shared["general"]
+    assert source.classes == 0
+    assert sum(len(source.items(split)) for split in SPLITS) == COUNT
+    assert "found 'general'" in refusal(values | {"pilots": values["pilots"] | {"noise": {"general": 0.1}}}, folder)
+    values["pilots"]["data"]["classes"] = {"images": "pool", "labels": "none"}
+    assert "pilots.data.classes.labels: found none" in refusal(values, folder)
+
+
+@pytest.mark.parametrize("form", ["folders", "table"])
+def test_a_pool_may_keep_to_some_classes(folder, form):
+    values = a_brief(pools={"general": [8]})
+    rows = [f"images/{row:03d}.png,{row % 3}" for row in range(COUNT)]
+    (folder / "pool.csv").write_text("\n".join(["path,class", *rows]))
+    files = {"images": "pool"} if form == "folders" else {"table": "pool.csv"}
+    values["pilots"]["data"]["general"] = files | {"classes": ["1", "2", "nine"]}
+    made = setup(Brief.from_dict(values), folder)
+    source = made.trainer.shared["general"]
+    assert source.classes == 2
+    for split in SPLITS:
+        assert set(source.examples(split, source.items(split)).classes) <= {0, 1}
+    assert any("1 x class without a" in note and "nine" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "metric"),
+    [
+        ("classes", "Macro-F1", "macro F1"),
+        ("boxes", "mAP", "AP"),
+        ("boxes", "score", "AP50"),
+        ("masks", "mIoU", "mean IoU"),
+        ("points", "OKS AP", "OKS-AP"),
+    ],
+)
+def test_the_score_is_the_one_that_the_brief_names(folder, task, name, metric):
+    values = a_brief()
+    values["tasks"][task]["metric"] = {"name": name}
+    assert setup(Brief.from_dict(values), folder).trainer.problems[task].metric == metric
+
+
+def test_a_score_that_cannot_be_measured_is_refused_with_those_that_can(folder):
+    values = a_brief()
+    values["tasks"]["boxes"]["metric"] = {"name": "accuracy"}
+    values["tasks"]["points"]["metric"] = {"name": "OKS"}
+    text = refusal(values, folder)
+    assert "tasks.boxes.metric.name: found 'accuracy'" in text
+    assert "AP50 or AP" in text
+    assert "PCK or OKS-AP" in text
+
+
+@pytest.mark.parametrize("key", ["tune", "early_stopping"])
+def test_switches_of_training_reach_the_trainer(folder, key):
+    plain = setup(Brief.from_dict(a_brief()), folder).trainer
+    turned = setup(Brief.from_dict(a_brief(**{key: not getattr(plain, key)})), folder).trainer
+    assert getattr(turned, key) != getattr(plain, key)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
         ("image_size", 20, "a multiple of 8"),
         ("channels", 4, "1 (grey) or 3 (colour)"),
         ("strict", "yes", "true or false"),
+        ("tune", 1, "true or false"),
+        ("early_stopping", "no", "true or false"),
         ("data", {"boxes": {"coco": 3}}, "a COCO file, as text"),
         ("data", {"boxes": {"imges": "x"}}, "images"),
     ],

@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from pilots.data import glyphs as shapes
 from pilots.data import scenes as module
 from pilots.data.examples import SPLITS
-from pilots.data.glyphs import glyphs
+from pilots.data.glyphs import SCRIPTS, glyphs
 from pilots.data.hashing import hashed, integers, shuffled
 from pilots.data.scenes import scenes
 
@@ -29,6 +29,29 @@ def test_no_glyph_of_one_split_looks_exactly_like_one_of_another():
     looks = [{glyph.tobytes() for glyph in glyphs(split).ink} for split in SPLITS]
     assert not looks[0] & looks[2]
     assert not looks[1] & looks[2]
+
+
+def test_drawn_glyphs_belong_to_one_split_and_look_different():
+    drawn = [glyphs(split, "drawn") for split in SPLITS]
+    assert sorted(np.concatenate([part.numbers for part in drawn])) == list(range(1400))
+    one = drawn[0].ink[drawn[0].classes == 8]
+    assert len({glyph.tobytes() for glyph in one}) > 0.5 * len(one)
+
+
+def test_a_broad_glyph_s_class_says_its_digit_and_how_it_was_put_together():
+    written, broad = glyphs("validation"), glyphs("validation", "broad")
+    count = len(written.ink)
+    assert broad.classes.tolist() == [digit + 10 * turn for turn in range(4) for digit in written.classes]
+    np.testing.assert_array_equal(broad.ink[:count], written.ink)
+    np.testing.assert_array_equal(broad.ink[count : 2 * count, :, :4], written.ink[:, :, 4:])
+    np.testing.assert_array_equal(broad.ink[2 * count : 3 * count, :4], written.ink[:, 4:])
+    np.testing.assert_array_equal(broad.ink[3 * count :, 4:, 4:], written.ink[:, :4, :4])
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_show_other_scenes(script):
+    same = scenes("fragments", "train", ITEMS, script=script).images == scenes("fragments", "train", ITEMS).images
+    assert same.all() == (script == "written")
 
 
 @pytest.mark.parametrize("split", SPLITS)

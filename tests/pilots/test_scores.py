@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from pilots.data.examples import IGNORED
-from pilots.learning.scores import COCO_THRESHOLDS, Boxes, accuracy, average_precision, box_iou, macro_f1, mean_iou, pck
+from pilots.learning.scores import (
+    COCO_SIGMAS,
+    COCO_THRESHOLDS,
+    Boxes,
+    accuracy,
+    average_precision,
+    box_iou,
+    keypoint_precision,
+    macro_f1,
+    mean_iou,
+    pck,
+)
 
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 
@@ -162,3 +173,52 @@ def test_average_precision_does_not_depend_on_the_order_of_the_boxes(seed):
 
 def test_boxes_that_touch_do_not_overlap():
     assert box_iou(np.array([[0.0, 0, 1, 1]]), np.array([[1.0, 0, 2, 1]])).tolist() == [[0.0]]
+
+
+def random_points(seed, images=12, points=6):
+    """Places, confidences, partly labelled truth (an image without any included) and areas."""
+    random = np.random.default_rng(seed)
+    truth = np.concatenate(
+        [random.uniform(0, 100, (images, points, 2)), random.integers(0, 2, (images, points, 1))], axis=2
+    )
+    truth[0, :, 2] = 0
+    places = truth[..., :2] + random.normal(0, random.uniform(0.5, 6, (images, 1, 1)), (images, points, 2))
+    return places, random.random(images), truth, random.uniform(300, 9000, images)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_keypoint_precision_agrees_with_the_published_evaluator(seed):
+    judges = pytest.importorskip("pycocotools.cocoeval")
+    coco = pytest.importorskip("pycocotools.coco").COCO
+    points = 17 if seed % 2 else 6
+    places, confidences, truth, areas = random_points(seed, points=points)
+    seen = np.flatnonzero(truth[..., 2].any(axis=1))
+    sigmas = COCO_SIGMAS if points == 17 else np.full(points, COCO_SIGMAS.mean())
+    annotations = [
+        {"id": int(n) + 1, "image_id": int(n), "category_id": 1, "iscrowd": 0, "area": float(areas[n])}
+        | {"keypoints": (truth[n] * [1, 1, 2]).ravel().tolist(), "num_keypoints": int(truth[n, :, 2].sum())}
+        | {"bbox": [0.0, 0.0, 100.0, 100.0]}
+        for n in seen
+    ]
+    found = [
+        {"image_id": int(n), "category_id": 1, "score": float(confidences[n])}
+        | {"keypoints": np.c_[places[n], np.ones(points)].ravel().tolist()}
+        for n in seen
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        data = coco()
+        data.dataset = {"info": {}, "images": [{"id": int(n)} for n in seen], "annotations": annotations}
+        data.dataset["categories"] = [{"id": 1, "keypoints": [str(n) for n in range(points)]}]
+        data.createIndex()
+        judge = judges.COCOeval(data, data.loadRes(found), "keypoints")
+        judge.params.kpt_oks_sigmas = sigmas
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    assert keypoint_precision(places, confidences, truth, areas) == pytest.approx(judge.stats[0], abs=1e-6)
+
+
+def test_keypoints_in_their_places_score_one_and_without_labels_not_a_number():
+    _, confidences, truth, areas = random_points(1)
+    assert keypoint_precision(truth[..., :2], confidences, truth, areas) == 1.0
+    assert np.isnan(keypoint_precision(truth[..., :2], confidences, truth * [1, 1, 0], areas))
