@@ -1,15 +1,16 @@
 """How much sooner a plan is good if the next pilot is the one worth most, instead of the grid in its order.
 
-usage: python benchmarks/next_pilots.py [--truths 40] [--tasks 3] [--first 0]
+usage: python benchmarks/next_pilots.py [--truths 24] [--tasks 4] [--first 0]
 
-Synthetic truths: tasks whose error falls with effective data (labels and, for some tasks, pool labels), pilots with
-scatter that falls with the root of the labels, a run of n labels that takes 1 + n / 100 seconds. Both ways begin with
-the same runs, the corners of the grid that `labelbudget pilot run` would carry out. One then goes on in the order of
-that grid, the other fits all measurements so far and carries out the three pilots that `worth` puts first, again and
-again, until none is worth anything or the seconds of the whole grid are spent. After every few runs the plan on what
-has been measured is made; its regret is how much less it truly scores than the best plan there is.
+Synthetic truths: tasks whose error falls with effective data (labels and, for some tasks, pool labels); they differ in
+weight, in the price of a label, in how long a run takes (so many seconds, and more with the labels) and in how much its
+score scatters. Both ways begin with the same runs, the corners of the grid that `labelbudget pilot run` would carry
+out. One then goes on in the order of that grid. The other fits all measurements so far and carries out, of the three
+tasks with the most, the pilot that `worth` puts first, again and again, until none is worth anything or the seconds of
+the whole grid are spent. After every few runs the plan on what has been measured is made; its regret is how much less
+it truly scores than the best plan there is.
 
-Printed: mean regret by seconds spent, and for some regrets how many seconds each way takes until the mean over truths
+Printed: mean regret by seconds spent, and for some regrets how many seconds fewer it takes until the mean over truths
 has fallen there; standard errors from the bootstrap over truths. The last line is JSON.
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,7 @@ from pilots.trainers import Run
 Array = NDArray[np.float64]
 OWNED, POOL_OWNED = 800, 4000
 SIZES, LEVELS = (50, 100, 200, 400, 800), (0, 1000, 4000)
-SCATTER = 0.02  # of a run at the most labels
-AT_ONCE = 3  # pilots carried out before the next are chosen
+AT_ONCE = 3  # pilots, of different tasks, carried out before the next are chosen
 CHECKPOINTS = 16  # of the seconds at which regret is looked at
 
 
@@ -54,6 +54,8 @@ class Truth:
     scale: float
     exponent: float
     help: float
+    noise: float  # deviation of one run at the most labels
+    pace: float  # seconds of a run: pace (1 + labels / 100)
     most_labels: int = OWNED
 
     @property
@@ -69,7 +71,7 @@ class Truth:
         return self.expected(labels, pools)[None]
 
     def scatter(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1) -> Array:
-        return np.asarray(SCATTER * np.sqrt(OWNED / np.maximum(np.asarray(labels, float), 1) / repeats))
+        return np.asarray(self.noise * np.sqrt(OWNED / np.maximum(np.asarray(labels, float), 1) / repeats))
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,9 @@ class World:
         expected = truth.expected(run.labels, dict(run.pools))[0]
         return float(expected + truth.scatter(run.labels) * chance.standard_normal())
 
+    def seconds(self, runs: Iterable[Run]) -> float:
+        return sum(self.truths[run.task].pace * (1 + run.labels / 100) for run in runs)
+
     def regret(self, choice: Choice) -> float:
         """Points that a choice scores less than the best one."""
         return 100 * (self.best - true_score(problem(self.brief, self.truths), choice))
@@ -107,20 +112,19 @@ def world(seed: int, tasks: int) -> World:
         name, exponent = f"t{number}", float(chance.uniform(0.2, 0.6))
         at_most = float(chance.uniform(0.1, 0.5))  # error above the floor with all that is owned, without the pool
         help_ = float(chance.choice([0.0, 0.1, 0.5, 2.0]))
-        truths[name] = Truth(float(chance.uniform(0, 0.2)), at_most * (OWNED + 10) ** exponent, exponent, help_)
-        lines[name] = {"label_cost": float(chance.choice([0.1, 0.3, 1.0])), "owned": OWNED}
+        noise, pace = float(chance.choice([0.005, 0.015, 0.04])), float(chance.choice([0.5, 1, 2]))
+        scale = at_most * (OWNED + 10) ** exponent
+        truths[name] = Truth(float(chance.uniform(0, 0.2)), scale, exponent, help_, noise, pace)
+        price, weight = float(chance.choice([0.1, 0.3, 1.0])), float(chance.choice([0.5, 1, 2]))
+        lines[name] = {"label_cost": price, "owned": OWNED, "weight": weight}
     pool = {"general": {"label_cost": float(chance.choice([0.02, 0.05, 0.2])), "owned": POOL_OWNED}}
     brief = Brief.from_dict({"budget": 3000.0 * tasks, "tasks": lines, "pools": pool})
     return World(brief, truths, seed, true_score(problem(brief, truths), planned(brief, truths)))
 
 
-def seconds_of(run: Run) -> float:
-    return 1 + run.labels / 100
-
-
 def measured(world: World, runs: list[Run]) -> Measurements:
     rows = [
-        {"task": r.task, "labels": r.labels, "seed": r.seed, "score": world.score(r), "seconds": seconds_of(r),
+        {"task": r.task, "labels": r.labels, "seed": r.seed, "score": world.score(r), "seconds": world.seconds([r]),
          "pool:general": sum(size for _, size in r.pools)}
         for r in runs
     ]  # fmt: skip
@@ -139,33 +143,31 @@ def planned(brief: Brief, surfaces: Mapping[str, Forecast]) -> Choice:
     return best.choice
 
 
-def in_order(world: World, design: tuple[Run, ...], start: int, every: float) -> Iterator[tuple[float, float]]:
-    """(seconds spent, regret): the grid in its order."""
-    spent, due = sum(map(seconds_of, design[:start])), 0.0
+def in_order(world: World, design: tuple[Run, ...], start: int) -> Iterator[tuple[float, float]]:
+    """(share of the whole grid's seconds, regret): the grid in its order."""
+    total, due = world.seconds(design), 0.0
     for count in range(start, len(design) + 1):
-        if spent >= due:
+        spent = world.seconds(design[:count]) / total
+        if spent >= due or count == len(design):
             yield spent, world.regret(planned(world.brief, fit(measured(world, list(design[:count])), world.brief)))
-            due = spent + every
-        if count < len(design):
-            spent += seconds_of(design[count])
+            due = spent + 1 / CHECKPOINTS
 
 
-def by_worth(world: World, design: tuple[Run, ...], start: int, every: float) -> Iterator[tuple[float, float]]:
-    """The same: the pilot worth most, again and again."""
-    runs, most, due = list(design[:start]), sum(map(seconds_of, design)), 0.0
+def by_worth(world: World, design: tuple[Run, ...], start: int) -> Iterator[tuple[float, float]]:
+    """The same: the pilots worth most, each of another task, again and again."""
+    runs, total, due = list(design[:start]), world.seconds(design), 0.0
     sizes = {**dict.fromkeys(world.truths, SIZES), "general": LEVELS}
-    while (spent := sum(map(seconds_of, runs))) <= most:
+    while (spent := world.seconds(runs) / total) <= 1:
         known = measured(world, runs)
         fitted = fit(known, world.brief)
-        if spent >= due:
+        ranked = worth(problem(world.brief, fitted), further_pilots(world.brief, known, sizes))
+        if spent >= due or not ranked:
             yield spent, world.regret(planned(world.brief, fitted))
-            due = spent + every
-        asked = problem(world.brief, fitted)
-        ranked = worth(asked, further_pilots(world.brief, known, sizes))
+            due = spent + 1 / CHECKPOINTS
         if not ranked:
-            yield spent, world.regret(planned(world.brief, fitted))
             return
-        for best in ranked[:AT_ONCE]:
+        of_task = {pilot.task: pilot for pilot in reversed(ranked)}
+        for best in [pilot for pilot in ranked if of_task[pilot.task] is pilot][:AT_ONCE]:
             runs += further_seeds(runs, best)
 
 
@@ -177,54 +179,52 @@ def further_seeds(runs: list[Run], pilot: NextPilot) -> list[Run]:
     return [Run(pilot.task, pilot.labels, first + more, pools) for more in range(pilot.repeats)]
 
 
-def curve(points: list[tuple[float, float]], seconds: Array) -> Array:
-    """Regret by seconds spent: that of the last plan made by then; before the first plan, the first plan's."""
-    spent, regret = np.array(points).T
-    return np.asarray(regret[np.maximum(np.searchsorted(spent, seconds, side="right") - 1, 0)])
+def curve(points: Iterable[tuple[float, float]], shares: Array) -> Array:
+    """Regret by share of the seconds: that of the last plan made by then; before the first plan, the first plan's."""
+    spent, regret = np.array(list(points)).T
+    return np.asarray(regret[np.maximum(np.searchsorted(spent, shares, side="right") - 1, 0)])
 
 
-def reached(seconds: Array, regret: Array, aim: float) -> float:
-    """Seconds after which the regret, smoothed to never rise, is at most `aim`."""
+def reached(shares: Array, regret: Array, aim: float) -> float:
+    """Share of the seconds after which the regret, smoothed to never rise, is at most `aim`."""
     falling = np.minimum.accumulate(regret)
     below = np.flatnonzero(falling <= aim)
-    return float(seconds[below[0]]) if len(below) else math.inf
+    return float(shares[below[0]]) if len(below) else math.inf
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--truths", type=int, default=40)
-    parser.add_argument("--tasks", type=int, default=3)
+    parser.add_argument("--truths", type=int, default=24)
+    parser.add_argument("--tasks", type=int, default=4)
     parser.add_argument("--first", type=int, default=0, help="number of the first truth")
     options = parser.parse_args()
     design = grid({f"t{number}": SIZES for number in range(options.tasks)}, {"general": LEVELS})
     start = 4 * options.tasks
-    total = sum(map(seconds_of, design))
-    seconds = np.linspace(sum(map(seconds_of, design[:start])), total, 4 * CHECKPOINTS)
+    shares = np.linspace(0.1, 1, 10 * CHECKPOINTS)
     curves: dict[str, list[Array]] = {"grid": [], "next": []}
     for seed in range(options.first, options.first + options.truths):
         case = world(seed, options.tasks)
-        curves["grid"].append(curve(list(in_order(case, design, start, total / CHECKPOINTS)), seconds))
-        curves["next"].append(curve(list(by_worth(case, design, start, total / CHECKPOINTS)), seconds))
-    report(seconds, {name: np.array(rows) for name, rows in curves.items()}, options.truths)
+        curves["grid"].append(curve(in_order(case, design, start), shares))
+        curves["next"].append(curve(by_worth(case, design, start), shares))
+    report(shares, {name: np.array(rows) for name, rows in curves.items()}, options.truths)
 
 
-def report(seconds: Array, curves: dict[str, Array], truths: int) -> None:
-    print("seconds   regret, grid in order   regret, worth most (points, mean and standard error)")
-    for at in range(0, len(seconds), len(seconds) // 8):
+def report(shares: Array, curves: dict[str, Array], truths: int) -> None:
+    print("share of the grid's seconds   regret, grid in order   regret, worth most (points, mean and standard error)")
+    for at in range(0, len(shares), len(shares) // 8):
         cells = [f"{rows[:, at].mean():8.3f} ± {rows[:, at].std(ddof=1) / truths**0.5:.3f}" for rows in curves.values()]
-        print(f"{seconds[at]:7.0f}   " + "        ".join(cells))
+        print(f"{shares[at]:27.0%}   " + "         ".join(cells))
     chance, found = np.random.default_rng(0), {}
-    for share in (0.3, 0.5, 0.7):  # the regret of the grid after this share of its seconds
-        at = int(share * (len(seconds) - 1))
+    for share in (0.3, 0.5, 0.7, 1.0):  # the regret of the grid after this share of its seconds
+        at = int(np.searchsorted(shares, share - 1e-9))
 
         def saved(rows: NDArray[np.int64], at: int = at) -> float:
             grid_, next_ = (each[rows].mean(axis=0) for each in curves.values())
             aim = float(np.minimum.accumulate(grid_)[at])
-            return 1 - min(reached(seconds, next_, aim) / reached(seconds, grid_, aim), 2.0)
+            return 1 - min(reached(shares, next_, aim) / reached(shares, grid_, aim), 2.0)
 
         again = [saved(chance.integers(0, truths, truths, dtype=np.int64)) for _ in range(500)]
-        best = saved(np.arange(truths, dtype=np.int64))
-        aim = float(np.minimum.accumulate(curves["grid"].mean(axis=0))[at])
+        best, aim = saved(np.arange(truths, dtype=np.int64)), float(curves["grid"].mean(axis=0)[: at + 1].min())
         print(f"to a mean regret of {aim:.3f} points: {best:.0%} ± {np.std(again):.0%} fewer seconds")
         found[f"{share:g}"] = {"regret": aim, "saved": best, "error": float(np.std(again))}
     print(json.dumps({"benchmark": "next_pilots", "truths": truths, "saved": found}))

@@ -98,7 +98,7 @@ def setup(brief: Brief, folder: Path) -> Setup:
     >>> made.trainer.command[1], len(made.runs)
     ('train.py', 10)
     """
-    keys = _keys(brief)
+    keys = keys_of(brief)
     trainer, notes = _trainer(brief, keys, folder)
     faults = [
         brief.fault(("pilots", part, name), shown(name), f"a name of the brief's {part}", nearest(name, known))
@@ -114,7 +114,8 @@ def setup(brief: Brief, folder: Path) -> Setup:
     return Setup(trainer, runs, Limits(keys.timeout, keys.retries), notes)
 
 
-def _keys(brief: Brief) -> PilotKeys:
+def keys_of(brief: Brief) -> PilotKeys:
+    """The part `pilots` of a brief, checked. Raises InvalidInput with every fault."""
     try:
         return PilotKeys.model_validate(brief.pilots or {})
     except ValidationError as error:

@@ -16,9 +16,12 @@ from pilots.trainers import Run, Trainer
 
 if TYPE_CHECKING:
     from budget.brief import Brief
+    from budget.measurements import Measurements
+    from budget.plan import NextPilot
 
 SMALLEST = 50  # labels of the smallest run, where sixteen times as many or more are owned
 MOST_SIZES = 7
+BEYOND = (2, 4)  # times the labels owned that a further pilot may use, if there is money for it
 
 
 def sizes(smallest: int, largest: int, count: int) -> tuple[int, ...]:
@@ -66,9 +69,37 @@ def for_brief(
                 faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
     if faults:
         raise InvalidInput(tuple(faults))
-    label_sizes = {name: labels.get(name) or _sizes_up_to(task.owned) for name, task in brief.tasks.items()}
-    pool_sizes = {name: pools.get(name, (pool.owned // 4, pool.owned)) for name, pool in brief.pools.items()}
-    return grid(label_sizes, pool_sizes, seeds, small_seeds)
+    return grid(*brief_sizes(brief, labels, pools), seeds, small_seeds)
+
+
+def brief_sizes(
+    brief: Brief, labels: Mapping[str, Sequence[int]], pools: Mapping[str, Sequence[int]]
+) -> tuple[dict[str, Sequence[int]], dict[str, Sequence[int]]]:
+    """The label sizes of every task that owns labels, and the sizes of every pool, those named going before."""
+    label_sizes = {
+        name: labels.get(name) or _sizes_up_to(task.owned)
+        for name, task in brief.tasks.items()
+        if task.owned or labels.get(name)
+    }
+    return label_sizes, {name: pools.get(name, (pool.owned // 4, pool.owned)) for name, pool in brief.pools.items()}
+
+
+def candidates(
+    brief: Brief,
+    measurements: Measurements,
+    labels: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    pools: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    money: float = 0.0,
+) -> list[NextPilot]:
+    """The pilots that could follow those measured, gains still 0: the grid of a brief and all cells measured, once or
+    repeated; with `money` also twice and four times as many labels as are owned, where that pays for them.
+    """
+    from budget.allocation.further import further_pilots
+
+    label_sizes, pool_sizes = brief_sizes(brief, labels, pools)
+    sizes = {name: (*given, *(times * given[-1] for times in BEYOND)) for name, given in label_sizes.items()}
+    sizes |= {name: (*given, *(times * max(given) for times in BEYOND)) for name, given in pool_sizes.items()}
+    return [pilot for pilot in further_pilots(brief, measurements, sizes) if pilot.cost <= money]
 
 
 def grid(

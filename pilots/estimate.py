@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from budget.durations import expected_seconds
@@ -12,6 +14,7 @@ from pilots.trainers import Run
 
 if TYPE_CHECKING:
     from budget.brief import Brief
+    from budget.plan import NextPilot
 
 
 def minutes(
@@ -38,10 +41,36 @@ def seconds(runs: Iterable[Run], rows: Sequence[Row], pretrained: Mapping[Pretra
     found = expected_seconds(timed, [(run.task, run.labels) for run in runs])
     if found is None:
         return None
+    return sum(found) + _pretraining_seconds(runs, pretrained)
+
+
+def with_pretraining(
+    pilots: Iterable[NextPilot], rows: Sequence[Row], pretrained: Mapping[Pretraining, float]
+) -> list[NextPilot]:
+    """Further pilots, the seconds of the pretrainings that their next seeds need added to theirs.
+
+    >>> from budget.plan import NextPilot
+    >>> pilot = NextPilot("cars", 50, {"web": 400}, 2, 0.0, 10.0, 0.0)
+    >>> pretrained = {((("web", 100),), 0): 5.0, ((("web", 400),), 0): 20.0}
+    >>> [each.seconds for each in with_pretraining([pilot], [], pretrained)]
+    [30.0]
+    """
+    taken = {row.run for row in rows}
+    found = []
+    for pilot in pilots:
+        pools = tuple(sorted(pilot.pools.items()))
+        seeds = (seed for seed in count() if Run(pilot.task, pilot.labels, seed, pools) not in taken)
+        runs = [Run(pilot.task, pilot.labels, seed, pools) for seed in islice(seeds, pilot.repeats)]
+        more = _pretraining_seconds(runs, pretrained)
+        found.append(pilot if pilot.seconds is None else replace(pilot, seconds=pilot.seconds + more))
+    return found
+
+
+def _pretraining_seconds(runs: Iterable[Run], pretrained: Mapping[Pretraining, float]) -> float:
+    """Seconds of the pretrainings that runs need and nobody has done, in proportion to their labels."""
     missing = {pretraining(run) for run in runs if run.pools} - set(pretrained)
     known = sum(_labels(step) for step in pretrained)
-    rate = sum(pretrained.values()) / known if known else 0.0
-    return sum(found) + rate * sum(map(_labels, missing))
+    return sum(pretrained.values()) / known * sum(map(_labels, missing)) if known else 0.0
 
 
 def money(brief: Brief, runs: Iterable[Run]) -> float:

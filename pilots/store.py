@@ -189,10 +189,10 @@ class Store:
         with self._transaction():
             self._connection.execute("INSERT INTO pretraining VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
 
-    def pretrainings(self, recipe: str) -> dict[tuple[Pools, int], float]:
-        """The seconds of each pretraining of a recipe, by pools and seed."""
-        query = "SELECT pools, seed, seconds FROM pretraining WHERE recipe = ?"
-        found = self._connection.execute(query, (recipe_hash(recipe),))
+    def pretrainings(self, recipe: str | None = None) -> dict[tuple[Pools, int], float]:
+        """The seconds of each pretraining of a recipe (default: the one used last), by pools and seed."""
+        own = self._last_recipe() if recipe is None else recipe_hash(recipe)
+        found = self._connection.execute("SELECT pools, seed, seconds FROM pretraining WHERE recipe = ?", (own,))
         return {(tuple(json.loads(pools).items()), seed): seconds for pools, seed, seconds in found}
 
     def finished(self, recipe: str, failed: bool = True) -> frozenset[Run]:

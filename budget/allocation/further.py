@@ -13,7 +13,7 @@ from budget.plan import NextPilot
 from budget.prices import cost
 
 if TYPE_CHECKING:
-    from budget.allocation.lines import Array
+    from budget.allocation.optimum import Optimum
     from budget.allocation.problem import Problem
     from budget.brief import Brief
     from budget.measurements import Measurements
@@ -25,13 +25,13 @@ Mix = Mapping[str, int]
 
 
 def next_pilots(
-    problem: Problem, brief: Brief, measurements: Measurements, prices: Array
+    problem: Problem, brief: Brief, measurements: Measurements, now: Optimum
 ) -> tuple[int, tuple[NextPilot, ...]]:
-    """How many pilots were looked at, and the few worth most. `prices` (R,) of the problem's rows."""
+    """How many pilots were looked at, and the few worth most."""
     if len(problem.tasks) > MOST_TASKS:
         return 0, ()
     found = further_pilots(brief, measurements)
-    return len(found), worth(problem, found, prices)[:SHOWN]
+    return len(found), worth(problem, found, now)[:SHOWN]
 
 
 def further_pilots(

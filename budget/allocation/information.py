@@ -7,8 +7,8 @@ A pilot's mean score y tells something about every point x of its task's curve. 
 
 with Z standard normal before the pilot is run. Whoever plans afterwards takes the best of the plans a, whose scores
 are V(a) + s(a) Z by then; the pilot is worth E max (V(a) + s(a) Z) - max V(a) (Raiffa and Schlaifer, 1961), which is
-never negative. The plans looked at: every mix of pools and every amount of the task's own labels on a coarse grid, and
-for each of them the best that the other tasks can make of the money left.
+never negative. The plans looked at: every mix of pools and every amount of the task's own labels on a grid, coarse but
+for a part around the best plan now, and for each of them the best that the other tasks can make of the money left.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from itertools import product
 import numpy as np
 
 from budget.allocation.lines import Array, Line
-from budget.allocation.optimum import optimum
+from budget.allocation.optimum import Optimum, optimum
 from budget.allocation.problem import Problem
+from budget.allocation.rows import Row
 from budget.allocation.table import Grid, tabulate
 from budget.plan import NextPilot
 
-LABEL_POINTS = 20
-POOL_POINTS = {1: 10, 2: 5, 3: 4}  # levels a pool, by how many pools there are; 3 beyond
+LABEL_POINTS = (10, 15)  # all over, and from half to twice the labels in the best plan now
+POOL_POINTS = {1: (6, 7), 2: (3, 3), 3: (2, 2)}  # the same a pool, by how many pools there are
+MANY_POOLS = (2, 1)
 PRICES = 64  # of money, at which the other tasks' best answers are found
 REACH, NODES = 4.5, 55  # standard deviations, and points, over which Z is integrated
 NEGLIGIBLE = 1e-6  # a gain that is nothing but rounding
@@ -45,19 +47,23 @@ class Options:
     score: Array
 
 
-def worth(problem: Problem, pilots: Iterable[NextPilot], prices: Array | None = None) -> tuple[NextPilot, ...]:
+def worth(problem: Problem, pilots: Iterable[NextPilot], now: Optimum | None = None) -> tuple[NextPilot, ...]:
     """The pilots with their gains, those that bring most for a second of training first (for a run, where the seconds
     of one are not known); of repeats of one cell only the best number, and none that brings nothing.
 
-    The goal is the expected mean score, whatever the risk and the targets; further limits count at `prices` (R,), those
-    of the best plan unless given. A pilot that needs labels beyond those owned leaves only the plans that buy them.
+    `now`: the best plan as things stand, made here unless given; nothing is worth anything where there is none. What
+    counts is the expected mean score, whatever the risk and the targets. A limit on one line is kept to; limits over
+    several count at their prices in that plan, which values pilots rather too high. A pilot that needs labels beyond
+    those owned leaves only the plans that buy them.
     """
-    if prices is None:
-        prices = _prices(problem)
+    if now is None:
+        now = optimum(tabulate(problem), problem, "highs")
+    if now is None:
+        return ()
     by_task: dict[str, list[NextPilot]] = {}
     for pilot in pilots:
         by_task.setdefault(pilot.task, []).append(pilot)
-    every = options(problem, prices)
+    every = options(problem, now)
     best: dict[object, NextPilot] = {}
     for index, one in enumerate(problem.scored):
         asked = by_task.get(one.name, [])
@@ -117,12 +123,14 @@ def expected_best(score: Array, moved: Array) -> float:
     return float(weights @ (score[close] + nodes[:, None] * moved[close]).max(axis=1) / weights.sum())
 
 
-def options(problem: Problem, prices: Array) -> list[Options]:
-    """For every task line its options (see Options), `prices` (R,) being those of the problem's rows."""
-    grids = [_purchases(problem, line, LABEL_POINTS) for line in problem.tasks]
-    levels = POOL_POINTS.get(len(problem.pools), 3)
-    mixes = np.array(list(product(*(_purchases(problem, line, levels) for line in problem.pools))), float)
-    mixes = mixes.reshape(levels ** len(problem.pools), len(problem.pools))
+def options(problem: Problem, now: Optimum) -> list[Options]:
+    """For every task line its options (see Options)."""
+    prices, points, levels = now.prices, sum(LABEL_POINTS), POOL_POINTS.get(len(problem.pools), MANY_POOLS)
+    around = zip(problem.tasks, now.choice.tasks, strict=True)
+    grids = [_purchases(problem, line, here, LABEL_POINTS) for line, here in around]
+    shared = zip(problem.pools, now.choice.pools, strict=True)
+    mixes = np.array(list(product(*(_purchases(problem, line, here, levels) for line, here in shared))), float)
+    mixes = mixes.reshape(sum(levels) ** len(problem.pools), len(problem.pools))
     costs = np.stack([line.costs(row) for line, row in zip(problem.tasks, grids, strict=True)])
     spent, charged = np.zeros(len(mixes)), np.zeros(len(mixes))
     for line, bought in zip(problem.pools, mixes.T, strict=True):
@@ -131,22 +139,29 @@ def options(problem: Problem, prices: Array) -> list[Options]:
     values = np.zeros((len(mixes), *costs.shape))
     for i, one in enumerate(problem.scored):
         labels = np.tile(problem.tasks[one.line].owned + grids[one.line], len(mixes))
-        score = problem.expected(i, labels, np.repeat(mixes, LABEL_POINTS, axis=0))
+        score = problem.expected(i, labels, np.repeat(mixes, points, axis=0))
         values[:, one.line] += one.weight * score.reshape(len(mixes), -1)
     for t, line in enumerate(problem.tasks):
         values[:, t] -= _charge(problem, prices, line, grids[t])
     left = (problem.budget - spent)[:, None, None] - costs  # money for the other tasks
     total = values + _others(values, costs, left) - charged[:, None, None]
     return [
-        Options(np.tile(line.owned + grids[t], len(mixes)), np.repeat(mixes, LABEL_POINTS, axis=0), total[:, t].ravel())
+        Options(np.tile(line.owned + grids[t], len(mixes)), np.repeat(mixes, points, axis=0), total[:, t].ravel())
         for t, line in enumerate(problem.tasks)
     ]
 
 
-def _purchases(problem: Problem, line: Line, points: int) -> Array:
-    """Allowed purchases of a line that the budget pays for, about evenly spaced in the logarithm of the labels."""
+def _purchases(problem: Problem, line: Line, here: int, points: tuple[int, int]) -> Array:
+    """Allowed purchases of a line that the budget pays for: some evenly spaced in the logarithm of the labels from the
+    fewest to the most, some from half to twice the labels that there are with a purchase of `here`."""
     most = max(line.least, min(line.most, line.affordable(problem.money)))
-    return np.sort(line.near(Grid(line.owned, line.least, most, points).at(np.arange(points, dtype=float))))
+    everywhere = Grid(line.owned, line.least, most, points[0]).at(np.arange(points[0], dtype=float))
+    near = (here + line.owned) * 2.0 ** (np.linspace(-1, 1, points[1]) if points[1] > 1 else np.zeros(1))
+    found = line.near(np.clip(np.concatenate([everywhere, near - line.owned]), line.least, most))
+    for row in problem.rows:
+        if _concerned(row) == {line.name}:
+            found[_use(row, line, found) > float(row.limit(problem.money))] = here
+    return np.sort(found)
 
 
 def _others(values: Array, costs: Array, left: Array) -> Array:
@@ -177,15 +192,15 @@ def _answers(values: Array, costs: Array) -> tuple[Array, Array]:
 
 
 def _charge(problem: Problem, prices: Array, line: Line, bought: Array) -> Array:
-    """What purchases of one line take of the problem's rows, at their prices."""
-    total = np.zeros(len(bought))
-    for price, row in zip(prices, problem.rows, strict=True):
-        total += price * float(row.buy.get(line.name, 0)) * bought
-        total += price * float(row.cost.get(line.name, 0)) * line.costs(bought)
-    return total
+    """What purchases of one line take of the rows over several lines, at their prices."""
+    shared = [(price, row) for price, row in zip(prices, problem.rows, strict=True) if len(_concerned(row)) > 1]
+    return sum((price * _use(row, line, bought) for price, row in shared), np.zeros(len(bought)))
 
 
-def _prices(problem: Problem) -> Array:
-    """The rows' prices in the best plan: 0 for those that do not bind."""
-    found = optimum(tabulate(problem), problem, "highs") if problem.rows else None
-    return np.zeros(len(problem.rows)) if found is None else found.prices
+def _concerned(row: Row) -> set[str]:
+    return {*row.buy, *row.cost}
+
+
+def _use(row: Row, line: Line, bought: Array) -> Array:
+    """What purchases of one line take of a row."""
+    return float(row.buy.get(line.name, 0)) * bought + float(row.cost.get(line.name, 0)) * line.costs(bought)

@@ -72,7 +72,7 @@ def planned(
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
     known = (best.choice, solved.richer, *solved.rivals.values())
-    looked_at, pilots = next_pilots(asked, brief, measurements, best.prices)
+    looked_at, pilots = next_pilots(asked, brief, measurements, best)
     return Plan(
         status="optimal" if best.bound - best.value <= CLOSED else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,

@@ -1,4 +1,4 @@
-"""The commands `pilot run`, `status`, `import` and `export`: measuring, and what was measured."""
+"""The commands `pilot run`, `next`, `status`, `import` and `export`: measuring, and what was measured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from budget.cli import output
+from budget.cli.pilot_next import next_
 
 if TYPE_CHECKING:
     from budget.brief import Brief
@@ -34,6 +35,9 @@ STORE = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def pilot() -> None:
     """Measure: run pilots, see how far they are, bring measurements in and out."""
+
+
+pilot.add_command(next_)
 
 
 @contextmanager
