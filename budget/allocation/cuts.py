@@ -1,14 +1,14 @@
 """The proof for smooth cases: planes over all tasks at once, whose program has only the score and the pools in it.
 
-At a price y of money, planes that touch each task's score just below and just above its optimum are mixed so that they
-rise by y a unit of money: then labels of tasks are no choice any more. Summed over tasks that is one cut, above every
-plan:
+At prices y of the rows A x + B X <= b (the first is the budget), planes that touch each task's score just below and
+just above its optimum are mixed so that they rise by y A a label: then labels of tasks are no choice any more. Summed
+over tasks that is one cut, above every plan:
 
-    score <= A_c + y (budget - p . X) + h_c . (X - X_c)
+    score <= A_c + y (b - B X) + h_c . (X - X_c)
 
 Cuts at the optimum's pools and a little to every side of them meet there:
 
-    maximise theta    subject to    theta <= every cut,  p . X <= budget,  low <= X <= high
+    maximise theta    subject to    theta <= every cut,  low <= X <= high
 """
 
 from __future__ import annotations
@@ -41,26 +41,28 @@ class Mixed:
 
 def bounds(table: Table, cases: Cases, smooth: Smooth, solver: str) -> list[Answer]:
     """What no plan of each case exceeds."""
-    planes, price = _mixed(cases, smooth), np.maximum(smooth.price, 0.0)
+    planes, low, high = _mixed(cases, smooth), *cases.ends[:2]
     raised = np.maximum(_over_table(table, cases, planes), _over_near(cases, smooth, planes))
-    low, high, _, _ = cases.ends
-    left = planes.own - price[:, None, None] * cases.tasks[:, None]
+    left = planes.own - _charged(smooth.prices, cases.tasks)
     worth = (planes.level + raised + np.maximum(left * low, left * high)).sum(axis=2)  # (k, C)
-    rise = planes.across.sum(axis=2) - price[:, None, None] * cases.pools[:, None]
-    level = worth + price[:, None] * cases.budgets[:, None]
-    level = level - price[:, None] * (cases.pools[:, None] * planes.mixes).sum(axis=2)
-    return [_program(cases, k, level[k], rise[k], planes.mixes[k]).solve(solver) for k in range(len(price))]
+    charged = _charged(smooth.prices, cases.pools)
+    level = worth + (smooth.prices * cases.right).sum(axis=1)[:, None] - (charged * planes.mixes).sum(axis=2)
+    rise = planes.across.sum(axis=2) - charged
+    return [_program(cases, level[k], rise[k], planes.mixes[k]).solve(solver) for k in range(len(level))]
 
 
-def _program(cases: Cases, k: int, level: Array, rise: Array, mixes: Array) -> Program:
-    low, _, least, most = cases.ends
-    program, unit = Program(), max(float(cases.budgets[k]), 1e-12)
+def _charged(prices: Array, uses: Array) -> Array:
+    """(k, 1, lines): what a label takes of the rows, at the rows' prices."""
+    return prices[:, None] @ uses
+
+
+def _program(cases: Cases, level: Array, rise: Array, mixes: Array) -> Program:
+    _, _, least, most = cases.ends
+    program = Program()
     theta = program.variable(-FAR, FAR, 1.0)
     pools = [program.variable(0.0, 1.0) for _ in least]
     for at, rises, here in zip(level, rise, mixes, strict=True):
         program.row([theta, *pools], [1.0, *(-rises * (most - least)).tolist()], float(at + rises @ (least - here)))
-    left = cases.budgets[k] - cases.tasks[k] @ low - cases.pools[k] @ least
-    program.row(pools, (cases.pools[k] * (most - least) / unit).tolist(), float(left) / unit)
     return program
 
 
@@ -75,7 +77,7 @@ def _mixed(cases: Cases, smooth: Smooth) -> Mixed:
     own, across = found.own / found.size, found.across / found.sizes[:, :, None]
     level = found.value - own * found.at
     level += (across * (np.repeat(mixes, 2, axis=1) - found.mixes)[:, :, None]).sum(axis=3)
-    wanted = np.maximum(smooth.price, 0.0)[:, None, None] * cases.tasks[:, None]
+    wanted = _charged(smooth.prices, cases.tasks)
     steep, flat = own[:, 0::2], own[:, 1::2]
     share = np.clip((wanted - flat) / np.maximum(steep - flat, 1e-300), 0.0, 1.0)
     mix = share * steep + (1 - share) * flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,7 @@ from budget.allocation.solver import GAP
 Indices = NDArray[np.intp]
 ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
 SAME = 1e-9
+HAIR = 1e-8  # of the largest use of a row: more than what solvers take for keeping to it
 SHARED, COMBINATIONS = 1e-6, 64  # shares that count; roundings of a relaxed plan that are tried
 REFINED, WIDE = 8, 1e-4  # programs of whole choices around the last one's plan, while its gap is wider than this
 KEPT = 60  # choices a task that a program of whole choices looks at
@@ -254,6 +255,13 @@ def _whole(
         if value >= chosen.objective - SAME:
             break
         tails.append(tail)
+    if shelf.problem.broken(_choice(shelf, buys)):  # by a solver's tolerance: a hair less has to do
+        hair = HAIR * np.abs(np.concatenate(columns.uses)).max(axis=0)
+        columns = replace(columns, right=columns.right - hair)
+        chosen = choose(columns, True, solver, seconds, gap)
+        if not chosen.found:
+            return None
+        buys = _bought(columns, chosen)
     if shelf.problem.goal == "worst":
         buys = _levelled(columns, chosen, solver, seconds)
     return _choice(shelf, buys), max(limit, above - dropped)

@@ -17,7 +17,7 @@ from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
-from budget.allocation.plain import plain_bounds, plain_plans
+from budget.allocation.plain import plain
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
@@ -97,9 +97,9 @@ def quick(
     `prices` (R,) of the rows: from a plan of a similar case.
     """
     found: list[Choice | None] = [None] * len(cases)
-    plain = [k for k, case in enumerate(cases) if case.plain and case.of_money]
-    if plain and table.concave:
-        for k, choice in zip(plain, plain_plans(table, [cases[k] for k in plain])[0], strict=True):
+    easy = [k for k, case in enumerate(cases) if case.plain]
+    if easy and table.concave:
+        for k, choice in zip(easy, plain(table, [cases[k] for k in easy]).choices, strict=True):
             found[k] = choice if kept(cases[k], choice) else None
     rest = [k for k in range(len(cases)) if found[k] is None]
     relaxed = dict(zip(rest, relax_all(table, [cases[k] for k in rest], prices), strict=True))
@@ -111,7 +111,8 @@ def quick(
                 relaxed[k] = again
         if open_:
             near, pools = [relaxed[k][0] for k in open_], [relaxed[k][1] for k in open_]
-            for k, choice in zip(open_, to_lots([cases[k] for k in open_], near, pools, paid), strict=True):
+            each = None if paid is None else np.tile(paid, (len(open_), 1))
+            for k, choice in zip(open_, to_lots([cases[k] for k in open_], near, pools, each), strict=True):
                 found[k] = choice if kept(cases[k], choice) else None
     for k, case in enumerate(cases):
         if found[k] is None:
@@ -133,12 +134,12 @@ def optimum(
     search = Search(problem, solver, seconds)
     for choice in others:
         search.offer(choice)
-    if problem.plain and problem.of_money:
-        (choice,), smooth = plain_plans(table, [problem])
-        search.offer(choice)
-        ((bound, engine),) = plain_bounds(table, [problem], smooth, solver)
-        if -DISPROVED <= bound - search.value <= SMOOTH:
-            return _finished(search, bound, np.zeros(0), engine, CUTS)
+    if problem.plain:
+        easy = plain(table, [problem])
+        search.offer(easy.choices[0])
+        ((bound, engine),) = easy.bounds(table, solver)
+        if -DISPROVED <= bound - search.value <= (SMOOTH if all(line.lot == 1 for line in problem.lines) else NEARLY):
+            return _finished(search, bound, easy.prices[0, 1:], engine, CUTS)
     start = relax(table, problem)
     if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])

@@ -111,18 +111,13 @@ class Problem:
 
     @property
     def plain(self) -> bool:
-        """Is this only: spend the budget for the best expected mean, at one price a label?"""
+        """Is this only: spend money for the best expected mean, at one price a label, within linear rows?"""
         asks = any(one.target is not None for one in self.scored)
-        return self.of_lots and not (self.rows or asks)
-
-    @property
-    def of_money(self) -> bool:
-        """Is there money, and something that costs money?"""
-        return self.budget > 0 and any(line.price > 0 for line in self.lines)
+        return self.of_lots and not asks and self.budget > 0 and any(line.price > 0 for line in self.lines)
 
     @property
     def of_lots(self) -> bool:
-        """Is this plain but for rows and targets, so that lots filled in around a relaxed plan may be the answer?"""
+        """Is this plain but for targets, so that lots filled in around a relaxed plan may be the answer?"""
         return self.goal == "mean" and self.risk == 0 and all(line.plain for line in self.lines)
 
     @property

@@ -11,11 +11,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from budget.allocation.choice_program import right_sides, uses
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
+MOVES, HAIR = 60, 1e-9  # of a purchase, to keep to rows; of a row, kept to spare where it is not enough to just keep to it
 
 
 def to_lots(
@@ -27,8 +29,8 @@ def to_lots(
 ) -> list[Choice]:
     """Whole lots for several cases at once (same lines and surfaces; money, prices and weights may differ).
 
-    `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools; `prices` (R,): what the
-    rows' limits cost, which are else not looked at.
+    `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools; `prices` (k, R): what
+    the rows' limits cost, which are else not looked at; `width`: how far around the first windows are.
     """
     amounts = np.array(relaxed, float)
     mixes = np.array(pools, float).reshape(len(cases), -1)
@@ -36,7 +38,7 @@ def to_lots(
         points, every = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
         values = _values(cases, points, mixes)
         for k, case in enumerate(cases):
-            charged = 0.0 if prices is None else charges(case, prices, 0, points[k])
+            charged = 0.0 if prices is None else charges(case, prices[k], 0, points[k])
             amounts[k] = _fill(case, points[k], values[k] - charged, pools[k])
         if every:
             break
@@ -45,7 +47,39 @@ def to_lots(
         Choice(tuple(line.down(a) for line, a in zip(case.tasks, amounts[k], strict=True)), tuple(pools[k]))
         for k, case in enumerate(cases)
     ]
+    if cases[0].rows:
+        floors = [mended(case, *each) for case, *each in zip(cases, floors, points, values, strict=True)]
     return spend_rest(cases, floors)
+
+
+def mended(case: Problem, choice: Choice, points: Array, values: Array) -> Choice:
+    """The choice with purchases of tasks moved among `points` (T, C), worth `values` (T, C), until every row is kept,
+    those first that lose least for what they mend; as it is where that does not end well."""
+    for spare in (0.0, HAIR):
+        if case.broken(choice):
+            choice = _moved(case, choice, points, values, spare)
+    return choice
+
+
+def _moved(case: Problem, choice: Choice, points: Array, values: Array, spare: float) -> Choice:
+    """The same, once, with a little of every row to spare."""
+    used = np.stack([uses(case, t, row) for t, row in enumerate(points)])  # (T, C, R)
+    scale = np.abs(used).max(axis=(0, 1), initial=0.0) + 1e-300
+    here = np.abs(points - np.array(choice.tasks, float)[:, None]).argmin(axis=1)
+    each = np.arange(len(points))
+    left = right_sides(case, choice.pools) - used[each, here].sum(axis=0) - spare * scale
+    for _ in range(MOVES):
+        short = np.maximum(-left / scale, 0.0)
+        if short.max() <= 1e-12:
+            return Choice(tuple(int(buy) for buy in points[each, here]), choice.pools)
+        after = left - (used - used[each, here][:, None])
+        mends = short.sum() - np.maximum(-after / scale, 0.0).sum(axis=2)
+        losses = np.maximum(values[each, here][:, None] - values, 0.0) + 1e-12
+        t, c = np.unravel_index(int(np.where(mends > 1e-12, mends / losses, -1.0).argmax()), mends.shape)
+        if mends[t, c] <= 1e-12:
+            break
+        left, here[t] = after[t, c], c
+    return choice
 
 
 def _windows(lines: Sequence[Line], amounts: Array, width: float) -> tuple[Array, bool]:

@@ -1,9 +1,11 @@
-"""The smooth optimum of many cases at once, where labels have one price each and money is the only limit they share.
+"""The smooth optimum of many cases at once, where labels have one price each and what they share are linear rows.
 
-Newton's method on the labels of all tasks and pools together; for given prices of money and pools every task is by
-itself, so that a step costs one question to every surface, whatever the number of cases.
+Newton's method on the labels of all tasks and pools together; for given prices of the rows and given pools every task
+is by itself, so that a step costs one question to every surface, whatever the number of cases.
 
-    maximise    sum_i w_i f_i(n_i + x_i, N + X)    subject to    c . x + p . X <= budget,  low <= x, X <= high
+    maximise    sum_i w_i f_i(n_i + x_i, N + X)    subject to    A x + B X <= b,  low <= x, X <= high
+
+The first row is the budget, the others are hours, groups and constraints.
 """
 
 from __future__ import annotations
@@ -15,32 +17,37 @@ from math import prod
 import numpy as np
 
 from budget.allocation.lines import Array
-from budget.allocation.problem import Problem
+from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
 ROUNDS, SETTLED = 12, 1e-7  # a step of fewer of a point's labels than this ends the search
-SHRINK, GROW = 0.6, 2.0  # of a point's labels: how far one step may go
+SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
-SWITCHES = 12  # of the lines that are held at an end, within one step
+TINY = 1e-12
+SWITCHES, PATIENCE = 100, 8  # of the lines that are held at an end, within one step
 
 
 @dataclass(frozen=True)
 class Cases:
-    """k cases over the same lines and surfaces: money a label of tasks (k, T) and of pools (k, P), `weights` (k, n) of
-    scores, `budgets` (k,), and the ends of the lines (T,) or (P,)."""
+    """k cases over the same lines and surfaces: what a label of tasks (k, R, T) and of pools (k, R, P) takes of each
+    row, `right` (k, R) of the rows, all in units of `unit` (k, R), and `weights` (k, n) of scores."""
 
     first: Problem
     tasks: Array
     pools: Array
+    right: Array
+    unit: Array
     weights: Array
-    budgets: Array
 
     @property
     def ends(self) -> tuple[Array, Array, Array, Array]:
         """Fewest and most purchases of tasks (T,), then of pools (P,)."""
-        tasks, pools = self.first.tasks, self.first.pools
-        sides = [np.array([getattr(x, end) for x in lines], float) for lines in (tasks, pools) for end in ENDS]
-        return sides[0], sides[1], sides[2], sides[3]
+        low, high, least, most = (
+            np.array([getattr(x, end) for x in lines], float)
+            for lines in (self.first.tasks, self.first.pools)
+            for end in ("least", "most")
+        )
+        return low, high, least, most
 
     @property
     def owned(self) -> tuple[Array, Array]:
@@ -49,19 +56,24 @@ class Cases:
         return np.array([x.owned for x in lines[0]], float), np.array([x.owned for x in lines[1]], float)
 
 
-ENDS = ("least", "most")
-
-
 def cases_of(problems: Sequence[Problem]) -> Cases:
-    """Problems as arrays: they differ in nothing but budget, prices and weights."""
-    each = [np.array([[float(x.price) for x in lines] for lines in sides]) for sides in _sides(problems)]
-    tasks, pools = (one.reshape(len(problems), -1) for one in each)
+    """Problems as arrays: they differ in nothing but budget, prices, weights and right sides."""
+    uses, right, units = [], [], []
+    for case in problems:
+        prices = np.array([float(line.price) for line in case.lines])
+        rows, limits = [prices], [case.budget]
+        for row in case.rows:
+            buy, cost = (np.array([float(side.get(x.name, 0)) for x in case.lines]) for side in (row.buy, row.cost))
+            rows.append(buy + cost * prices)
+            limits.append(float(row.limit(case.money)))
+        unit = np.array([np.abs(row).max(initial=0.0) or 1.0 for row in rows])
+        uses.append(np.array(rows) / unit[:, None])
+        right.append(np.array(limits) / unit)
+        units.append(unit)
+    count = len(problems[0].tasks)
     weights = np.stack([case.weights for case in problems])
-    return Cases(problems[0], tasks, pools, weights, np.array([case.budget for case in problems]))
-
-
-def _sides(problems: Sequence[Problem]) -> tuple[list, list]:  # type: ignore[type-arg]
-    return [case.tasks for case in problems], [case.pools for case in problems]
+    used = np.stack(uses)
+    return Cases(problems[0], used[..., :count], used[..., count:], np.stack(right), np.stack(units), weights)
 
 
 @dataclass(frozen=True)
@@ -150,72 +162,110 @@ def _bends(found: Array, count: int) -> Bends:
 
 @dataclass(frozen=True)
 class Smooth:
-    """Where k cases are best: purchases of tasks (k, T) and pools (k, P), the price of money (k,), and the last `step`
-    (k,), as a share of a line's labels."""
+    """Where k cases are best: purchases of tasks (k, T) and pools (k, P), the prices of the rows (k, R), and the last
+    `step` (k,), as a share of a line's labels."""
 
     tasks: Array
     pools: Array
-    price: Array
+    prices: Array
     step: Array
 
 
 def climb(cases: Cases, tasks: Array, pools: Array, rounds: int = ROUNDS) -> Smooth:
     """The best purchases near these, tasks (k, T) and pools (k, P)."""
     low, high, least, most = cases.ends
-    price, step = np.zeros(len(tasks)), np.full(len(tasks), np.inf)
+    prices, step = np.zeros(cases.right.shape), np.full(len(tasks), np.inf)
     for _ in range(rounds):
         here, bends = slopes(cases, tasks[:, None], pools[:, None], bends=True)
         assert bends is not None
-        moved, moved_pools, price = _step(cases, here, bends, tasks, pools)
+        moved, moved_pools, prices = _Step(cases, here, bends, tasks, pools).best()
         tasks = np.clip(tasks + moved * here.size[:, 0], low, high)
         pools = np.clip(pools + moved_pools * here.sizes[:, 0], least, most)
         step = np.maximum(np.abs(moved).max(axis=1, initial=0.0), np.abs(moved_pools).max(axis=1, initial=0.0))
         if step.max() < SETTLED:
             break
-    return Smooth(tasks, pools, price, step)
+    return Smooth(tasks, pools, prices, step)
 
 
-def _step(cases: Cases, here: Slopes, bends: Bends, tasks: Array, pools: Array) -> tuple[Array, Array, Array]:
-    """Newton's step (k, T), (k, P), in widths, with the price of money (k,): the best of the parabola through here."""
-    low, high, least, most = cases.ends
-    size, sizes = here.size[:, 0], here.sizes[:, 0]
-    gain, across = here.own[:, 0], here.across[:, 0]
-    bend = np.minimum(bends.own, -LEVEL * np.abs(gain) - 1e-15)  # a score that is not concave here is taken to be, just
-    cost, costs = cases.tasks * size, cases.pools * sizes
-    room = cases.budgets - (cases.tasks * tasks).sum(axis=1) - (cases.pools * pools).sum(axis=1)
-    lows, highs = np.maximum((low - tasks) / size, -SHRINK), np.minimum((high - tasks) / size, GROW)
-    lows_p, highs_p = np.maximum((least - pools) / sizes, -SHRINK), np.minimum((most - pools) / sizes, GROW)
-    free, free_p = highs > lows, highs_p > lows_p
-    held, held_p = np.zeros(tasks.shape), np.zeros(pools.shape)
-    for _ in range(SWITCHES):
-        loose, mixed = np.where(free, 1 / bend, 0.0), bends.mixed
-        matrix = np.zeros((len(tasks), 1 + pools.shape[1], 1 + pools.shape[1]))
-        right = np.zeros(matrix.shape[:2])
-        fixed = np.where(free, 0.0, held)
-        matrix[:, 0, 0] = (cost**2 * loose).sum(axis=1)
-        pull = np.einsum("kt,ktp->kp", cost * loose, mixed)
-        matrix[:, 0, 1:], matrix[:, 1:, 0] = costs - pull, pull - costs
-        matrix[:, 1:, 1:] = _falling(bends.pools - np.einsum("kt,ktp,ktq->kpq", loose, mixed, mixed), across)
-        right[:, 0] = room + (cost * gain * loose).sum(axis=1) - (cost * fixed).sum(axis=1)
-        right[:, 1:] = np.einsum("kt,ktp->kp", gain * loose - fixed, mixed) - across.sum(axis=1)
-        k, j = np.nonzero(~free_p)
-        matrix[k, 1 + j], right[k, 1 + j] = 0.0, held_p[k, j]
-        matrix[k, 1 + j, 1 + j] = 1.0
-        matrix[:, 0, 0] -= 1e-12 * (cost**2 / np.abs(bend)).sum(axis=1) + 1e-30
+class _Step:
+    """One of Newton's steps, in widths: the best of the parabola through a point, by switching lines at their ends and
+    rows that do not bind until none switches any more."""
+
+    def __init__(self, cases: Cases, here: Slopes, bends: Bends, tasks: Array, pools: Array) -> None:
+        low, high, least, most = cases.ends
+        size, sizes = here.size[:, 0], here.sizes[:, 0]
+        self.gain, self.across, self.mixed = here.own[:, 0], here.across[:, 0].sum(axis=1), bends.mixed
+        # A score that is not concave here is taken to be, just.
+        self.bend = np.minimum(bends.own, -LEVEL * np.abs(self.gain) - 1e-15)
+        self.bends = bends.pools
+        self.use, self.uses = cases.tasks * size[:, None], cases.pools * sizes[:, None]
+        spent = (cases.tasks @ tasks[..., None] + cases.pools @ pools[..., None])[..., 0]
+        self.room = cases.right - spent
+        self.low, self.high = np.maximum((low - tasks) / size, -SHRINK), np.minimum((high - tasks) / size, GROW)
+        self.least = np.maximum((least - pools) / sizes, -SHRINK)
+        self.most = np.minimum((most - pools) / sizes, GROW)
+
+    def best(self) -> tuple[Array, Array, Array]:
+        """The step of tasks (k, T) and pools (k, P), and the prices of the rows (k, R).
+
+        All that is on the wrong side switches at once; where that goes round in circles, one at a time does (block
+        principal pivoting; Judice and Pires, 1994).
+        """
+        sides = [np.zeros(part.shape, int) for part in (self.low, self.least)]  # -1, 1: held at an end
+        sides.append(np.zeros(self.room.shape, int))
+        sides[2][:, 0] = 1  # a row that binds
+        state, fewest, patience = np.concatenate(sides, axis=1), np.full(len(self.room), np.inf), PATIENCE
+        cuts = np.cumsum([part.shape[1] for part in sides])[:2]
+        left = np.full(len(self.room), patience)
+        for _ in range(SWITCHES):
+            tasks, pools, rows = np.split(state, cuts, axis=1)
+            held = np.where(tasks < 0, self.low, self.high) * (tasks != 0)
+            kept = np.where(pools < 0, self.least, self.most) * (pools != 0)
+            prices, move = self._solved(held, tasks == 0, kept, pools == 0, rows == 1)
+            raw = (prices[:, None] @ self.use)[:, 0] - self.gain - (self.mixed @ move[..., None])[..., 0]
+            raw = raw / self.bend
+            step = np.where(tasks == 0, raw, held)
+            over = (self.use @ step[..., None] + self.uses @ move[..., None])[..., 0] - self.room
+            pressed = self.across + (step[:, None] @ self.mixed)[:, 0] + (self.bends @ move[..., None])[..., 0]
+            pressed -= (prices[:, None] @ self.uses)[:, 0]
+            sides = [
+                _next(tasks, 1 * (raw >= self.high) - 1 * (raw <= self.low)),
+                np.where(pools == 0, 1 * (move > self.most) - 1 * (move < self.least), pools * (pools * pressed > -TINY)),
+                np.where(rows == 1, 1 * (prices > 0), 1 * (over > TINY * (1 + np.abs(self.room)))),
+            ]
+            wrong = np.concatenate(sides, axis=1) != state
+            count = wrong.sum(axis=1)
+            if not count.any():
+                break
+            better = count < fewest
+            fewest, left = np.where(better, count, fewest), np.where(better, patience, left - 1)
+            last = wrong.shape[1] - 1 - wrong[:, ::-1].argmax(axis=1)
+            one = np.arange(wrong.shape[1]) == last[:, None]
+            state = np.where(wrong & ((left >= 0)[:, None] | one), np.concatenate(sides, axis=1), state)
+        return np.clip(step, self.low, self.high), np.clip(move, self.least, self.most), np.maximum(prices, 0.0)
+
+    def _solved(self, fixed: Array, free: Array, kept: Array, loose: Array, binds: Array) -> tuple[Array, Array]:
+        """Prices of the rows (k, R) and the pools' step (k, P) with some lines held and some rows that bind."""
+        rows, pools = self.use.shape[1], self.uses.shape[2]
+        supple = np.where(free, 1 / self.bend, 0.0)
+        weighted = self.use * supple[:, None]
+        matrix, right = np.zeros((len(fixed), rows + pools, rows + pools)), np.zeros((len(fixed), rows + pools))
+        matrix[:, :rows, :rows] = weighted @ self.use.swapaxes(1, 2)
+        pull = weighted @ self.mixed
+        matrix[:, :rows, rows:], matrix[:, rows:, :rows] = self.uses - pull, (pull - self.uses).swapaxes(1, 2)
+        mixed = self.mixed.swapaxes(1, 2)
+        matrix[:, rows:, rows:] = _falling(self.bends - (mixed * supple[:, None]) @ self.mixed, self.across)
+        right[:, :rows] = self.room + (weighted @ self.gain[..., None] - self.use @ fixed[..., None])[..., 0]
+        right[:, rows:] = (mixed @ (self.gain * supple - fixed)[..., None])[..., 0] - self.across
+        most = np.abs(self.use).max(axis=2, initial=0.0) + np.abs(self.uses).max(axis=2, initial=0.0)
+        flat = 1e-10 * (self.use**2 / np.abs(self.bend)[:, None]).sum(axis=2) + 1e-12 * most**2 + 1e-30
+        matrix[:, range(rows), range(rows)] -= flat  # rows that say the same, or cannot all be kept in one step, still have a solution
+        for off, value, first in ((~binds, np.zeros(binds.shape), 0), (~loose, kept, rows)):
+            k, j = np.nonzero(off)
+            matrix[k, first + j], right[k, first + j] = 0.0, value[k, j]
+            matrix[k, first + j, first + j] = 1.0
         found = np.linalg.solve(matrix, right[..., None])[..., 0]
-        price, move_p = found[:, 0], found[:, 1:]
-        raw = (price[:, None] * cost - gain - (mixed @ move_p[..., None])[..., 0]) / bend
-        move = np.clip(raw, lows, highs)
-        pressed = across.sum(axis=1) + np.einsum("kt,ktp->kp", move, mixed)
-        pressed += (bends.pools @ move_p[..., None])[..., 0] - price[:, None] * costs
-        now, now_p = (raw > lows) & (raw < highs), (move_p >= lows_p) & (move_p <= highs_p)
-        released = ~free_p & np.where(held_p <= lows_p, pressed > 1e-12, pressed < -1e-12)
-        now_p = (now_p & free_p) | (released & (highs_p > lows_p))
-        held, held_p = move, np.where(free_p, np.clip(move_p, lows_p, highs_p), held_p)
-        if (now == free).all() and (now_p == free_p).all():
-            break
-        free, free_p = now, now_p
-    return move, np.clip(move_p, lows_p, highs_p), price
+        return found[:, :rows], found[:, rows:]
 
 
 def _falling(bends: Array, across: Array) -> Array:
@@ -223,5 +273,10 @@ def _falling(bends: Array, across: Array) -> Array:
     if bends.shape[-1] == 0:
         return bends
     values, vectors = np.linalg.eigh((bends + bends.swapaxes(1, 2)) / 2)
-    most = -LEVEL * np.abs(across.sum(axis=1)).max(axis=1, initial=0.0) - 1e-9
+    most = -LEVEL * np.abs(across).max(axis=1, initial=0.0) - 1e-9
     return np.asarray((vectors * np.minimum(values, most[:, None])[:, None]) @ vectors.swapaxes(1, 2))
+
+
+def _next(state: Whole, wanted: Whole) -> Whole:
+    """A line held at one end is first let go."""
+    return np.where(state * wanted < 0, 0, wanted)
