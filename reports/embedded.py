@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import lzma
 import re
-import zlib
 from html.parser import HTMLParser
 from typing import Any
 
@@ -17,7 +17,7 @@ from markupsafe import Markup
 from budget.errors import Fault, InvalidInput
 from budget.plan import Plan
 
-PACKED = "zlib+base64"
+PACKED = "xz+base64"
 LONG = 64_000  # characters of one part that are still written plainly
 PARTS = ("evidence", "frontier")
 UNSAFE = re.compile("[<>&\u2028\u2029\ufffe\uffff\ud800-\udfff]")  # in a script element, in XML, or in UTF-8
@@ -35,7 +35,7 @@ def embed(plan: Plan) -> Markup:
     for part in PARTS:
         text = json.dumps(values[part], separators=(",", ":"), allow_nan=False)
         if len(text) > LONG:
-            values[part] = {PACKED: base64.b64encode(zlib.compress(text.encode(), 9)).decode()}
+            values[part] = {PACKED: base64.b64encode(lzma.compress(text.encode())).decode()}
     return json_text(values)
 
 
@@ -50,8 +50,8 @@ def extract(page: str, source: str = "") -> Plan:
         values = json.loads(reader.text)
         for part in PARTS:
             if isinstance(values, dict) and isinstance(values.get(part), dict) and PACKED in values[part]:
-                values[part] = json.loads(zlib.decompress(base64.b64decode(values[part][PACKED], validate=True)))
-    except (ValueError, TypeError, zlib.error, RecursionError) as error:
+                values[part] = json.loads(lzma.decompress(base64.b64decode(values[part][PACKED], validate=True)))
+    except (ValueError, TypeError, lzma.LZMAError, RecursionError) as error:
         fault = Fault(source, "", f"a plan that cannot be read ({error})", "the plan as labelbudget wrote it")
         raise InvalidInput((fault,)) from None
     return Plan.from_dict(values, source)

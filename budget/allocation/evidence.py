@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from budget.plan import Curve, Dot, Evidence
+from budget.plan import Curve, Dot, Evidence, Hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,43 +16,66 @@ if TYPE_CHECKING:
     from budget.fitting.surface import Surface
     from budget.measurements import Measurements
 
-CURVE_POINTS = 32
+CURVE_POINTS = 24
 REACH = 1.5  # curves go on to so many times the plan's labels
+MEASURED = 4  # mixes of pool labels with most runs that get a curve of their own
+DRAWN, READ = 4, 6  # digits of what is drawn, and of what is read; neither is decided on
 
 
 def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mapping[str, tuple[int, int]]) -> Evidence:
     """Of one task. `labels`: the plan's; `pools`: {name: (owned, planned)} labels.
 
-    Curves are drawn with the pools as owned, as in the largest pilot and as planned, each level once.
+    Curves are drawn with the pools as planned, as owned, and as in the pilots, each level once.
     """
-    most = {name: int(surface.most_pools.get(name, 0)) for name in pools}
-    levels = [
-        {name: owned for name, (owned, _) in pools.items()},
-        most,
-        {name: plan for name, (_, plan) in pools.items()},
-    ]
-    distinct = [level for k, level in enumerate(levels) if level not in levels[:k]]
+    levels = _levels(dots, pools)
     seen = [dot.labels for dot in dots if dot.labels > 0]
     first = max(min([*seen, labels, surface.most_labels]), 1)
     grid = np.geomspace(first, max(REACH * max(labels, surface.most_labels), first + 1), CURVE_POINTS)
     return Evidence(
         dots=dots,
-        curves=tuple(_curve(surface, level, grid) for level in distinct),
+        curves=tuple(_curve(surface, level, grid) for level in levels),
         most_labels=surface.most_labels,
         most_pools=dict(surface.most_pools),
         laws={name: float(weight) for name, weight in surface.laws.items()},
         exponent=surface.exponent,
         floor=surface.floor,
         noise=float(surface.noise),
-        backtest=surface.backtest,
+        backtest=tuple(_short(line) for line in surface.backtest),
         fades_at=dict(surface.fades_at),
     )
+
+
+def _levels(dots: tuple[Dot, ...], pools: Mapping[str, tuple[int, int]]) -> list[dict[str, int]]:
+    """Pool labels that get a curve: those planned, those owned, and of those measured none at all and the most used."""
+    runs = Counter(tuple(dot.pools.get(name, 0) for name in pools) for dot in dots if dot.score is not None)
+    none = (0,) * len(pools)
+    often = sorted(set(runs) - {none}, key=lambda mix: (-runs[mix], mix))[:MEASURED]
+    mixes = [tuple(plan for _, plan in pools.values()), tuple(owned for owned, _ in pools.values())]
+    mixes += [none] if none in runs else []
+    return [dict(zip(pools, mix, strict=True)) for mix in dict.fromkeys([*mixes, *often])]
+
+
+def _short(line: Hidden) -> Hidden:
+    """A line of the backtest with as many digits as anyone reads."""
+    return replace(
+        line,
+        predicted=_rounded(line.predicted, READ),
+        low=_rounded(line.low, READ),
+        high=_rounded(line.high, READ),
+        measured=_rounded(line.measured, READ),
+        last_value=None if line.last_value is None else _rounded(line.last_value, READ),
+        power_law=None if line.power_law is None else _rounded(line.power_law, READ),
+    )
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def _curve(surface: Surface, pools: dict[str, int], labels: np.ndarray) -> Curve:
     low, high = surface.interval(labels, pools)
     parts = (labels, surface.expected(labels, pools), np.minimum(low, high), np.maximum(low, high))
-    return Curve(pools, *(tuple(float(f"{value:.5g}") for value in part) for part in parts))  # drawn, never decided on
+    return Curve(pools, *(tuple(_rounded(value, DRAWN) for value in part) for part in parts))
 
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:

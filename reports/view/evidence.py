@@ -15,6 +15,7 @@ from reports.view.parts import Cell, Column, Context, Heading, Name, Row, Table,
 from reports.view.pilots import pool_labels
 from reports.wording import outlook
 
+MIXES = 5  # of pool labels that a table has room for side by side
 MANY = 12  # tasks beyond which each shows only its furthest hidden pilots
 
 
@@ -186,19 +187,46 @@ def _sentences(context: Context, name: str, evidence: Evidence) -> tuple[str, ..
 
 
 def _curve_table(context: Context, name: str, evidence: Evidence) -> Table:
-    """The measured means, one row for each (labels, pool labels)."""
-    n, unit, pools = context.numbers, context.units[name], list(context.plan.pools)
-    groups: dict[tuple[int, ...], list[float]] = {}
+    """The measured means: a row for each number of labels and a column for each mix of pools, where these are few."""
+    means: dict[tuple[int, ...], dict[int, list[float]]] = {}
     for dot in evidence.dots:
         if dot.score is not None:
-            groups.setdefault((dot.labels, *(dot.pools.get(pool, 0) for pool in pools)), []).append(dot.score)
+            mix = tuple(dot.pools.get(pool, 0) for pool in context.plan.pools)
+            means.setdefault(mix, {}).setdefault(dot.labels, []).append(dot.score)
+    mixes = {key: pool_labels(context, dict(zip(context.plan.pools, key, strict=True))) for key in sorted(means)}
+    if len(mixes) > MIXES:
+        return _long_table(context, name, {mixes[key]: means[key] for key in mixes})
+    return _wide_table(context, name, {mixes[key]: means[key] for key in mixes})
+
+
+def _wide_table(context: Context, name: str, means: dict[str, dict[int, list[float]]]) -> Table:
+    """How many runs a mean is of stands in the caption if it is the same everywhere, else small beside each."""
+    n, unit, say = context.numbers, context.units[name], context.say
+    counts = {len(scores) for by_labels in means.values() for scores in by_labels.values()}
+    same = len(counts) == 1
     rows = []
-    for key, scores in sorted(groups.items()):
-        shared = (pool_labels(context, dict(zip(pools, key[1:], strict=True))),) if pools else ()
-        rows.append(Row(cells(n.count(key[0]), *shared, unit.show(sum(scores) / len(scores)), n.count(len(scores)))))
-    keys = ("labels", *(("shared",) if pools else ()), "mean", "runs")
-    heads = tuple(Column(context.say(f"evidence.column.{key}")) for key in keys)
-    return Table(context.say("evidence.measured"), heads, tuple(rows))
+    for labels in sorted({labels for by_labels in means.values() for labels in by_labels}):
+        found = [by_labels.get(labels, []) for by_labels in means.values()]
+        shown = (
+            Cell(unit.show(sum(each) / len(each)), note="" if same else n.count(len(each))) if each else Cell()
+            for each in found
+        )
+        rows.append(Row((Cell(n.count(labels)), *shown)))
+    shared = say("evidence.column.of_shared")
+    heads = [Column(mix, note=shared) for mix in means] if context.plan.pools else [Column(say("evidence.column.mean"))]
+    caption = say("evidence.measured_each", counts.pop()) if same else say("evidence.measured_counts")
+    return Table(caption, (Column(say("evidence.column.labels")), *heads[: len(means)]), tuple(rows))
+
+
+def _long_table(context: Context, name: str, means: dict[str, dict[int, list[float]]]) -> Table:
+    """One row for each number of labels and mix of pools."""
+    n, unit = context.numbers, context.units[name]
+    rows = tuple(
+        Row(cells(n.count(labels), mix, unit.show(sum(scores) / len(scores)), n.count(len(scores))))
+        for labels, mix, scores in sorted((labels, mix, means[mix][labels]) for mix in means for labels in means[mix])
+    )
+    heads = tuple(Column(context.say(f"evidence.column.{key}")) for key in ("labels", "shared", "mean", "runs"))
+    return Table(context.say("evidence.measured"), heads, rows)
 
 
 def _backtest(context: Context, unit: Unit, evidence: Evidence) -> Table | None:

@@ -16,7 +16,7 @@ from reports.wording import decision, outlook
 
 KNEE = 0.8  # share of the plan's gain whose price is named
 SAME = 1e-9
-STEPS = 13  # plans that the slider steps through; the chart and its table show every one
+STEPS = 11  # plans that the slider steps through; the chart and its table show every one
 MOST_CHANGES = 6  # lines that one sentence can name
 NOTHING = 1e-7  # a gain that no reader would call one
 

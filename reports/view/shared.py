@@ -19,6 +19,7 @@ class Shared:
     figure: Figure | None
     sentences: tuple[str, ...]
     brings: Table | None
+    fading: str  # what the columns on fading mean
 
 
 def shared_of(context: Context) -> Shared:
@@ -28,7 +29,7 @@ def shared_of(context: Context) -> Shared:
     heading = Heading("shared", say("shared.label"), headline)
     points = best_by_share(plan)
     if not plan.pools or len(points) < 2:
-        return Shared(heading, None, (), _brings(context))
+        return Shared(heading, None, (), _brings(context), say("shared.fading"))
     columns = (
         Column(say("shared.column")),
         Column(say("allocation.column.cost"), note=n.currency),
@@ -48,7 +49,7 @@ def shared_of(context: Context) -> Shared:
     )
     chart = shares_chart(context, points)
     figure = Figure(chart.title, draw(chart), Table(say("shared.caption"), columns, rows))
-    return Shared(heading, figure, _flat(context, points), _brings(context))
+    return Shared(heading, figure, _flat(context, points), _brings(context), say("shared.fading"))
 
 
 def best_by_share(plan: Plan) -> list[SharePoint]:
