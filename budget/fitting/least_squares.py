@@ -19,7 +19,7 @@ from budget.fitting.laws.base import RANGE
 from budget.fitting.posterior import sequence
 
 Array = NDArray[np.float64]
-NODES = 512  # points of the grid
+NODES = (32, 512, 256)  # points of the grid for one, two and more parameters: two bend in narrow valleys
 STRETCH = 1.2  # the grid reaches so many times over the bounds and is cut there: the best is often at a bound
 APART = 1.0  # starts of one curve lie so far apart, in prior deviations
 CURVES = 2048  # descended together: few enough for the processor's cache, enough for the calls not to count
@@ -81,8 +81,8 @@ def least_squares(
     law: Law, labels: Array, error: Array, pools: Array | None = None, starts: int = 3, nodes: int = 0, steps: int = 60
 ) -> LeastSquares:
     """Fit a law to T curves of N points: labels and error (T, N), pools (T, N, J) for a joint law, in units of the
-    largest pilot. The best of `starts` descents of at most `steps` steps from a grid of `nodes` points (0: NODES, or
-    32 for a single parameter).
+    largest pilot. The best of `starts` descents of at most `steps` steps from a grid of `nodes` points (0: as NODES
+    says).
 
     >>> from budget.fitting.laws import LAWS
     >>> labels = np.array([[0.01, 0.03, 0.1, 0.3, 1.0]])
@@ -91,7 +91,7 @@ def least_squares(
     """
     pools = np.zeros((*labels.shape, 0)) if pools is None else pools
     count = len(law.parameters(pools.shape[-1]))
-    points = sequence(nodes or min(NODES, 32**count), count)
+    points = sequence(nodes or NODES[min(count, 3) - 1], count)
     grid = np.clip((2 * points - 1) * (RANGE * STRETCH), -RANGE, RANGE).T
     parts = []
     for i in range(0, len(error), CURVES):
