@@ -5,7 +5,8 @@ usage: python benchmarks/pilot_overhead.py [--runs 1000] [--slots 2]
 Trivial runs, which train nothing, in the same number of slots: the runner of this package (a result counts once it is
 on disk), against `subprocess` (a fresh interpreter a run, nothing loaded in it) and the standard library's
 ProcessPoolExecutor with a fork server and a fresh process a task. Neither rival keeps anything, and one killed worker
-loses the pool's batch. Prints, last, one line of JSON.
+loses the pool's batch. Then a command that prints a score, as a trainer, against the same command started bare: the
+difference is what a run of one's own program costs beside the program. Prints, last, one line of JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from pilots.run import default_slots, execute
 from pilots.store import Store
 from pilots.trainers import Outcome, Run
+from pilots.trainers.command import CommandTrainer
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,29 @@ class Nothing:
         return Outcome(1 / (1 + run.seed), 1, 0.0, "cpu")
 
 
+SCORES = ("echo", '{"score": 0.5, "note": "seed {seed}"}')
+
+
 def ours(runs: int, slots: int) -> None:
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "pilots.sqlite") as store:
         summary = execute([Run("nothing", 1, seed) for seed in range(runs)], Nothing(), store, slots)
         assert summary.done == len(store.rows()) == runs
+
+
+def command(runs: int, slots: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "pilots.sqlite") as store:
+        trainer = CommandTrainer(SCORES, ("nothing",), (), Path(folder))
+        summary = execute([Run("nothing", 1, seed) for seed in range(runs)], trainer, store, slots)
+        assert summary.done == len(store.rows()) == runs
+
+
+def bare_command(runs: int, slots: int) -> None:
+    def start(seed: int) -> str:
+        words = [word.replace("{seed}", str(seed)) for word in SCORES]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    with ThreadPoolExecutor(slots) as pool:
+        assert len([json.loads(text) for text in pool.map(start, range(runs))]) == runs
 
 
 def interpreters(runs: int, slots: int) -> None:
@@ -79,6 +100,11 @@ def main() -> None:
     for name, work in (("labelbudget", ours), ("subprocess", interpreters), ("ProcessPoolExecutor", process_pool)):
         found[name] = milliseconds(work, options.runs, options.slots)
         print(f"{name:20} {found[name]:7.1f} ms a run and slot   {found[name] / found['labelbudget']:5.2f} x ours")
+    for name, work in (("own program", command), ("the same, bare", bare_command)):
+        found[name] = milliseconds(work, options.runs, options.slots)
+        print(f"{name:20} {found[name]:7.1f} ms a run and slot")
+    found["overhead"] = found["own program"] - found["the same, bare"]
+    print(f"{'overhead':20} {found['overhead']:7.1f} ms a run and slot, of 60 allowed")
     print(json.dumps({"benchmark": "pilot_overhead", "runs": options.runs, "slots": options.slots} | found))
 
 

@@ -196,36 +196,50 @@ def test_ten_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_kills_of_parents_and_children_lose_nothing_and_leave_one_row_a_run(tmp_path):
+@pytest.mark.parametrize("how", [(), ("command",)], ids=["function", "program"])
+def test_fifty_kills_of_parents_and_children_lose_nothing_and_leave_one_row_a_run(tmp_path, how):
     """A child that is killed after its work and before its result was kept works again: then its log has two lines."""
-    kills = 0
+    kills, finished = 0, Counter()
     while kills < 50:
-        parent = start_parent(tmp_path, 0.3)
+        parent = start_parent(tmp_path, 0.3, *how)
         time.sleep(random.uniform(0.2, 0.6))
-        for child in random.sample(children := children_of(parent.pid), min(3, len(children))):
+        for child in random.sample(children := children_of(parent.pid), min(5, len(children))):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
                 kills += 1
-            time.sleep(random.uniform(0.0, 0.2))
+            time.sleep(random.uniform(0.0, 0.1))
         parent.kill()
         kills += 1
         parent.wait()
-        Store.open(tmp_path / "pilots.sqlite").close()
-    assert start_parent(tmp_path, 0.0).wait() == 0
+        finished |= times_of_finished_runs(tmp_path)
+    assert start_parent(tmp_path, 0.0, *how).wait() == 0
     with Store.open(tmp_path / "pilots.sqlite") as store:
         assert sorted(map(repr, (row.run for row in store.rows()))) == sorted(map(repr, RUNS))
         assert all(row.outcome.score is not None for row in store.rows())
     assert len(lines(tmp_path)) == len(RUNS) + PRETRAININGS
+    assert times_of_finished_runs(tmp_path) >= finished
+    assert all(lines(tmp_path)[line] == times for line, times in finished.items())
+
+
+def times_of_finished_runs(folder):
+    """How often each run that is in the store has come to the end of its work."""
+    with Store.open(folder / "pilots.sqlite") as store:
+        done = [row.run for row in store.rows()]
+    names = [f"{run.task} {run.labels} {dict(run.pools).get('general', 0)} {run.seed}" for run in done]
+    return Counter({name: lines(folder)[name] for name in names})
 
 
 def children_of(pid):
-    """The processes below a process: the server that runs are forked from, and the runs."""
+    """The processes below a process: the server that runs are forked from, the runs, and what these have started."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    below = [child for child, parent in parents.items() if parent == pid]
-    return below + [child for server in below for child, parent in parents.items() if parent == server]
+    below, found = [pid], []
+    while below:
+        below = [child for child, parent in parents.items() if parent in below]
+        found += below
+    return found
 
 
 def test_when_the_parent_is_killed_its_children_end(tmp_path):
