@@ -53,6 +53,8 @@ def check(plan: Plan) -> None:
     ]
     unknown = sorted(set(plan.evidence) - set(plan.tasks))
     faults += [Fault("", f"evidence.{name}", "evidence for no task of the plan", allowed) for name in unknown]
+    strangers = sorted({pilot.task for pilot in plan.next_pilots} - set(plan.tasks))
+    faults += [Fault("", "next_pilots", f"a pilot of {name}, no task of the plan", allowed) for name in strangers]
     if not plan.tasks:
         faults.append(Fault("", "tasks", "a plan without tasks", allowed))
     if faults:

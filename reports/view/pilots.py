@@ -9,6 +9,7 @@ from budget.plan import NextPilot
 from reports.view.parts import Cell, Column, Context, Row, Table, cells
 
 SHOWN = 8
+WORDS = ("task", "shared", "time")  # columns that hold words
 HOURS = 120  # minutes from which a duration is written in hours
 
 
@@ -28,12 +29,13 @@ def pilots_of(context: Context) -> Pilots | None:
         return Pilots(say("pilots.title"), say("pilots.none"), None) if plan.pilots_looked_at else None
     keys = ("task", "labels", "shared", "runs", "gain", "time", "cost")
     notes = {"gain": context.per, "cost": context.numbers.currency}
-    columns = [Column(say(f"pilots.column.{key}"), note=notes.get(key, "")) for key in keys]
-    columns[0] = Column(say("pilots.column.task"), "text")
+    columns = tuple(
+        Column(say(f"pilots.column.{key}"), "text" if key in WORDS else "number", notes.get(key, "")) for key in keys
+    )
     rows = tuple(_row(context, pilot) for pilot in plan.next_pilots[:SHOWN])
     timed = all(pilot.seconds is not None for pilot in plan.next_pilots)
     lead = f"{say('pilots.lead')} {say('pilots.by_time' if timed else 'pilots.by_run')}"
-    return Pilots(say("pilots.title"), lead, Table(say("pilots.caption"), tuple(columns), rows).without_empty())
+    return Pilots(say("pilots.title"), lead, Table(say("pilots.caption"), columns, rows).without_empty())
 
 
 def _row(context: Context, pilot: NextPilot) -> Row:

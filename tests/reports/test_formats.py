@@ -116,7 +116,9 @@ def test_the_workbook_adds_up_by_its_own_formulas(name: str) -> None:
 def test_no_text_from_outside_becomes_a_formula_of_the_workbook() -> None:
     plan = PLANS["one"]()
     line = plan.tasks["defects"]
-    bad = replace(plan, title="=1+1", evidence={}, tasks={"=cmd|' /C calc'!A0": line, "+2": line, "@x\x07": line})
+    bad = replace(
+        plan, title="=1+1", evidence={}, next_pilots=(), tasks={"=cmd|' /C calc'!A0": line, "+2": line, "@x\x07": line}
+    )
     sheet = sheet_of(bad, "Allocation")
     assert [sheet[cell].data_type for cell in ("A1", "A3", "A4", "A5")] == ["s"] * 4
     assert sheet["A3"].value == "=cmd|' /C calc'!A0"
@@ -173,6 +175,34 @@ def test_without_a_browser_pdf_says_how_to_print(plan_json: Path, monkeypatch: p
     assert refused.exit_code == 1
     assert "no-such-browser" in refused.stderr
     assert not plan_json.with_name("report.pdf").exists()
+
+
+def impossible(folder: Path) -> list[str]:
+    """A brief whose minimum costs more than its budget, with pilots for it."""
+    brief = "title: Too little\nbudget: 10\ntasks:\n  cars: {label_cost: 1, min_labels: 500}\n"
+    (folder / "brief.yaml").write_text(brief, encoding="utf-8")
+    runs = "".join(
+        f"cars,{labels},{seed},{1 - labels**-0.3:.4f}\n" for labels in (50, 100, 200, 400) for seed in (0, 1)
+    )
+    (folder / "m.csv").write_text(f"task,labels,seed,score\n{runs}", encoding="utf-8")
+    return ["plan", str(folder / "brief.yaml"), str(folder / "m.csv"), "-o", str(folder / "out")]
+
+
+def test_a_brief_that_cannot_be_met_writes_the_page_that_says_so_and_nothing_else(tmp_path: Path) -> None:
+    arguments, page = impossible(tmp_path), tmp_path / "out" / "report.html"
+    for _ in range(2):  # the second time in place of the first
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 3
+        assert str(page) in done.stderr
+        assert [path.name for path in page.parent.iterdir()] == ["report.html"]
+    text = page.read_text(encoding="utf-8")
+    assert "Too little" in text
+    assert "Raise the budget to 500." in text
+    (page.parent / "plan.json").write_text(PLANS["one"]().to_json(), encoding="utf-8")
+    german = CliRunner().invoke(main, [*arguments, "--language", "de"])
+    assert german.exit_code == 3
+    assert "plan.json" in german.stderr.partition("earlier plan")[2]
+    assert "Das Budget auf 500 erhöhen." in page.read_text(encoding="utf-8")
 
 
 def test_a_refused_brief_gets_a_page_with_every_reason_and_repair() -> None:

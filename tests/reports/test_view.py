@@ -300,6 +300,57 @@ def test_limits_and_firmness_are_shown_where_the_plan_has_them() -> None:
     assert [text(cell) for cell in firm.rows[2].cells][2:] == ["100 to 900", "0 to 12,000"]
 
 
+def test_further_pilots_are_listed_in_the_plans_order_with_what_they_take_and_may_bring() -> None:
+    old = plan()
+    pilots = tuple(
+        replace(old.next_pilots[0], task=task, gain=gain, seconds=seconds, cost=cost, repeats=repeats)
+        for task, gain, seconds, cost, repeats in (
+            ("detection", 0.0012, 90.0, 1260.0, 2),
+            ("keypoints", 0.0004, 59.0, 0.0, 1),
+            ("segmentation", 0.00001, 7200.0, 10.5, 4),
+        )
+    )
+    found = view_of(replace(old, next_pilots=pilots)).changes.pilots
+    assert found is not None
+    assert found.table is not None
+    rows = [[text(cell) for cell in row.cells] for row in found.table.rows]
+    assert [row[0] for row in rows] == ["detection", "keypoints", "segmentation"]
+    assert [row[-3:] for row in rows] == [
+        ["+0.12", "two minutes", "1,260.00"],
+        ["+0.040", "under a minute", "0.00"],
+        ["+0.0010", "two hours", "10.50"],
+    ]
+    assert "for their training time" in found.lead
+    untimed = tuple(replace(pilot, seconds=None) for pilot in pilots)
+    assert "for a run" in view_of(replace(old, next_pilots=untimed)).changes.pilots.lead  # type: ignore[union-attr]
+
+
+def test_that_no_pilot_is_worth_more_is_said_only_where_some_were_looked_at() -> None:
+    old = replace(plan(), next_pilots=())
+    known = view_of(old).changes.pilots
+    assert known is not None
+    assert known.table is None
+    assert known.lead == "No further pilot that was looked at is worth more than planning with what is known."
+    assert view_of(replace(old, pilots_looked_at=0)).changes.pilots is None
+
+
+def test_a_weak_forecast_and_an_unproven_gain_name_the_pilot_that_would_tell_most() -> None:
+    old = plan()
+    pilot = replace(old.next_pilots[0], task="detection", labels=4000, cost=0.0, seconds=90.0, repeats=1)
+    old = replace(old, next_pilots=(pilot,))
+    (weak,) = findings(old, "Forecast")
+    assert "The pilot that would tell most here: one run of detection with 4,000 labels" in weak.action
+    assert "no labels to buy, two minutes; it may bring +" in weak.action
+    noise = replace(old.baselines["even split"], gain=Score(0.05, -0.01, 0.2))
+    unproven = replace(old, baselines={**old.baselines, "even split": noise})
+    (gain,) = findings(unproven, "Gain")
+    assert "The pilot that would tell most: one run of detection" in gain.action
+    (gain,) = findings(replace(unproven, next_pilots=()), "Gain")
+    assert "no further pilot is worth more than planning with what is known" in gain.action
+    (gain,) = findings(replace(unproven, next_pilots=(), pilots_looked_at=0), "Gain")
+    assert gain.action.endswith("more pilots or more seeds would tell.")
+
+
 def test_an_alternative_that_breaks_the_brief_says_so() -> None:
     old = plan()
     broken = replace(old.baselines["nothing"], breaks=("hours", "constraints[0]"))
@@ -312,6 +363,9 @@ def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:
         view_of(replace(plan(), tasks={}))
     with pytest.raises(InvalidInput, match=r"evidence\.other"):
         view_of(replace(plan(), evidence={"other": plan().evidence["detection"]}))
+    stranger = replace(plan().next_pilots[0], task="other")
+    with pytest.raises(InvalidInput, match="a pilot of other, no task of the plan"):
+        view_of(replace(plan(), next_pilots=(stranger,)))
     with pytest.raises(InvalidInput, match=r"tasks\.detection: found best and worst both 1"):
         view_of(with_task(plan(), "detection", worst=1.0))
 

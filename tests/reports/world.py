@@ -21,6 +21,7 @@ from budget.plan import (
     FrontierPoint,
     Hidden,
     NextMoney,
+    NextPilot,
     Plan,
     PoolLine,
     Provenance,
@@ -188,6 +189,8 @@ def plan_for(world: World, budget: float, title: str, currency: str = "USD", **c
         shares=_shares(world, budget),
         sensitivity=_sensitivity(world, budget, buy),
         evidence={name: _evidence(world, name, buy) for name in world.tasks},
+        next_pilots=_pilots(world, buy),
+        pilots_looked_at=3 * len(world.tasks),
     )
     return replace(plan, **changes)
 
@@ -319,6 +322,18 @@ def _moved(world: World, budget: float, buy: dict[str, int], name: str, factor: 
     return float(moved.total(other).mean()), shift
 
 
+def _pilots(world: World, buy: dict[str, int]) -> tuple[NextPilot, ...]:
+    """Pilots at twice the largest one, worth more the less sure a task is and the more is spent on it."""
+    pools = dict.fromkeys(world.pools, 50000)
+    found = []
+    for name, task in world.tasks.items():
+        sure = world.places(name, task.owned + buy[name], {pool: buy[pool] for pool in world.pools}).std()
+        gain = 0.02 * float(sure) * buy[name] * task.price / max(world.cost(buy), 1)
+        more = max(2 * task.pilot - task.owned, 0) * task.price
+        found.append(NextPilot(name, 2 * task.pilot, pools, 2, gain, 40.0 + task.pilot / 20, more))
+    return tuple(sorted((pilot for pilot in found if pilot.gain > 1e-6), key=lambda pilot: -pilot.gain))
+
+
 def _evidence(world: World, name: str, buy: dict[str, int]) -> Evidence:
     task, noise = world.tasks[name], np.random.default_rng(len(name))
     size = task.best - task.worst
@@ -334,10 +349,8 @@ def _evidence(world: World, name: str, buy: dict[str, int]) -> Evidence:
                 dots.append(Dot(labels, round(mean + noise.normal() * 0.012 * size, 4), seed, pools if level else {}))
     planned = {pool: buy[pool] for pool in world.pools}
     furthest = max(task.owned + buy[name], task.pilot) * 1.6
-    curves = tuple(
-        _curve(world, name, pools, furthest)
-        for pools in ([dict.fromkeys(world.pools, 0), planned] if world.pools else [{}])
-    )
+    mixes = [planned, *(dict.fromkeys(world.pools, level) for level in levels)] if world.pools else [{}]
+    curves = tuple(_curve(world, name, pools, furthest) for pools in mixes)
     at = spread(in_unit(task, world.places(name, task.pilot, dict.fromkeys(world.pools, 0))))
     came = at.expected + 0.3 * (at.high - at.expected)
     hidden = (Hidden(task.pilot, levels_of(world), at.expected, at.low, at.high, came, at.low, at.high),)
