@@ -23,7 +23,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilots.run import default_slots, execute
+from pilots.machine import default_slots
+from pilots.run import execute
 from pilots.store import Store
 from pilots.trainers import Outcome, Run
 from pilots.trainers.command import CommandTrainer

@@ -28,12 +28,17 @@ GRACE_SECONDS = 1.0  # how long processes may outlive the parent: what ends in t
 class Server:
     """A process in which `target` has been unpickled, and from which processes that call it are forked.
 
-    environment: variables set before anything is loaded. Raises LabelBudgetError if `target` cannot be loaded.
+    environment: variables set before anything is loaded; `slots`, `pause`, `keeps_time`: see `pilots.engines.Engine`.
+    Raises LabelBudgetError if `target` cannot be loaded.
     """
 
-    def __init__(self, target: Callable[..., None], environment: Mapping[str, str]) -> None:
+    pause = 0.2
+    keeps_time = False
+
+    def __init__(self, target: Callable[..., None], environment: Mapping[str, str], slots: int = 1) -> None:
+        self.slots = slots
         self._target = pickle.dumps(target)
-        self._main = _main_path() if b"__main__" in self._target else ""
+        self._main = main_path() if b"__main__" in self._target else ""
         self._environment = dict(os.environ) | dict(environment)
         self._running: set[int] = set()
         self._ended: dict[int, int] = {}
@@ -198,6 +203,6 @@ def _end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _main_path() -> str:
+def main_path() -> str:
     """Where the caller's main module lies: needed only if what is pickled was defined there."""
     return str(getattr(sys.modules["__main__"], "__file__", "") or "")

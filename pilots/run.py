@@ -7,25 +7,20 @@ of the others.
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pilots.agenda import Agenda, Pretraining
-from pilots.forking import Server
+from pilots.engines import HERE, Engine, Place, begin
+from pilots.machine import several_gpus
 from pilots.store import Row, Store, canonical, now, recipe_hash, run_name
 from pilots.trainers import Outcome, Run, Trainer
-from pilots.worker import BUSY, Job, carry_out, forget_result, read_result
+from pilots.worker import BUSY, Job, forget_result, read_result
 
-BUSY_PAUSE_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 3600.0
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -71,41 +66,33 @@ def execute(
     limits: Limits | None = None,
     retry_failed: bool = False,
     devices: Sequence[str] | None = None,
+    place: Place = HERE,
 ) -> Summary:
     """Carry out those of `runs` that the store does not hold yet, in their order, `slots` at a time.
 
-    `slots`: as many as there are processors, unless given. Pretraining happens once per (pools, seed), before the first
-    run that needs it and beside those that need none. `retry_failed` does failed runs again. `devices`: GPUs, named as
-    in CUDA_VISIBLE_DEVICES, dealt out to the slots in turn; those of the machine unless given. Stopped in any way,
-    nothing is left running, and a second call does what is missing. KeyboardInterrupt passes through. `trainer` is
-    pickled once, for the process that all runs are forked from.
+    `slots`: as many as there are processors, unless given; `place`: on this machine or a cluster. Pretraining happens
+    once per (pools, seed), before the first run that needs it and beside those that need none. `retry_failed` does
+    failed runs again. `devices`: GPUs of this machine, named as in CUDA_VISIBLE_DEVICES, dealt out to the slots in
+    turn; all there are unless given. Stopped in any way, nothing is left running, and a second call does what is
+    missing. KeyboardInterrupt passes through. `trainer` is pickled for the processes that carry out runs.
     """
     wanted = tuple(dict.fromkeys(map(canonical, runs)))
     finished = store.finished(trainer.recipe, failed=not retry_failed)
     missing = [run for run in wanted if run not in finished]
-    dealt = several_gpus() if devices is None else tuple(devices)
-    execution = _Execution(missing, trainer, store, slots or default_slots(), limits or Limits(), dealt)
+    execution = _Execution(missing, trainer, store, limits or Limits())
     if retry_failed:
         execution.forget_failures(missing)
-    return execution.carry_out(on_progress or (lambda progress: None), skipped=len(wanted) - len(missing))
-
-
-def default_slots() -> int:
-    """One slot for each processor this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def several_gpus() -> tuple[str, ...]:
-    """The GPUs to be dealt out, as CUDA_VISIBLE_DEVICES names them; nothing where there is only one to be had."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        found = [name.strip() for name in given.split(",") if name.strip()]
-    elif shutil.which("nvidia-smi"):
-        query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
-        found = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
-    else:
-        found = []
-    return tuple(found) if len(found) > 1 else ()
+    skipped = len(wanted) - len(missing)
+    if not missing:
+        return execution.summary(skipped)
+    here = place.engine == "local"
+    dealt = () if not here else several_gpus() if devices is None else tuple(devices)
+    engine = begin(place, trainer, slots, execution.limits.timeout, store.folder)
+    try:
+        execution.work_through(engine, dealt, on_progress or (lambda progress: None))
+    finally:
+        engine.close()
+    return execution.summary(skipped)
 
 
 @dataclass(frozen=True)
@@ -120,13 +107,11 @@ class _Attempt:
 
 
 class _Execution:
-    """One call of `execute`: the agenda, the attempts under way by process id, and the counts."""
+    """One call of `execute`: the agenda, the attempts under way by their engine's number, and the counts."""
 
-    def __init__(
-        self, runs: Sequence[Run], trainer: Trainer, store: Store, slots: int, limits: Limits, devices: tuple[str, ...]
-    ) -> None:
-        self._trainer, self._store, self._slots, self._limits = trainer, store, slots, limits
-        self._devices = devices
+    def __init__(self, runs: Sequence[Run], trainer: Trainer, store: Store, limits: Limits) -> None:
+        self._trainer, self._store, self.limits = trainer, store, limits
+        self._devices: tuple[str, ...] = ()
         self._agenda = Agenda(runs)
         self._total = len(runs)
         self._done = self._failed = self._elsewhere = 0
@@ -135,77 +120,74 @@ class _Execution:
         self._last: Row | None = None
         self._pause_until = math.inf
         self._clock = time.monotonic()
-        self._folder = store.folder / recipe_hash(trainer.recipe)
+        self._folder = store.folder.resolve() / recipe_hash(trainer.recipe)
 
     def forget_failures(self, runs: Iterable[Run]) -> None:
         """Results without a score that an earlier call left are no reason not to try again."""
         for run in runs:
             forget_result(self._job(run).folder)
 
-    def carry_out(self, on_progress: Callable[[Progress], None], skipped: int) -> Summary:
-        """Until nothing is left to do; whatever happens, no process outlives this."""
-        if self._total:
-            server = Server(partial(carry_out, self._trainer), _threads(self._slots))
-            try:
-                self._work_through(server, on_progress)
-            finally:
-                server.close()
+    def summary(self, skipped: int) -> Summary:
+        """What it came to; `skipped` runs were there before."""
         seconds = time.monotonic() - self._clock
         return Summary(self._done, self._failed, skipped + self._elsewhere, seconds, len(self._agenda))
 
-    def _work_through(self, server: Server, on_progress: Callable[[Progress], None]) -> None:
+    def work_through(self, engine: Engine, devices: tuple[str, ...], on_progress: Callable[[Progress], None]) -> None:
+        """Until nothing is left to do."""
+        self._devices = devices
         self._clock = time.monotonic()  # loading what the trainer needs counts neither as pace nor against the limit
         on_progress(self._progress())
-        while self._fill_slots(server):
-            for pid, status in self._ended(server).items():
+        while self._fill_slots(engine):
+            for number, status in self._ended(engine).items():
                 self._last = None
-                self._settle(self._attempts.pop(pid), status)
+                self._settle(self._attempts.pop(number), status, engine)
                 on_progress(self._progress())
 
-    def _fill_slots(self, server: Server) -> bool:
+    def _fill_slots(self, engine: Engine) -> bool:
         """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
-        if time.monotonic() - self._clock >= self._limits.seconds:
+        if time.monotonic() - self._clock >= self.limits.seconds:
             return bool(self._attempts)
         if time.monotonic() >= self._pause_until:
             self._agenda.recall()
             self._pause_until = math.inf
-        while len(self._attempts) < self._slots:
-            step = self._agenda.next(self._slots)
+        while len(self._attempts) < engine.slots:
+            step = self._agenda.next(engine.slots)
             if step is None:
                 break
             if isinstance(step, Run) and self._store.holds(self._trainer.recipe, step):
                 self._elsewhere += 1
             else:
-                self._start(step, server)
+                self._start(step, engine)
         return bool(self._agenda or self._attempts)
 
-    def _start(self, step: Run | Pretraining, server: Server) -> None:
-        slot = min(set(range(self._slots)) - {attempt.slot for attempt in self._attempts.values()})
+    def _start(self, step: Run | Pretraining, engine: Engine) -> None:
+        slot = min(set(range(engine.slots)) - {attempt.slot for attempt in self._attempts.values()})
         device = {"CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)]} if self._devices else {}
         job = self._job(step)
         job.folder.mkdir(parents=True, exist_ok=True)
-        pid = server.start(job, job.folder / "log.txt", device)
-        self._attempts[pid] = _Attempt(step, job, slot, time.monotonic() + self._limits.timeout, now())
+        number = engine.start(job, job.folder / "log.txt", device)
+        deadline = math.inf if engine.keeps_time else time.monotonic() + self.limits.timeout
+        self._attempts[number] = _Attempt(step, job, slot, deadline, now())
 
-    def _ended(self, server: Server) -> dict[int, int]:
-        """Wait until something happens: {pid: status} of attempts that are over; late ones are ended by force."""
+    def _ended(self, engine: Engine) -> dict[int, int]:
+        """Wait until something happens: {number: status} of attempts that are over; late ones are ended by force."""
         moment = min([self._pause_until, *(attempt.deadline for attempt in self._attempts.values())])
-        ended = server.wait(min(max(0.01, moment - time.monotonic()), LONGEST_WAIT_SECONDS))
-        for pid, attempt in self._attempts.items():
-            if time.monotonic() >= attempt.deadline and pid not in ended:
-                server.end(pid)
+        ended = engine.wait(min(max(0.01, moment - time.monotonic()), LONGEST_WAIT_SECONDS))
+        for number, attempt in self._attempts.items():
+            if time.monotonic() >= attempt.deadline and number not in ended:
+                engine.end(number)
         return ended
 
-    def _settle(self, attempt: _Attempt, status: int) -> None:
+    def _settle(self, attempt: _Attempt, status: int, engine: Engine) -> None:
         """Draw the consequence from what an attempt left."""
         result = read_result(attempt.job.folder)
         if result is not None:
             self._succeed(attempt.step, *result)
         elif status == BUSY:
             self._agenda.postpone(attempt.step)
-            self._pause_until = min(self._pause_until, time.monotonic() + BUSY_PAUSE_SECONDS)
+            self._pause_until = min(self._pause_until, time.monotonic() + engine.pause)
         else:
-            self._crashed(attempt, _reason(attempt, status, self._limits.timeout))
+            self._crashed(attempt, _reason(attempt, status, self.limits.timeout))
 
     def _succeed(self, step: Run | Pretraining, outcome: Outcome, started: str) -> None:
         if isinstance(step, Run):
@@ -218,7 +200,7 @@ class _Execution:
         """Once more, as often as the limits allow; then a failed run, or as many as waited for a pretraining."""
         step, times = attempt.step, self._crashes.get(attempt.step, 0) + 1
         self._crashes[step] = times
-        if times <= self._limits.retries:
+        if times <= self.limits.retries:
             self._agenda.put_back(step)
             return
         note = f"{reason} ({times} attempts)"
@@ -250,12 +232,6 @@ class _Execution:
         pools, seed = step
         name = run_name(Run("", 0, seed, pools))
         return Job(None, pools, seed, self._folder / "pretraining" / name, shared)
-
-
-def _threads(slots: int) -> dict[str, str]:
-    """What keeps the slots from getting into each other's way: an equal share of the processors' threads for each."""
-    share = str(max(1, default_slots() // slots))
-    return {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
 
 
 def _reason(attempt: _Attempt, status: int, timeout: float) -> str:

@@ -27,6 +27,10 @@ APPLICATION_ID = 0x4C424447  # "LBDG": tells our files from anyone else's SQLite
 IMPORTED = "imported"
 Pools = tuple[tuple[str, int], ...]
 BUSY_SECONDS = 60.0
+NETWORK_DISKS = {
+    *("9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs", "gpfs"),
+    *("lustre", "nfs", "nfs4", "ocfs2", "smb3", "virtiofs", "wekafs"),
+}
 
 # One script a version of the format; `user_version` says how many have been applied.
 MIGRATIONS = (
@@ -242,19 +246,21 @@ class Store:
         damage = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise sqlite3.DatabaseError(damage)
-        self._write_ahead()
+        self._choose_journal()
         with self._transaction():
             for version in range(self._pragma("user_version"), len(MIGRATIONS)):
                 for statement in MIGRATIONS[version].split(";"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {version + 1}")
 
-    def _write_ahead(self) -> None:
-        """Let readers and a writer work side by side. SQLite does not wait by itself for this one lock, so we do."""
+    def _choose_journal(self) -> None:
+        """Let readers and a writer work side by side; on a network disk, where that needs memory that machines do not
+        share, let them wait for each other. SQLite does not wait by itself for this one lock, so we do."""
+        mode = "DELETE" if on_network(self.path) else "WAL"
         give_up = time.monotonic() + BUSY_SECONDS
         while True:
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute(f"PRAGMA journal_mode = {mode}")
                 return
             except sqlite3.OperationalError as error:
                 if not _busy(error) or time.monotonic() > give_up:
@@ -298,6 +304,17 @@ class Store:
             run = Run(task, labels, seed, tuple(json.loads(pools).items()), strategy, annotators, mode)
             score, test_size, seconds, device, note, name, started = rest
             yield Row(run, Outcome(score, test_size or 0, seconds or 0.0, device, note), name, started)
+
+
+def on_network(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """Whether a path lies on a disk that other machines may write to."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    kinds = {Path(place.replace("\\040", " ")): kind for _, place, kind, *_ in (line.split(" ") for line in lines)}
+    whole = path.resolve()
+    return next((kinds[place] for place in (whole, *whole.parents) if place in kinds), "") in NETWORK_DISKS
 
 
 def to_frame(rows: Iterable[Row]) -> pd.DataFrame:

@@ -59,6 +59,14 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
     "--money", type=click.FloatRange(0), metavar="M", help="Only runs whose labels cost no more than M to buy."
 )
 @click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray", "slurm"]),
+    default="local",
+    show_default=True,
+    help="Where runs are carried out; ray and slurm need the extras of these names.",
+)
+@click.option("--address", default="", help="Of the Ray cluster; auto: the one of this machine.")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 @output.options
@@ -70,6 +78,8 @@ def run(
     minutes: float | None,
     money: float | None,
     timeout: float | None,
+    engine: str,
+    address: str,
     retry_failed: bool,
     dry_run: bool,
 ) -> None:
@@ -94,7 +104,7 @@ def run(
         output.answer(forecast(brief, made, store_path, slots))
         return
     with opened(store_path, create=True) as store:
-        summary = carry_out(made, store, slots, retry_failed)
+        summary = carry_out(made, store, slots, retry_failed, engine, address)
         output.answer(status_table(store.status()))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
@@ -109,7 +119,7 @@ def limits(given: Limits, minutes: float | None, timeout: float | None) -> Limit
 def forecast(brief: Brief, pilots: Setup, store_path: Path, slots: int | None) -> str:
     """What the runs that are missing will take: minutes, judged by those that the store holds, and money."""
     from pilots import estimate
-    from pilots.run import default_slots
+    from pilots.machine import default_slots
 
     rows, pretrained, done = earlier(pilots, store_path)
     missing = [each for each in pilots.runs if each not in done]
@@ -132,13 +142,22 @@ def earlier(pilots: Setup, store_path: Path) -> tuple[Sequence[Row], dict[Pretra
         return store.rows(recipe), store.pretrainings(recipe), store.finished(recipe)
 
 
-def carry_out(pilots: Setup, store: Store, slots: int | None, retry_failed: bool = False) -> Summary:
+def carry_out(
+    pilots: Setup,
+    store: Store,
+    slots: int | None,
+    retry_failed: bool = False,
+    engine: str = "local",
+    address: str = "",
+) -> Summary:
     """Carry out the runs of a design, with their progress on stderr."""
+    from pilots.engines import Place
     from pilots.progress import printer
     from pilots.run import execute
 
     progress = None if output.is_set("quiet") else printer()
-    summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed)
+    place = Place(engine, address)
+    summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place)
     left = f", {summary.left} not started in time" if summary.left else ""
     counts = f"{summary.done} runs done, {summary.failed} failed, {summary.skipped} were there{left}"
     output.say(f"{counts}; {summary.seconds:.0f} s")

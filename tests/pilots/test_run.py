@@ -15,7 +15,8 @@ from parent import RUNS
 from trivial import Trivial
 
 from pilots.design import grid
-from pilots.run import Limits, execute, several_gpus
+from pilots.machine import several_gpus
+from pilots.run import Limits, execute
 from pilots.store import Store
 from pilots.trainers import Run
 

@@ -2,6 +2,8 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from budget import Measurements
 from budget.errors import InvalidInput, LabelBudgetError
-from pilots.store import IMPORTED, Row, Store, canonical, now
+from pilots.store import IMPORTED, Row, Store, canonical, now, on_network
 from pilots.trainers import Outcome, Run
 
 RUN = Run("cars", 50, 0, (("general", 1000),))
@@ -211,3 +213,20 @@ def test_any_runs_come_back_whatever_the_order_they_were_written_in(tmp_path_fac
         assert store.finished("recipe") == {canonical(run) for run in written}
         assert all(store.holds("recipe", run) for run in written)
         assert len(store.frame()) == len({canonical(run) for run in written})
+
+
+@pytest.mark.parametrize(("folder", "expected"), [("/home/me", True), ("/home", False), ("/mnt/a b/c", True)])
+def test_a_network_disk_is_known_by_the_kind_of_its_mount(tmp_path, folder, expected):
+    mounts = "/dev/sda / ext4 rw 0 0\nserver:/me /home/me nfs4 rw 0 0\n//server/b /mnt/a\\040b cifs rw 0 0\n"
+    (tmp_path / "mounts").write_text(mounts)
+    assert on_network(Path(folder) / "pilots.sqlite", tmp_path / "mounts") is expected
+
+
+def test_on_a_network_disk_the_store_does_without_shared_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("pilots.store.on_network", lambda path: True)
+    with Store.open(tmp_path / "pilots.sqlite") as store:
+        store.record("recipe", row(Run("cars", 50, 0)))
+        assert len(store.rows("recipe")) == 1
+        assert not list(tmp_path.glob("*-wal")) + list(tmp_path.glob("*-shm"))
+    with closing(sqlite3.connect(tmp_path / "pilots.sqlite")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
