@@ -14,8 +14,6 @@ from pilots.data.examples import SPLITS
 from pilots.data.files import _drawn, _split_of, prepared
 from pilots.data.listings import Shape, class_folders, class_table, mask_folders
 from pilots.data.scenes import scenes
-from pilots.trainers import Run
-from pilots.trainers.networks import NetworkTrainer, Problem
 
 COUNT = 60
 DIGITS = tuple("0123456789")
@@ -291,15 +289,3 @@ def test_a_polygon_covers_the_pixels_whose_centres_are_inside(seed):
     centres = (np.arange(32) + 0.5) * 100 / 32
     truth = np.array([[is_inside(x, y, corners) for x in centres] for y in centres])
     np.testing.assert_array_equal(ours, truth)
-
-
-@pytest.mark.slow
-def test_a_trainer_on_files_scores_like_one_on_the_built_in_scenes(tmp_path):
-    from pilots.trainers.networks import digit_scenes
-
-    write_coco(tmp_path, scenes("fragments", "train", np.arange(1400)))
-    source, _ = prepared(coco(tmp_path / "labels.json", tmp_path / "images"), tmp_path / "cache", channels=1)
-    trainer = NetworkTrainer({"keypoints": Problem("keypoints", source)}, {})
-    from_files = [trainer.train(Run("keypoints", 400, seed), tmp_path).score for seed in (0, 1)]
-    built_in = [digit_scenes().train(Run("keypoints", 400, seed), tmp_path).score for seed in (0, 1)]
-    assert np.mean(from_files) == pytest.approx(np.mean(built_in), abs=0.06)

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from backbones import RandomFeatures
 
-from pilots.data.examples import IGNORED, Examples
+from pilots.data.examples import IGNORED, Examples, unlabelled
+from pilots.data.glyphs import glyphs
 from pilots.data.scenes import scenes
 from pilots.learning.backbone import SIZES, ResidualNet, as_input, backbone_named
 from pilots.learning.detection import STRIDE, BoxHead
@@ -237,3 +239,41 @@ def test_anyone_s_module_is_a_backbone_if_its_features_are_what_it_says():
     assert 0 <= train(Network(theirs, head), head, some(), some("validation"), QUICK, 0) <= 1
     with pytest.raises(ValueError, match="backbones:wrong: from a 32 x 32 image it gives"):
         backbone_named("backbones:wrong", 1)
+
+
+def glyph_examples(split, wrong=0.0, seed=0):
+    """Digits of 8 x 8 pixels without a scene, this share of their classes wrong."""
+    found, random = glyphs(split), np.random.default_rng(seed)
+    others = (found.classes + random.integers(1, 10, len(found.classes))) % 10
+    classes = np.where(random.random(len(others)) < wrong, others, found.classes)
+    return replace(unlabelled(found.ink.clip(0, 255).astype(np.uint8)[:, None]), classes=classes)
+
+
+@pytest.mark.slow
+def test_where_wrong_labels_are_fitted_more_labels_bring_nothing_and_early_stopping_restores_their_worth():
+    """Sample-wise double descent (Nakkiran et al., 2019) with a fifth of the labels wrong: 50 features can fit about
+    300 labels, and up to there the score should stall or fall. It stalls; a fall beyond noise is not there.
+    """
+    torch.set_num_threads(1)
+    validation, test = glyph_examples("validation"), glyph_examples("test")
+
+    def score(labels, stopping, seed):
+        torch.manual_seed(seed)
+        backbone = RandomFeatures()
+        head = ClassHead(10, backbone.channels)
+        network = Network(backbone, head)
+        recipe = Recipe(1500 / labels**0.5, 32, 0.0, 0.1, 0.0, checks=30, patience=5, early_stopping=stopping)
+        learn = glyph_examples("train", 0.2, seed).take(np.random.default_rng(seed).permutation(1252)[:labels])
+        train(network, head, learn, validation, recipe, seed)
+        return head.score(outputs(network, test, CPU), test)
+
+    sizes = (80, 160, 320, 1250)
+    fitted, stopped = (
+        [np.mean([score(labels, stopping, seed) for seed in range(3)]) for labels in sizes]
+        for stopping in (False, True)
+    )
+    assert abs(fitted[2] - fitted[0]) < 0.06
+    assert stopped[2] - stopped[0] > 0.08
+    assert fitted[3] > fitted[2] + 0.15
+    assert (np.diff(stopped) > -0.02).all()
+    assert (np.array(stopped)[1:3] > np.array(fitted)[1:3] + 0.1).all()
