@@ -101,7 +101,7 @@ def _width(truths: Draws, pools: int) -> float:
 
 def _score(values: Array, weights: Array) -> Score:
     """Weighted median and 90 % interval."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     cumulative = np.cumsum(weights[order])
     at = np.searchsorted(cumulative, np.array([0.5, 0.05, 0.95]) * cumulative[-1]).clip(max=len(values) - 1)
     return Score(*(float(v) for v in values[order][at]))

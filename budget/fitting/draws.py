@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtri
+from scipy.special import ndtri
 
 from budget.fitting.drift import Deviation, deviation
 from budget.fitting.laws import Law
+from budget.fitting.laws.base import decline
 from budget.fitting.noise import magnitude
 from budget.fitting.posterior import Posterior, relative_error
 
@@ -51,7 +52,7 @@ class Draws:
         for g in self.groups:
             weight = (g.levels @ self.central) / len(self.central)
             some = weight > 0
-            total += weight[some] @ self._relative(g, labels, pools)[some]
+            total += weight[some] @ self._relative(g, some, labels, pools)
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
@@ -60,15 +61,15 @@ class Draws:
         for g in self.groups:
             own = np.flatnonzero(g.levels.any(axis=0))
             node = g.levels[:, own].argmax(axis=0)  # every draw follows one node
-            law[own] += g.levels[node, own, None] * self._relative(g, labels, pools)[node]
+            law[own] += g.levels[node, own, None] * self._relative(g, slice(None), labels, pools)[node]
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
         items = self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
-        return np.asarray(self.ceiling * expit(logit(share) + self.deviation.logits(labels, pools) + items))
+        return self.ceiling * decline(np.log1p(-share) - np.log(share) - self.deviation.logits(labels, pools) - items)
 
-    def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
-        """(U, k) error over the error at the largest pilot, up to the ceiling."""
-        most = self.ceiling / np.maximum(group.levels.max(1), 1e-12)
-        h = relative_error(group.law, group.theta, group.floor, labels, pools)
+    def _relative(self, group: Group, some: NDArray[np.bool_] | slice, labels: Array, pools: Array) -> Array:
+        """(U, k) error over the error at the largest pilot, up to the ceiling, of some nodes of a group."""
+        most = self.ceiling / np.maximum(group.levels[some].max(1), 1e-12)
+        h = relative_error(group.law, group.theta[some], group.floor[some], labels, pools)
         return np.asarray(np.minimum(h, most[:, None]))
 
 

@@ -34,22 +34,22 @@ class PoolEffect:
 def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> PoolEffect:
     """Of varied pool number `index` of the task."""
     labels = task.labels / task.largest[0]
-    few, most = _rises(task, draws, index, np.array([labels.min(), 1.0]))
-    return PoolEffect(few, most, f_test(task, task.varied[index], prior), fades_at(task, draws, index))
-
-
-def fades_at(task: Cells, draws: Draws, index: int) -> float | None:
-    """Labels beyond which a pool is no longer told from nothing with 90 % probability, or is expected to bring less
-    than a point, by the same surface as every forecast: from the fewest labels measured to REACH times the most."""
-    fewest = task.labels[task.labels > 0].min(initial=task.largest[0]) / task.largest[0]
-    grid = np.geomspace(fewest, REACH, 40)
-    at = _ends(task, draws, index, grid)
+    grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
+    at = _ends(task, draws, index, np.concatenate([[labels.min(), 1.0], grid]))
     without, with_most = draws.expected(*at).reshape(2, -1)
-    each = draws.errors(*at).reshape(-1, 2, len(grid))
-    sure = np.quantile(each[:, 0] - each[:, 1], 0.1, axis=0) > 0
-    useful = np.flatnonzero(sure & (without - with_most >= POINT))
-    last = int(useful[-1]) if len(useful) else 0
-    return float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
+    each = draws.errors(*at).reshape(-1, 2, len(grid) + 2)
+    rise, rises = without - with_most, each[:, 0] - each[:, 1]
+    few, most = _rises(task, rise[:2], rises[:, :2])
+    last = _fades_at(rise[2:], rises[:, 2:])
+    fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
+    return PoolEffect(few, most, f_test(task, task.varied[index], prior), fades_at)
+
+
+def _fades_at(rise: Array, rises: Array) -> int:
+    """The last place (k,) where a pool is still told from nothing with 90 % probability by the draws (S, k), and
+    expected to bring a point, by the same surface as every forecast; the first where it is nowhere."""
+    useful = np.flatnonzero((np.quantile(rises, 0.1, axis=0) > 0) & (rise >= POINT))
+    return int(useful[-1]) if len(useful) else 0
 
 
 def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
@@ -92,15 +92,12 @@ def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, 
     return np.tile(labels, 2), pools
 
 
-def _rises(task: Cells, draws: Draws, index: int, labels: Array) -> list[Score]:
-    """Rise of the score from the smallest to the largest pool pilot, in the task's own unit, with its 90 % interval."""
-    at = _ends(task, draws, index, labels)
+def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:
+    """Rises (k,) of the score from the smallest to the largest pool pilot and their draws (S, k), in errors, as scores
+    in the task's own unit with 90 % intervals."""
     span = abs(task.scale.best - task.scale.worst)
-    without, with_most = draws.expected(*at).reshape(2, -1)
-    each = draws.errors(*at).reshape(-1, 2, len(labels))
-    low, high = np.quantile(each[:, 0] - each[:, 1], [0.05, 0.95], axis=0)
-    rise = without - with_most
+    low, high = np.quantile(rises, [0.05, 0.95], axis=0)
     return [
-        Score(*(span * float(v) for v in (rise[i], min(low[i], rise[i]), max(high[i], rise[i]))))
-        for i in range(len(labels))
+        Score(*(span * float(v) for v in (value, min(least, value), max(most, value))))
+        for value, least, most in zip(rise, low, high, strict=True)
     ]

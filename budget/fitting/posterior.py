@@ -219,8 +219,7 @@ def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, 
     Cholesky factor."""
     weight = weight / weight.sum(1, keepdims=True)
     mean = latent @ weight[:, :, None]
-    centred = latent - mean
-    covariance = (centred * weight[:, None]) @ centred.transpose(0, 2, 1)
+    covariance = (latent * weight[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
     covariance += np.eye(latent.shape[1]) * 0.02
     factor = np.asarray(np.linalg.cholesky(1.5 * covariance), np.float64)
     return mean + factor @ normal, mean, factor
@@ -313,12 +312,13 @@ def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts
     """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
     log, level, precision = (np.concatenate([s[part] for s in samples], 1) for part in (1, 2, 3))  # (C, nodes)
     weight = np.exp(log - log_sum(log.ravel()))
-    theta = tuple(natural(law, pools, s[0][:, :-1]) for law, s in zip(laws, samples, strict=True))
-    floors = [
-        law.floor.natural(law.floor.mean + law.floor.deviation * s[0][:, -1])
-        for law, s in zip(laws, samples, strict=True)
+    some = (weight > NEGLIGIBLE).any(0)
+    ends = np.cumsum([len(s[0]) for s in samples])
+    latents = [s[0][kept] for s, kept in zip(samples, np.split(some, ends[:-1]), strict=True)]
+    theta = tuple(natural(law, pools, x[:, :-1]) for law, x in zip(laws, latents, strict=True))
+    floor = [
+        law.floor.natural(law.floor.mean + law.floor.deviation * x[:, -1]) for law, x in zip(laws, latents, strict=True)
     ]
-    floor = np.concatenate(floors)
-    drift, node = np.nonzero(weight > NEGLIGIBLE)
-    keep = drift, node
-    return Posterior(laws, theta, floor, node, weight[keep], level[keep], precision[keep] ** -0.5, drifts[drift])
+    keep = drift, node = np.nonzero(weight[:, some] > NEGLIGIBLE)
+    weight, level, precision = (part[:, some][keep] for part in (weight, level, precision))
+    return Posterior(laws, theta, np.concatenate(floor), node, weight, level, precision**-0.5, drifts[drift])
