@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
+LEAST = -80.0  # logarithm of the least weight in a proposal: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
 
 
@@ -265,7 +266,7 @@ def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Setting
 
 def tempered(logs: Array, enough: float) -> Array:
     """Weights (T, M) in proportion to exp(power * log), with the largest power <= 1 under which so many nodes count."""
-    shifted = logs - logs.max(1, keepdims=True)
+    shifted = np.maximum(logs - logs.max(1, keepdims=True), LEAST)
     answer: Array = np.asarray(np.exp(shifted))
     for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):
         few = np.square(answer.sum(1)) < enough * (answer**2).sum(1)
@@ -311,14 +312,23 @@ def posteriors(
 def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts: Array, pools: int) -> Posterior:
     """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
     log, level, precision = (np.concatenate([s[part] for s in samples], 1) for part in (1, 2, 3))  # (C, nodes)
-    weight = np.exp(log - log_sum(log.ravel()))
-    some = (weight > NEGLIGIBLE).any(0)
+    log -= log_sum(log.ravel())
+    keep = log > np.log(NEGLIGIBLE)
+    some = keep.any(0)
+    drift, node = np.nonzero(keep)
     ends = np.cumsum([len(s[0]) for s in samples])
     latents = [s[0][kept] for s, kept in zip(samples, np.split(some, ends[:-1]), strict=True)]
     theta = tuple(natural(law, pools, x[:, :-1]) for law, x in zip(laws, latents, strict=True))
-    floor = [
+    floors = [
         law.floor.natural(law.floor.mean + law.floor.deviation * x[:, -1]) for law, x in zip(laws, latents, strict=True)
     ]
-    keep = drift, node = np.nonzero(weight[:, some] > NEGLIGIBLE)
-    weight, level, precision = (part[:, some][keep] for part in (weight, level, precision))
-    return Posterior(laws, theta, np.concatenate(floor), node, weight, level, precision**-0.5, drifts[drift])
+    return Posterior(
+        laws,
+        theta,
+        np.concatenate(floors),
+        (np.cumsum(some) - 1)[node],
+        np.exp(log[keep]),
+        level[keep],
+        precision[keep] ** -0.5,
+        drifts[drift],
+    )
