@@ -209,6 +209,7 @@ def status(store_path: Path, as_json: bool) -> None:
 @click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="A column the same for all runs.")
 @click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only runs with this value.")
 @STORE
+@output.json_option
 @output.options
 def import_(
     paths: tuple[Path, ...],
@@ -216,30 +217,47 @@ def import_(
     constants: tuple[str, ...],
     where: tuple[str, ...],
     store_path: Path,
+    as_json: bool,
 ) -> None:
-    """Bring in measurements from elsewhere.
+    """Bring in measurements from elsewhere, or what annotation files and price lists say about labels.
 
     FILE is a CSV or Parquet table with the columns of measurements; or, with --map, any table, an SQLite file of MLflow
     or Optuna, scikit-learn's learning curves (.npz), or a folder of Hugging Face or Lightning runs. For example
     --map labels=params.n --map score=metrics.accuracy.max --set task=cars
+
+    Annotations of COCO, Label Studio or CVAT and price lists (.csv, .xlsx) are answered with the part of a brief that
+    they make: labels owned, seconds a label, prices. Name it by --set name=detection, and --set kind=pool a pool.
     """
     from budget.errors import Fault, InvalidInput
     from pilots.imports import read
+    from pilots.imports.fragment import Fragment, read_fragment
     from pilots.imports.tables import keep
 
-    told = [pairs(each) for each in (fields, constants, where)]
-    tables, faults = [], list[Fault]()
+    maps, sets, wheres = (pairs(each) for each in (fields, constants, where))
+    tables, part, faults = {}, Fragment(), list[Fault]()
     for path in paths:
         try:
-            tables.append(read(path, *told))
+            found = None if "score" in maps else read_fragment(path, maps, sets)
+            if found is None:
+                tables[path] = read(path, maps, sets, wheres)
+            else:
+                part = part.joined(found)
         except InvalidInput as error:
             faults += error.faults
     if faults:
         raise InvalidInput(tuple(faults))
-    with opened(store_path, create=True) as store:
-        new = [keep(store, table) for table in tables]
-    for path, table, count in zip(paths, tables, new, strict=True):
-        output.answer(f"{path}: {len(table.frame)} runs, {count} of them new")
+    imported = []
+    if tables:
+        with opened(store_path, create=True) as store:
+            imported = [(str(path), len(table.frame), keep(store, table)) for path, table in tables.items()]
+    if as_json:
+        runs = [dict(zip(("file", "runs", "new"), each, strict=True)) for each in imported]
+        output.answer_json({"imported": runs, "brief": part.document(), "notes": part.notes})
+        return
+    for name, count, new in imported:
+        output.answer(f"{name}: {count} runs, {new} of them new")
+    if part.entries:
+        output.answer(part.text())
 
 
 def pairs(given: tuple[str, ...]) -> dict[str, str]:
