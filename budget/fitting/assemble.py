@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.drift import offsets
-from budget.fitting.misfit import misfit, widened
+from budget.fitting.misfit import Misfit, misfit, widened
 from budget.fitting.noise import SHARED, NoisePrior, learn, one_run, sampling
 from budget.fitting.pool_effect import pool_effect
 from budget.fitting.posterior import Array, Posterior, posteriors
@@ -42,13 +42,31 @@ def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -
     return {name: replace(surface, backtest=tested.get(name, ())) for name, surface in fitted.items()}
 
 
-def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:
-    """{task: Surface} without a backtest. With `hierarchy` the tasks share what they say about noise."""
+@dataclass(frozen=True)
+class Forecast:
+    """One task's posterior, its equally likely truths, and how far the cells lie from them beyond noise."""
+
+    task: Cells
+    prior: NoisePrior
+    posterior: Posterior
+    truths: Draws
+    misfit: Misfit
+
+
+def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> Iterator[Forecast]:
+    """Of every task, in no order. With `hierarchy` the tasks share what they say about noise."""
     prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
-    answer: dict[str, Surface] = {}
     for alike in _alike(tasks):
         for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
-            answer[task.task] = _surface(task, posterior, prior, seed)
+            ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
+            truths = draw(posterior, offsets(task), ceiling, DRAWS, seed, SHARED * sampling(task))
+            found = misfit(truths, task, prior)
+            yield Forecast(task, prior, posterior, widened(truths, task, found), found)
+
+
+def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:
+    """{task: Surface} without a backtest."""
+    answer = {one.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy)}
     return {task.task: answer[task.task] for task in tasks}
 
 
@@ -64,13 +82,10 @@ def _alike(tasks: Sequence[Cells]) -> Iterator[list[Cells]]:
             yield members[start : start + CHUNK]
 
 
-def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) -> Surface:
+def _surface(one: Forecast) -> Surface:
+    task, prior, posterior, truths = one.task, one.prior, one.posterior, one.truths
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
-    ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
-    truths = draw(posterior, offsets(task), ceiling, DRAWS, seed, SHARED * sampling(task))
-    found = misfit(truths, task, prior)
-    truths = widened(truths, task, found)
     effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}
     width = _width(truths, len(task.varied))
     return Surface(
@@ -87,7 +102,7 @@ def _surface(task: Cells, posterior: Posterior, prior: NoisePrior, seed: int) ->
         exponent=_score(posterior.exponents(), posterior.weight),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
-        trust=judge(task, Fitted(width, found, effects, prior)),
+        trust=judge(task, Fitted(width, one.misfit, effects, prior)),
         effects=effects,
     )
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budget.fitting.cells import Cells, cells
-from budget.fitting.noise import own_sampling
+from budget.fitting.noise import one_run, own_sampling
 from budget.plan import Hidden
 
 if TYPE_CHECKING:
     from budget.brief import Brief
-    from budget.fitting.surface import Surface
+    from budget.fitting.assemble import Forecast
     from budget.measurements import Measurements
 
 Array = NDArray[np.float64]
@@ -47,10 +47,10 @@ def backtest(
 
 def hidden(tasks: Sequence[Cells], seed: int, hide: float = 4.0) -> dict[str, tuple[Hidden, ...]]:
     """The same for tasks whose cells are at hand."""
-    from budget.fitting.assemble import surfaces
+    from budget.fitting.assemble import forecasts
 
     kept = {task.task: (task, keep) for task in tasks if (keep := visible(task, hide)) is not None}
-    fitted = surfaces([_part(task, keep) for task, keep in kept.values()], seed)
+    fitted = {one.task.task: one for one in forecasts([_part(task, keep) for task, keep in kept.values()], seed)}
     return {name: _lines(task, keep, fitted[name]) for name, (task, keep) in kept.items()}
 
 
@@ -87,15 +87,15 @@ def _part(task: Cells, keep: NDArray[np.bool_]) -> Cells:
     )
 
 
-def _lines(task: Cells, keep: NDArray[np.bool_], surface: Surface) -> tuple[Hidden, ...]:
+def _lines(task: Cells, keep: NDArray[np.bool_], seen: Forecast) -> tuple[Hidden, ...]:
     """Intervals include the noise of the hidden cell's own mean over seeds."""
-    away = ~keep
-    labels = task.labels[away]
-    pools = {name: task.pool_labels[away, j] for j, name in enumerate(task.pools)}
-    expected = surface.expected(labels, pools)
-    low, high = surface.interval(labels, pools)
-    seeds = surface.noise**2 * surface.unit_labels / np.maximum(labels, 1) / task.repeats[away]
-    noise = 1.64 * np.sqrt(seeds + own_sampling(task)[away] * (task.scale.best - task.scale.worst) ** 2)
+    away, (unit, units), varied = ~keep, seen.task.largest, list(seen.task.varied)
+    labels, pools = task.labels[away], task.pool_labels[away]
+    at = labels / unit, pools[:, varied] / units[varied]
+    expected = task.scale.score(seen.truths.expected(*at))
+    low, high = np.quantile(task.scale.score(seen.truths.errors(*at)), [0.05, 0.95], axis=0)
+    run = one_run(seen.task, seen.prior)[0] * unit / np.maximum(labels, 1) / task.repeats[away]
+    noise = 1.64 * np.sqrt(run + own_sampling(task)[away]) * abs(task.scale.best - task.scale.worst)
     middle = (low + high) / 2
     half = np.hypot(np.abs(high - low) / 2, noise)
     last, law = baselines(task, keep)
@@ -103,7 +103,7 @@ def _lines(task: Cells, keep: NDArray[np.bool_], surface: Surface) -> tuple[Hidd
     return tuple(
         Hidden(
             labels=int(labels[i]),
-            pools={name: int(values[i]) for name, values in pools.items()},
+            pools={name: int(pools[i, j]) for j, name in enumerate(task.pools)},
             predicted=float(expected[i]),
             low=float(middle[i] - half[i]),
             high=float(middle[i] + half[i]),
@@ -133,16 +133,13 @@ def baselines(task: Cells, keep: NDArray[np.bool_]) -> tuple[Array, Array]:
 
 def power_law(labels: Array, error: Array, at: float) -> float:
     """Least squares of E + B n^-b with E, B >= 0 on a grid of b, read off at `at`."""
-    n = np.maximum(labels, 1.0)
-    best, answer = np.inf, float(error[-1])
-    for exponent in np.geomspace(0.02, 2, 60):
-        shape = n**-exponent
-        centred = shape - shape.mean()
-        scale = max(float(centred @ error) / max(float(centred @ centred), 1e-300), 0.0)
-        floor = float(error.mean() - scale * shape.mean())
-        if floor < 0:
-            floor, scale = 0.0, float(shape @ error) / float(shape @ shape)
-        squares = float(((floor + scale * shape - error) ** 2).sum())
-        if squares < best:
-            best, answer = squares, floor + scale * max(at, 1.0) ** -exponent
-    return answer
+    exponent = np.geomspace(0.02, 2, 60)[:, None]
+    shape = np.exp(-exponent * np.log(np.maximum(labels, 1.0)))  # (60, N)
+    centred = shape - shape.mean(1, keepdims=True)
+    scale = np.maximum(centred @ error / np.maximum((centred**2).sum(1), 1e-300), 0.0)
+    floor = error.mean() - scale * shape.mean(1)
+    low = floor < 0
+    scale = np.where(low, shape @ error / (shape**2).sum(1), scale)
+    floor = np.where(low, 0.0, floor)
+    best = int(np.argmin(((floor[:, None] + scale[:, None] * shape - error) ** 2).sum(1)))
+    return float(floor[best] + scale[best] * max(at, 1.0) ** -float(exponent[best, 0]))
