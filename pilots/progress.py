@@ -1,35 +1,59 @@
-"""Shows on a stream how pilots are getting on: a bar on a terminal, elsewhere one line for each run that has ended."""
+"""Shows on a stream how pilots are getting on: on a terminal a bar and each task's curve so far, elsewhere one line for
+each run that has ended."""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
+from pilots.curves import BARS, curve_lines
 from pilots.run import Progress
 from pilots.store import Row
 
 BAR_WIDTH = 24
+MOST_CURVES = 12
 
 
-def printer(stream: TextIO | None = None) -> Callable[[Progress], None]:
-    """What to hand to `execute` as `on_progress`; writes to `stream` (default: stderr)."""
+def printer(stream: TextIO | None = None, earlier: Iterable[Row] = ()) -> Callable[[Progress], None]:
+    """What to hand to `execute` as `on_progress`; writes to `stream` (default: stderr). `earlier`: runs of before that
+    belong to the curves."""
     out = sys.stderr if stream is None else stream
-    terminal = out.isatty()
+    if not out.isatty():
+        return lambda progress: _log(out, progress)
+    rows, drawn = list(earlier), 0
 
     def show(progress: Progress) -> None:
+        nonlocal drawn
         row = progress.last
-        if terminal:
-            out.write("\r\x1b[K")
-            if row is not None and row.outcome.score is None:
+        out.write(f"\x1b[{drawn}A\x1b[J" if drawn else "")
+        if row is not None:
+            rows.append(row)
+            if row.outcome.score is None:
                 out.write(run_line(row) + "\n")
-            ended = progress.done + progress.failed
-            out.write(bar_line(progress) + ("\n" if ended == progress.total else ""))
-        elif row is not None:
-            out.write(f"[{progress.done + progress.failed}/{progress.total}] {run_line(row)}\n")
+        block = [bar_line(progress), *(curve_lines(rows) if _has_bars(out) else [])][: 1 + MOST_CURVES]
+        width = shutil.get_terminal_size().columns - 1
+        drawn = len(block)
+        out.write("".join(line[:width] + "\n" for line in block))
         out.flush()
 
     return show
+
+
+def _log(out: TextIO, progress: Progress) -> None:
+    if progress.last is not None:
+        out.write(f"[{progress.done + progress.failed}/{progress.total}] {run_line(progress.last)}\n")
+        out.flush()
+
+
+def _has_bars(out: TextIO) -> bool:
+    """Whether a stream can show the curves' bars."""
+    try:
+        BARS.encode(out.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def bar_line(progress: Progress) -> str:

@@ -31,6 +31,7 @@ POOL_POINTS = {1: (6, 7), 2: (3, 3), 3: (2, 2)}  # the same a pool, by how many 
 MANY_POOLS = (2, 1)
 PRICES = 64  # of money, at which the other tasks' best answers are found
 REACH, NODES = 4.5, 55  # standard deviations, and points, over which Z is integrated
+CHANCE = 2.0  # standard deviations by which a covariance must differ from none
 NEGLIGIBLE = 1e-6  # a gain that is nothing but rounding
 
 
@@ -97,7 +98,7 @@ def gains(problem: Problem, index: int, options: Options, pilots: Sequence[NextP
     spread = np.sqrt((seen**2).mean(axis=0) + scatter**2)
     points = problem.draws(index, options.labels[possible], options.bought[possible])
     points = points - points.mean(axis=0)
-    moved = one.weight * (seen.T @ points) / len(points) / np.maximum(spread, 1e-12)[:, None]  # (C, A)
+    moved = one.weight * slopes(seen, spread, points)
     score = options.score[possible]
     owned = {line.name: line.owned for line in problem.pools}
     found = []
@@ -109,6 +110,20 @@ def gains(problem: Problem, index: int, options: Options, pilots: Sequence[NextP
                 kept &= options.bought[possible, j] + owned[line.name] >= pilot.pools.get(line.name, 0)
         found.append(expected_best(score[kept], moved[row, kept]) - score.max() if kept.any() else -np.inf)
     return np.array(found)
+
+
+def slopes(seen: Array, spread: Array, points: Array) -> Array:
+    """(C, A) s(x) of C pilots and A points: centred draws of what pilots would show (S, C) and of the points (S, A),
+    and the deviation of each pilot's score (C,).
+
+    A covariance over S draws is uncertain by sd sd / sqrt(S). So much, times CHANCE, is taken off its square: with many
+    pilots and few draws, some would seem to tell something by chance alone.
+    """
+    draws, spread = len(seen), np.maximum(spread, 1e-12)
+    found = (seen.T @ points) / draws / spread[:, None]
+    own = (seen**2).mean(axis=0) / spread**2
+    chance = CHANCE**2 / draws * np.outer(own, (points**2).mean(axis=0))
+    return np.asarray(np.sign(found) * np.sqrt(np.maximum(found**2 - chance, 0.0)))
 
 
 def expected_best(score: Array, moved: Array) -> float:

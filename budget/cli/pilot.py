@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from budget.brief import Brief
     from pilots.agenda import Pretraining
     from pilots.config import Setup
+    from pilots.curves import Point
     from pilots.run import Limits, Summary
-    from pilots.store import Row, Status, Store
+    from pilots.store import Pools, Row, Status, Store
     from pilots.trainers import Run
 
 STORE = click.option(
@@ -155,7 +156,7 @@ def carry_out(
     from pilots.progress import printer
     from pilots.run import execute
 
-    progress = None if output.is_set("quiet") else printer()
+    progress = None if output.is_set("quiet") else printer(earlier=store.rows(pilots.trainer.recipe))
     place = Place(engine, address)
     summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place)
     left = f", {summary.left} not started in time" if summary.left else ""
@@ -187,18 +188,26 @@ def status_table(tasks: tuple[Status, ...]) -> str:
     return "\n".join([*lines, *(f"{row[0]}: the last failure: {row[4]}" for row in rows if row[4])])
 
 
+def curve_document(mixes: Mapping[Pools, tuple[Point, ...]]) -> list[dict[str, Any]]:
+    """One task's curves as JSON sees them."""
+    return [{"pools": dict(pools), **asdict(point)} for pools, points in mixes.items() for point in points]
+
+
 @pilot.command("status")
 @STORE
 @output.json_option
 @output.options
 def status(store_path: Path, as_json: bool) -> None:
     """How far the pilots are: runs done and failed, a task."""
+    from pilots.curves import curve_lines, curves
+
     with opened(store_path) as store:
-        tasks, left_out = store.status(), store.left_out()
+        tasks, left_out, rows = store.status(), store.left_out(), store.rows()
     if as_json:
-        output.answer_json([asdict(each) for each in tasks])
+        known = curves(rows)
+        output.answer_json([asdict(each) | {"curves": curve_document(known.get(each.task, {}))} for each in tasks])
         return
-    output.answer(status_table(tasks))
+    output.answer("\n".join([status_table(tasks), *curve_lines(rows)]))
     if left_out:
         output.say(f"{left_out} runs of an earlier recipe lie in {store_path} and are left out.")
 
