@@ -48,7 +48,7 @@
     document.body.classList.toggle("other", !state.plan);
     looking.hidden = state.plan;
     document.getElementById("looking-title").textContent = state.title;
-    document.getElementById("stepped").textContent = state.title + ". " + state.expectation;
+    document.getElementById("stepped").textContent = state.plan ? state.title : state.title + ". " + state.expectation;
     slider.setAttribute("aria-valuetext", state.title);
     if (state.plan) { return; }
     all("[data-live]", function (element) {

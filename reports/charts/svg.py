@@ -17,6 +17,7 @@ from reports.charts.scale import Scale, spread
 INNER = 1000  # units of the stretched inner picture, both ways
 TICK = 20  # of these units
 UNSEEN = 1  # of these units: less than half a pixel
+NEAR = 0.05  # of the width: marks whose names could meet
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 
@@ -183,7 +184,7 @@ def _band(chart: Chart, band: Band) -> Markup:
 
 def _dots(chart: Chart, dots: Dots) -> Markup:
     places = dict.fromkeys(_places(chart, dots.points))  # dots that fall on one another are drawn once
-    return tag("path", class_=f"dots {dots.style}", d="".join(f"M{x} {y}h0" for x, y in places))
+    return tag("path", class_=f"dots {dots.style}", d="".join(f"M{x} {y}h1" for x, y in places))
 
 
 def _rules(chart: Chart) -> Markup:
@@ -230,9 +231,16 @@ def _labels(chart: Chart) -> Markup:
     centres = [chart.x.scale.at(mark.x) for mark in chart.marks if mark.above]
     for left in (True, False):
         side = [mark for mark in beside if _leans_left(chart.x.scale.at(mark.x), centres) == left]
-        places = spread([_down(chart, mark.y) for mark in side], LABEL_GAP, 14, chart.height - 10)
+        places = spread([_down(chart, mark.y) for mark in side], LABEL_GAP, _top(chart, side), chart.height - 10)
         parts += [_label_beside(chart, mark, y, -1 if left else 1) for mark, y in zip(side, places, strict=True)]
     return Markup("").join(parts)
+
+
+def _top(chart: Chart, side: list[Mark]) -> float:
+    """How high names beside marks may stand: not up to a name that stands over a mark at the same place."""
+    at = chart.x.scale.at
+    over = [mark for mark in chart.marks if mark.above and any(abs(at(mark.x) - at(one.x)) < NEAR for one in side)]
+    return max([14, *(_down(chart, mark.y) for mark in over)])
 
 
 def _leans_left(x: float, centres: list[float]) -> bool:

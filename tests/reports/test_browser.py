@@ -117,6 +117,7 @@ def test_slider_shows_the_values_of_the_plan_that_was_solved_there(opened: Page,
 def test_the_slider_stays_under_the_hand_and_leaves_no_hole(opened: Page, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 900})
     place = "document.getElementById('budget').getBoundingClientRect().top"
+    opened.locator("#budget").scroll_into_view_if_needed()
     step_to(opened, 0)
     before = opened.evaluate(place)
     for _ in range(9):

@@ -156,6 +156,7 @@ def test_german_says_how_often_the_range_held(inside: int, total: int, said: str
 ])  # fmt: skip
 def test_none_one_and_many_read_like_the_language(say: Language, zero: str, one: str, many: str) -> None:
     assert decision.alternatives_headline(say, 0, 3).startswith(zero)
+    assert not re.search(r"\beins\b", decision.alternatives_headline(say, 1, 3))
     assert decision.findings_headline(say, 1, 0).startswith(one)
     assert decision.findings_headline(say, 13, 0).startswith(many)
 
@@ -231,6 +232,7 @@ def from_outside(plan: Plan) -> set[str]:
 def test_no_english_word_is_left_on_the_german_page(name: str) -> None:
     german, english = page(name, "de"), page(name, "en")
     assert '<html lang="de"' in german
+    assert "eins" not in words(german)  # the bare number, where a noun needs `ein` or `eine`
     assert words(german) & words(english) - ALIKE - from_outside(PLANS[name]()) == set()
 
 
