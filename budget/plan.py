@@ -56,6 +56,7 @@ class NextMoney:
     amount: float
     gain: float
     buys: dict[str, int] = field(default_factory=dict)
+    gap: float | None = None  # of that plan; None where its goal is not the mean score
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """The plan that was solved for one budget."""
+    """The plan that was solved for one budget. `gap`: no plan scores more than this above it; None: not proved."""
 
     budget: float
     cost: float
@@ -131,6 +132,15 @@ class FrontierPoint:
     buy: dict[str, int]
     costs: dict[str, float]
     tasks: dict[str, Score]
+    gap: float | None = None
+
+
+@dataclass(frozen=True)
+class FailedBudget:
+    """A budget of the frontier that no plan keeps to, and why."""
+
+    budget: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -276,6 +286,7 @@ class Plan:
     baselines: dict[str, Baseline]
     provenance: Provenance
     frontier: tuple[FrontierPoint, ...] = ()
+    failed_budgets: tuple[FailedBudget, ...] = ()  # of the frontier
     shares: tuple[SharePoint, ...] = ()
     sensitivity: tuple[Sensitivity, ...] = ()
     evidence: dict[str, Evidence] = field(default_factory=dict)

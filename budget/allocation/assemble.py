@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from budget.allocation.evaluation import Evaluated, evaluate, means, spread
+from budget.allocation.evaluation import LEVEL, Evaluated, draws_of, means, spread
 from budget.allocation.evidence import dots, evidence
+from budget.allocation.frontier import Point
 from budget.allocation.goals import meets_targets
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem, Scored
 from budget.plan import (
     Baseline,
+    FailedBudget,
     FrontierPoint,
     NextMoney,
     PoolLine,
@@ -38,32 +40,36 @@ class Solution:
     plan: Evaluated
     nothing: Evaluated
     richer: Evaluated
+    richer_bound: float
     amount: float
     bands: dict[str, tuple[int, int]]
     could_be: dict[str, tuple[int, int]]
 
 
-def task_score(one: Scored, expected: float, draws: Array) -> Score:
-    return spread(float(one.own(np.array(expected))), one.own(draws))
+def task_score(one: Scored, plan: Evaluated, index: int) -> Score:
+    """A task's score under a plan, in its own unit."""
+    expected, *sides = (float(one.own(each[index])) for each in (plan.tasks, plan.low, plan.high))
+    return Score(expected, min(sides), max(sides), LEVEL)
 
 
 def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution) -> dict[str, TaskLine]:
     """One line a task of the brief, in the brief's order."""
     problem = solution.problem
     gains = _alone(solution, len(problem.tasks))
+    draws = draws_of(problem, solution.plan.choice)
     lines = {}
     for i, one in enumerate(problem.scored):
         line = problem.tasks[one.line]
         labels = line.owned + solution.plan.choice.tasks[one.line]
         buy = solution.plan.choice.tasks[one.line] if line.name == one.name else 0
-        score = task_score(one, solution.plan.tasks[i], solution.plan.draws[:, i])
+        score = task_score(one, solution.plan, i)
         task, trust = brief.tasks[one.name], surfaces[one.name].trust
         lines[one.name] = TaskLine(
             owned=labels - buy, buy=buy, labels=labels, cost=float(line.cost(buy)),
             expected=score.expected, low=score.low, high=score.high,
             now=float(one.own(solution.nothing.tasks[i])),
             trust=trust.status, trust_reason=trust.reason, trust_remedy=trust.remedy,
-            target=one.target, target_probability=_reached(one, solution.plan.draws[:, i]),
+            target=one.target, target_probability=_reached(one, draws[:, i]),
             binding=_binding(line, solution.plan.choice.tasks[one.line], task.max_labels),
             beyond_pilot=_beyond(labels, surfaces[one.name].most_labels),
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
@@ -110,12 +116,12 @@ def _brings(solution: Solution, pool: int) -> dict[str, Score]:
     """By task: the plan's score minus the score with nothing bought of this pool."""
     plan = solution.plan.choice
     without = Choice(plan.tasks, tuple(0 if j == pool else buy for j, buy in enumerate(plan.pools)))
-    (bare,) = evaluate(solution.problem, [without])
+    (bare,) = means(solution.problem, [without])
+    rises = draws_of(solution.problem, plan) - draws_of(solution.problem, without)
     brings = {}
     for i, one in enumerate(solution.problem.scored):
         unit = one.best - one.worst
-        rise = unit * (solution.plan.draws[:, i] - bare.draws[:, i])
-        brings[one.name] = spread(float(unit * (solution.plan.tasks[i] - bare.tasks[i])), rise)
+        brings[one.name] = spread(float(unit * (solution.plan.tasks[i] - bare[i])), unit * rises[:, i])
     return brings
 
 
@@ -164,18 +170,31 @@ def next_money(solution: Solution) -> NextMoney:
     """What the plan of a little more money buys beyond this plan."""
     before, after = (solution.problem.buys(each.choice) for each in (solution.plan, solution.richer))
     changes = {name: after[name] - before[name] for name in before if after[name] != before[name]}
-    return NextMoney(solution.amount, solution.richer.expected - solution.plan.expected, changes)
+    gain = solution.richer.expected - solution.plan.expected
+    return NextMoney(solution.amount, gain, changes, gap(solution.problem, solution.richer, solution.richer_bound))
 
 
-def frontier_points(points: Sequence[tuple[float, Evaluated]], problem: Problem) -> tuple[FrontierPoint, ...]:
+def gap(problem: Problem, plan: Evaluated, bound: float) -> float | None:
+    """How far a plan's mean score is from the best at most; None where that is not known or not what counts."""
+    counts = problem.linear and np.isfinite(bound)
+    return max(bound - plan.expected, 0.0) if counts else None
+
+
+def frontier_points(points: Sequence[Point], problem: Problem) -> tuple[FrontierPoint, ...]:
     return tuple(
         FrontierPoint(
-            budget=budget, cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
+            budget=point.budget, cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
             costs={name: float(cost) for name, cost in problem.costs(each.choice).items()},
-            tasks={one.name: task_score(one, each.tasks[i], each.draws[:, i]) for i, one in enumerate(problem.scored)},
+            tasks={one.name: task_score(one, each, i) for i, one in enumerate(problem.scored)},
+            gap=gap(problem, each, point.bound),
         )
-        for budget, each in points
+        for point in points
+        if (each := point.plan) is not None
     )  # fmt: skip
+
+
+def failed_budgets(points: Sequence[Point]) -> tuple[FailedBudget, ...]:
+    return tuple(FailedBudget(point.budget, point.reason) for point in points if point.plan is None)
 
 
 def share_points(points: Sequence[Evaluated], problem: Problem) -> tuple[SharePoint, ...]:

@@ -20,12 +20,13 @@ import numpy as np
 
 from budget.allocation.lines import Array
 from budget.allocation.planes import peaks
-from budget.allocation.program import FAR, Answer, Program
-from budget.allocation.smooth import Cases, Slopes, Smooth, slopes, values
+from budget.allocation.program import FAR, Program
+from budget.allocation.smooth import Cases, Smooth, slopes, values
 from budget.allocation.table import Table
 
 ASIDE, BESIDE = 1e-4, 1e-5  # of the labels: how far from the optimum planes touch, along tasks and along pools
 NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels: where planes are checked besides
+ALONE = 1e-9  # what one cut may leave open without a program
 
 
 @dataclass(frozen=True)
@@ -39,31 +40,53 @@ class Mixed:
     mixes: Array
 
 
-def bounds(table: Table, cases: Cases, smooth: Smooth, solver: str) -> list[Answer]:
-    """What no plan of each case exceeds."""
-    planes, low, high = _mixed(cases, smooth), *cases.ends[:2]
+@dataclass(frozen=True)
+class Cuts:
+    """k cases with C cuts each: `level` (k, C) at the pools `mixes` (k, C, P), and the `rise` (k, C, P) a label of a
+    pool."""
+
+    level: Array
+    rise: Array
+    mixes: Array
+    least: Array
+    most: Array
+
+    def program(self, k: int) -> Program:
+        """The program of one case: the score below every cut, the pools within their ends."""
+        program = Program()
+        theta = program.variable(-FAR, FAR, 1.0)
+        pools = [program.variable(0.0, 1.0) for _ in self.least]
+        width = self.most - self.least
+        for level, rise, here in zip(self.level[k], self.rise[k], self.mixes[k], strict=True):
+            program.row([theta, *pools], [1.0, *(-rise * width).tolist()], float(level + rise @ (self.least - here)))
+        return program
+
+    def bounds(self, solver: str) -> list[float]:
+        """What no plan of each case exceeds: by one of its cuts alone where that is good enough."""
+        ends = [self.rise * (end[None, None] - self.mixes) for end in (self.least, self.most)]
+        alone = (self.level + np.maximum(*ends).sum(axis=2)).min(axis=1)
+        open_ = alone > self.level[:, 0] + ALONE
+        return [
+            min(float(bound), self.program(k).solve(solver).bound) if more else float(bound)
+            for k, (bound, more) in enumerate(zip(alone, open_, strict=True))
+        ]
+
+
+def cuts(table: Table, cases: Cases, smooth: Smooth) -> Cuts:
+    """Cuts at the optima of k cases, raised until no score that was sampled is above its plane."""
+    planes = _mixed(cases, smooth)
+    low, high, least, most = cases.ends
     raised = np.maximum(_over_table(table, cases, planes), _over_near(cases, smooth, planes))
     left = planes.own - _charged(smooth.prices, cases.tasks)
     worth = (planes.level + raised + np.maximum(left * low, left * high)).sum(axis=2)  # (k, C)
     charged = _charged(smooth.prices, cases.pools)
     level = worth + (smooth.prices * cases.right).sum(axis=1)[:, None] - (charged * planes.mixes).sum(axis=2)
-    rise = planes.across.sum(axis=2) - charged
-    return [_program(cases, level[k], rise[k], planes.mixes[k]).solve(solver) for k in range(len(level))]
+    return Cuts(level, planes.across.sum(axis=2) - charged, planes.mixes, least, most)
 
 
 def _charged(prices: Array, uses: Array) -> Array:
     """(k, 1, lines): what a label takes of the rows, at the rows' prices."""
     return prices[:, None] @ uses
-
-
-def _program(cases: Cases, level: Array, rise: Array, mixes: Array) -> Program:
-    _, _, least, most = cases.ends
-    program = Program()
-    theta = program.variable(-FAR, FAR, 1.0)
-    pools = [program.variable(0.0, 1.0) for _ in least]
-    for at, rises, here in zip(level, rise, mixes, strict=True):
-        program.row([theta, *pools], [1.0, *(-rises * (most - least)).tolist()], float(at + rises @ (least - here)))
-    return program
 
 
 def _mixed(cases: Cases, smooth: Smooth) -> Mixed:
@@ -122,8 +145,7 @@ def _over_near(cases: Cases, smooth: Smooth, planes: Mixed) -> Array:
     """(k, C, T) how far the scores around the optimum rise above the planes."""
     low, high, least, most = cases.ends
     owned, shared = cases.owned
-    factors = NEAR if len(least) < 2 else FEW
-    moves = np.array(list(product(NEAR, *[factors] * len(least))))
+    moves = np.array(list(product(NEAR, FEW if len(least) else (1.0,))))
     tasks = np.clip((smooth.tasks[:, None] + owned + 1) * moves[:, :1] - owned - 1, low, high)
     pools = np.clip((smooth.pools[:, None] + shared + 1) * moves[:, 1:] - shared - 1, least, most)
     found = values(cases, tasks, pools)  # (k, m, T)

@@ -13,26 +13,25 @@ from budget.allocation.problem import Choice, Problem, labels_of
 from budget.plan import Score
 
 LEVEL = 0.9
+SIDES = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A choice, scored. `total`: the plan's score; `tasks` (n,) expected, `draws` (S, n), in normalised scores."""
+    """A choice, scored. `tasks` (n,) expected normalised scores, between `low` and `high` (n,) with probability LEVEL;
+    `total_draws` (S,): the plan's score under each draw."""
 
     choice: Choice
     cost: Fraction
     tasks: Array
-    draws: Array
+    low: Array
+    high: Array
+    total_draws: Array
     weights: Array
 
     @property
     def expected(self) -> float:
         return float(self.tasks @ self.weights)
-
-    @property
-    def total_draws(self) -> Array:
-        """(S,) the plan's score under each draw."""
-        return self.draws @ self.weights
 
     @property
     def score(self) -> Score:
@@ -45,7 +44,7 @@ def spread(expected: float, draws: Array) -> Score:
     >>> spread(1.0, np.array([0.0, 1.0, 2.0])).expected
     1.0
     """
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(draws, SIDES)
     return Score(expected, float(low), float(high), LEVEL)
 
 
@@ -60,14 +59,25 @@ def expected(problem: Problem, choices: Sequence[Choice]) -> Array:
     return means(problem, choices) @ problem.weights
 
 
+def draws_of(problem: Problem, choice: Choice) -> Array:
+    """(S, n): every scored task under each draw."""
+    labels, bought = labels_of(problem, [choice])
+    return np.stack([problem.draws(i, labels[:, i], bought)[:, 0] for i in range(len(problem.scored))], axis=1)
+
+
 def evaluate(problem: Problem, choices: Sequence[Choice]) -> list[Evaluated]:
-    """Score several choices with their draws."""
+    """Score several choices with their draws, one task after the other."""
     if not choices:
         return []
     labels, bought = labels_of(problem, choices)
-    draws = np.stack([problem.draws(i, labels[:, i], bought) for i in range(len(problem.scored))], axis=2)  # (S, k, n)
-    tasks = means(problem, choices)
+    tasks, sides, totals = means(problem, choices), [], 0.0
+    for i, one in enumerate(problem.scored):
+        draws = problem.draws(i, labels[:, i], bought)  # (S, k)
+        sides.append(np.quantile(draws, SIDES, axis=0))
+        totals = totals + one.weight * draws
+    low, high = np.stack(sides, axis=2)
+    total = np.asarray(totals)
     return [
-        Evaluated(choice, problem.cost(choice), tasks[k], draws[:, k], problem.weights)
+        Evaluated(choice, problem.cost(choice), tasks[k], low[k], high[k], total[:, k], problem.weights)
         for k, choice in enumerate(choices)
     ]

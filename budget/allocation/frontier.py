@@ -3,45 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
 
 from budget.allocation.evaluation import Evaluated, evaluate
 from budget.allocation.goals import goal_values, meets_targets
 from budget.allocation.lines import Array
-from budget.allocation.optimum import quick, search_at
+from budget.allocation.optimum import quick
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import relax_all
-from budget.allocation.rounding import to_lots
+from budget.allocation.rows import Row
 from budget.allocation.table import Table
 
-STEPS = 12  # budgets up to the brief's, and as many beyond it
+STEPS, REACH = 24, 2  # budgets from nothing to so many times the brief's
 SHARES = 10
 
 
+@dataclass(frozen=True)
+class Point:
+    """What one budget brings: the best plan, of which no other exceeds `bound` (infinite where that is not proved), or
+    the reason why there is none."""
+
+    budget: float
+    plan: Evaluated | None
+    bound: float = np.inf
+    reason: str = ""
+
+
 def along_budgets(
-    table: Table, problem: Problem, known: Sequence[Choice], prices: Array | None
-) -> list[tuple[float, Evaluated]]:
-    """(budget, best plan for it) from nothing to twice the budget; budgets that no plan keeps to are left out.
+    table: Table,
+    problem: Problem,
+    known: Sequence[Choice],
+    prices: Array | None,
+    solver: str = "highs",
+    steps: int = STEPS,
+) -> list[Point]:
+    """The best plans for so many steps of money from nothing to twice the budget.
 
     `known`: other plans; where one is affordable and better, it stands. For the goal `cheapest`, more money than needed
     buys the best mean score.
     """
     asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
-    budgets = [problem.budget * step / STEPS for step in range(2 * STEPS + 1)] if problem.budget > 0 else [0.0]
+    budgets = [REACH * problem.budget * step / steps for step in range(steps + 1)] if problem.budget > 0 else [0.0]
     cases = [asked.with_budget(b) for b in budgets]
-    cases = [case for case in cases if sum(line.cost(line.least) for line in case.lines) <= case.money]
-    found = [choice for choice in quick(table, cases, prices) if choice is not None]
-    plans = list(dict.fromkeys([*found, *known]))
+    least = sum((line.cost(line.least) for line in problem.lines), Fraction(0))
+    some = [case for case in cases if least <= case.money]
+    found = dict(zip((case.budget for case in some), quick(table, some, prices, solver, proofs=True), strict=True))
+    plans = list(dict.fromkeys([*(each.choice for each in found.values() if each.choice is not None), *known]))
     if problem.targets:
         plans = [choice for choice in plans if meets_targets(problem, choice)]
-    values = goal_values(asked, plans)
-    order = sorted(range(len(plans)), key=lambda k: -values[k])
-    best = []
+    ranked = sorted(zip(goal_values(asked, plans), plans, strict=True), key=lambda pair: -pair[0])
+    priced = [(problem.cost(choice), choice) for _, choice in ranked]
+    best = {}
     for case in cases:
-        first = next((plans[k] for k in order if not case.broken(plans[k])), None)
+        first = next((choice for cost, choice in priced if cost <= case.money and not case.broken(choice)), None)
         if first is not None:
-            best.append((case.budget, first))
-    return list(zip([b for b, _ in best], evaluate(problem, [choice for _, choice in best]), strict=True))
+            best[case.budget] = first
+    scored = dict(zip(best, evaluate(problem, list(best.values())), strict=True))
+    return [
+        Point(b, scored[b], found[b].bound if b in found else np.inf)
+        if b in scored
+        else Point(b, None, reason=_reason(problem, case, least))
+        for b, case in zip(budgets, cases, strict=True)
+    ]
+
+
+def _reason(problem: Problem, case: Problem, least: Fraction) -> str:
+    """Why there is no plan for this money."""
+    if least > case.money:
+        return f"the least that must be bought costs {float(least):.10g}"
+    asked = [row.text for row in problem.rows] + [f"the target of {problem.scored[i].name}" for i in problem.targets]
+    return f"no plan was found that keeps to {', '.join(asked) or 'all limits'}"
 
 
 def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | None) -> list[Evaluated]:
@@ -49,15 +82,21 @@ def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | 
     if not problem.pools or problem.budget <= 0:
         return []
     asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
-    cases = []
-    asides = [problem.budget * step / SHARES for step in range(SHARES + 1)]
-    found_pools = relax_all(table, [asked] * len(asides), prices, asides)
-    for aside, (relaxed, pools) in zip(asides, found_pools, strict=True):
-        on_pools = float(sum(line.cost(buy) for line, buy in zip(problem.pools, pools, strict=True)))
-        cases.append((asked.with_budget(on_pools + problem.budget - aside), relaxed, pools))
-    if problem.of_lots:
-        found = to_lots([c for c, _, _ in cases], [r for _, r, _ in cases], [p for _, _, p in cases])
-    else:
-        found = [c for c in (search_at(case, pools, relaxed) for case, relaxed, pools in cases) if c is not None]
-    distinct = [c for c in dict.fromkeys([known, *found]) if not problem.broken(c)]
+    cases = [_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1)]
+    cases = [case for case in cases if case is not None]
+    paid = None if prices is None else np.append(prices, [0.0, 0.0])
+    found = [each.choice for each in quick(table, cases, paid, near=known)]
+    distinct = [c for c in dict.fromkeys([known, *found]) if c is not None and not problem.broken(c)]
     return sorted(evaluate(problem, distinct), key=lambda each: problem.pool_cost(each.choice))
+
+
+def _shared(problem: Problem, share: Fraction) -> Problem | None:
+    """The problem with this share of the budget for pools and the rest for tasks; None if that is too little for the
+    least purchases."""
+    rows = []
+    for key, lines, part in (("pools", problem.pools, share), ("tasks", problem.tasks, 1 - share)):
+        limit = part * problem.money
+        if sum(line.cost(line.least) for line in lines) > limit:
+            return None
+        rows.append(Row(key, key, {}, dict.fromkeys((line.name for line in lines), Fraction(1)), limit))
+    return replace(problem, rows=(*problem.rows, *rows))

@@ -46,6 +46,14 @@ class Line:
         """Does every lot cost the same, with no step at the start?"""
         return len(self.tiers) == 1 and self.setup == 0 and self.first <= max(self.lot, self.least)
 
+    def exact_cost(self, buy: int) -> tuple[int, int]:
+        """Numerator and denominator of `cost`, not always in lowest terms."""
+        if buy > 0 and (len(self.tiers) > 1 or self.setup):
+            cost = self.cost(buy)
+            return cost.numerator, cost.denominator
+        price = self.tiers[0][1]
+        return price.numerator * max(buy, 0), price.denominator
+
     def cost(self, buy: int) -> Fraction:
         """Money for `buy` labels, exactly as the prices say."""
         if buy <= 0:

@@ -28,6 +28,7 @@ from budget.allocation.tangency import Proof, prove
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
 NEARLY = 1e-5  # a gap that is worth no further search
+FEW_ROUNDS = 2  # of planes, for the bound of a case that is like one that was proved
 TURNS = 4  # of looking for pools by the prices of the last plan
 DEARER = (1.0, 1.03, 1.2)  # times the prices of the rows: what is tried until a plan keeps to them
 STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried around the best plan
@@ -89,20 +90,52 @@ class Search:
         return self.tried[pools]
 
 
-def quick(
-    table: Table, cases: Sequence[Problem], prices: Array | None = None, solver: str = "highs"
-) -> list[Choice | None]:
-    """Good plans for several cases at once (same lines and surfaces), without a proof; None where none was found.
+@dataclass(frozen=True)
+class Quick:
+    """A good plan for a case, None if none was found; no plan exceeds `bound`, which is infinite where none is known."""
 
-    `prices` (R,) of the rows: from a plan of a similar case.
+    choice: Choice | None
+    bound: float = np.inf
+
+
+def quick(
+    table: Table,
+    cases: Sequence[Problem],
+    prices: Array | None = None,
+    solver: str = "highs",
+    near: Choice | None = None,
+    proofs: bool = False,
+) -> list[Quick]:
+    """Good plans for several cases at once (same lines and surfaces), with `proofs` if wanted.
+
+    `prices` (R,) of the rows and `near`: from the plan of a similar case.
     """
-    found: list[Choice | None] = [None] * len(cases)
+    found = [Quick(None)] * len(cases)
+    for k, case in enumerate(cases):
+        if case.budget <= 0 and all(line.price > 0 for line in case.lines):
+            nothing = Choice((0,) * len(case.tasks), (0,) * len(case.pools))
+            found[k] = Quick(nothing, goal_value(case, nothing)) if kept(case, nothing) else Quick(None)
     easy = [k for k, case in enumerate(cases) if case.plain]
     if easy and table.concave:
-        for k, choice in zip(easy, plain(table, [cases[k] for k in easy]).choices, strict=True):
-            found[k] = choice if kept(cases[k], choice) else None
-    rest = [k for k in range(len(cases)) if found[k] is None]
-    relaxed = dict(zip(rest, relax_all(table, [cases[k] for k in rest], prices), strict=True))
+        solved = plain(table, [cases[k] for k in easy], near)
+        bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
+        for k, choice, bound in zip(easy, solved.choices, bounds, strict=True):
+            found[k] = Quick(choice if kept(cases[k], choice) else None, bound)
+    rest = [k for k in range(len(cases)) if found[k].choice is None]
+    slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
+    for k, choice in zip(rest, slow, strict=True):
+        proved = found[k].bound
+        if proofs and proved == np.inf and choice is not None and cases[k].linear and cases[k].budget > 0:
+            start = np.array(choice.tasks, float), choice.pools
+            proved = prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound
+        found[k] = Quick(choice, proved)
+    return found
+
+
+def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: str) -> list[Choice | None]:
+    """Good plans by water-filling, or by whole choices where that does not do."""
+    found: list[Choice | None] = [None] * len(cases)
+    relaxed = relax_all(table, cases, prices)
     for dearer in DEARER if prices is not None and prices.any() else (1.0,):
         open_ = [k for k, case in enumerate(cases) if found[k] is None and case.of_lots]
         paid = None if prices is None else dearer * prices
@@ -137,16 +170,15 @@ def optimum(
     if problem.plain:
         easy = plain(table, [problem])
         search.offer(easy.choices[0])
-        ((bound, engine),) = easy.bounds(table, solver)
-        if -DISPROVED <= bound - search.value <= (SMOOTH if all(line.lot == 1 for line in problem.lines) else NEARLY):
-            return _finished(search, bound, easy.prices[0, 1:], engine, CUTS)
+        answer = easy.cuts(table).program(0).solve(solver)
+        if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else NEARLY):
+            return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
     start = relax(table, problem)
     if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])
         search.offer(first)
         start = np.array(first.tasks, float), first.pools
-    linear = problem.goal != "worst" and problem.risk == 0
-    proof = prove(table, problem, start, solver, seconds) if linear else None
+    proof = prove(table, problem, start, solver, seconds) if problem.linear else None
     places = [start] + ([(proof.tasks, whole_pools(problem, proof.pools))] if proof is not None and proof.found else [])
     if problem.of_lots and proof is not None:
         search.offer(to_lots([problem], [places[-1][0]], [places[-1][1]])[0])

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from budget.allocation.cuts import bounds
+import numpy as np
+
+from budget.allocation.cuts import Cuts, cuts
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import roughly, whole_pools
@@ -29,15 +31,21 @@ class Plain:
     cases: Cases
     smooth: Smooth
 
-    def bounds(self, table: Table, solver: str) -> list[tuple[float, str]]:
-        """What no plan of each case exceeds, and the solver."""
-        return [(answer.bound, answer.solver) for answer in bounds(table, self.cases, self.smooth, solver)]
+    def cuts(self, table: Table) -> Cuts:
+        """What proves the plans."""
+        return cuts(table, self.cases, self.smooth)
 
 
-def plain(table: Table, problems: Sequence[Problem]) -> Plain:
-    """Solve plain cases that differ in nothing but budget, prices, weights and the right sides of rows."""
+def plain(table: Table, problems: Sequence[Problem], near: Choice | None = None) -> Plain:
+    """Solve plain cases that differ in nothing but budget, prices, weights and the right sides of rows; `near`: a plan
+    that is like theirs, if there is one."""
     cases = cases_of(problems)
-    smooth = climb(cases, *roughly(table, problems))
+    if near is None:
+        start = roughly(table, problems)
+    else:
+        tasks, pools = (np.tile(np.array(buys, float), (len(problems), 1)) for buys in (near.tasks, near.pools))
+        start = tasks, pools
+    smooth = climb(cases, *start)
     prices = smooth.prices / cases.unit
-    pools = [whole_pools(case, mix) for case, mix in zip(problems, smooth.pools, strict=True)]
-    return Plain(to_lots(problems, list(smooth.tasks), pools, prices[:, 1:], width=1.0), prices, cases, smooth)
+    mixes = [whole_pools(case, mix) for case, mix in zip(problems, smooth.pools, strict=True)]
+    return Plain(to_lots(problems, list(smooth.tasks), mixes, prices[:, 1:], width=1.0), prices, cases, smooth)

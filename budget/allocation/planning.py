@@ -17,7 +17,7 @@ from budget.allocation.baselines import baselines
 from budget.allocation.evaluation import evaluate
 from budget.allocation.further import next_pilots
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import CLOSED, Optimum, kept, optimum, quick
+from budget.allocation.optimum import CLOSED, Optimum, Quick, kept, optimum, quick
 from budget.allocation.problem import Choice, Problem, problem
 from budget.allocation.rounding import spend_rest
 from budget.allocation.sensitivity import sensitivity
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from budget.fitting.surface import Surface
     from budget.measurements import Measurements
 
-FRONTIER_REACH = 2  # the frontier goes on to so many budgets
 NEXT = 0.01  # of the budget: the amount that `next_money` adds
 FEW = 12  # with more lines than this, how firm each amount is is not looked at
 
@@ -43,7 +42,7 @@ class Solved:
     table: Table
     problem: Problem
     best: Optimum
-    richer: Choice
+    richer: Quick
     amount: float
     rivals: dict[str, Choice]
     solver: str
@@ -66,12 +65,13 @@ def planned(
     solved = _solved(brief, surfaces, solver, seconds, compare)
     asked, best = solved.problem, solved.best
     nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
-    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer, nothing, *solved.rivals.values()])
+    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer.choice, nothing, *solved.rivals.values()])
     bands, could_be = _firmness(solved)
-    solution = assemble.Solution(asked, chosen, bare, more, solved.amount, bands, could_be)
+    solution = assemble.Solution(asked, chosen, bare, more, solved.richer.bound, solved.amount, bands, could_be)
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
-    known = (best.choice, solved.richer, *solved.rivals.values())
+    known = (best.choice, solved.richer.choice, *solved.rivals.values())
+    points = frontier.along_budgets(solved.table, asked, known, best.prices, solver)
     looked_at, pilots = next_pilots(asked, brief, measurements, best)
     return Plan(
         status="optimal" if best.bound - best.value <= CLOSED else "feasible",
@@ -81,7 +81,7 @@ def planned(
         score=chosen.score, now=bare.score, certificate=certificate(asked, best, solved.seconds),
         next_money=assemble.next_money(solution), tasks=tasks, pools=pools,
         baselines=assemble.compared(chosen, dict(zip(solved.rivals, scored, strict=True)), asked),
-        frontier=assemble.frontier_points(frontier.along_budgets(solved.table, asked, known, best.prices), asked),
+        frontier=assemble.frontier_points(points, asked), failed_budgets=assemble.failed_budgets(points),
         shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
         sensitivity=sensitivity(solved.table, asked, chosen, best.prices),
         evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
@@ -98,7 +98,7 @@ def _solved(
     seconds: float | None,
     compare: Mapping[str, Mapping[str, int]],
 ) -> Solved:
-    asked = problem(brief, surfaces, FRONTIER_REACH)
+    asked = problem(brief, surfaces, frontier.REACH)
     audit.check(asked)
     table = tabulate(asked)
     rivals = baselines(asked, compare)
@@ -112,10 +112,12 @@ def _solved(
     return Solved(table, asked, best, richer, amount, rivals, solver, spent)
 
 
-def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> Choice:
+def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> Quick:
     """The best plan found for a little more money: made anew, or the plan with more where that brings most."""
-    made = [best.choice, *spend_rest([case], [best.choice]), *quick(table, [case], best.prices, solver)]
-    return max((choice for choice in made if choice is not None and kept(case, choice)), key=partial(goal_value, case))
+    anew = quick(table, [case], best.prices, solver, best.choice, proofs=True)[0]
+    made = [best.choice, *spend_rest([case], [best.choice]), anew.choice]
+    good = (choice for choice in made if choice is not None and kept(case, choice))
+    return Quick(max(good, key=partial(goal_value, case)), anew.bound)
 
 
 def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:

@@ -121,6 +121,16 @@ class Problem:
         return self.goal == "mean" and self.risk == 0 and all(line.plain for line in self.lines)
 
     @property
+    def of_labels(self) -> bool:
+        """Are labels bought one by one, so that a plan may be as good as one without lots?"""
+        return all(line.lot == 1 for line in self.lines)
+
+    @property
+    def linear(self) -> bool:
+        """Is what the goal counts a sum over the tasks?"""
+        return self.goal != "worst" and self.risk == 0
+
+    @property
     def targets(self) -> tuple[int, ...]:
         """Which scored tasks have a target to be kept; with the goal `worst` targets only set the scale."""
         return () if self.goal == "worst" else tuple(i for i, s in enumerate(self.scored) if s.target is not None)
@@ -131,8 +141,12 @@ class Problem:
         return dict.fromkeys((one.name for one in self.scored), Fraction(0)) | costs
 
     def cost(self, choice: Choice) -> Fraction:
-        """Money for a whole choice, exactly."""
-        return sum(self.costs(choice).values(), Fraction(0))
+        """Money for a whole choice, exactly: summed in whole numbers, by denominator."""
+        parts: dict[int, int] = {}
+        for line, buy in zip(self.lines, choice.all, strict=True):
+            above, below = line.exact_cost(buy)
+            parts[below] = parts.get(below, 0) + above
+        return sum((Fraction(above, below) for below, above in parts.items()), Fraction(0))
 
     def pool_cost(self, choice: Choice) -> Fraction:
         """Money for the pools of a choice, exactly."""

@@ -316,13 +316,15 @@ def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Arr
 
 
 def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
-    """The nearest allowed purchase of each pool that the budget affords after every least purchase."""
+    """The nearest allowed purchase of each pool that the budget affords after every least purchase, or the next lower
+    ones where limits on pools alone are not kept."""
     left = problem.money - sum((line.cost(line.least) for line in problem.lines), Fraction(0))
-    bought = []
+    bought = {line.name: line.least for line in problem.pools}
+    alone = [row for row in problem.rows if not any(line.name in (*row.buy, *row.cost) for line in problem.tasks)]
     for line, amount in zip(problem.pools, pools, strict=True):
-        buy = int(line.near(np.array([amount]))[0])
-        buy = min(buy, line.affordable(left + line.cost(line.least)))
-        buy = max(buy, line.least)
-        left -= line.cost(buy) - line.cost(line.least)
-        bought.append(buy)
-    return tuple(bought)
+        most = line.affordable(left + line.cost(line.least))
+        bought[line.name] = max(min(int(line.near(np.array([amount]))[0]), most), line.least)
+        if any(row.use(problem.pools, bought) > row.limit(problem.money) for row in alone):
+            bought[line.name] = max(min(line.down(amount), most), line.least)
+        left -= line.cost(bought[line.name]) - line.cost(line.least)
+    return tuple(bought.values())

@@ -122,13 +122,7 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     """Money left over buys whole lots where they bring most, as long as any is affordable and brings something."""
     problem = cases[0]
     left = [case.money - case.cost(choice) for case, choice in zip(cases, choices, strict=True)]
-    extra = np.array(
-        [
-            [_chunk(line, buy, rest) for line, buy in zip(case.lines, choice.all, strict=True)]
-            for case, choice, rest in zip(cases, choices, left, strict=True)
-        ],
-        float,
-    )
+    extra = np.stack([_about(case, choice, float(rest)) for case, choice, rest in zip(cases, choices, left, strict=True)])
     gains = np.zeros(extra.shape)
     bought = np.array([choice.tasks for choice in choices], float)
     mixes = np.array([choice.pools for choice in choices], float).reshape(len(choices), -1)
@@ -146,6 +140,17 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
         for j, other in enumerate(others):
             gains[:, tasks + j] += weights[:, i] * (other - here)
     return [_topped(case, *each) for case, *each in zip(cases, choices, left, gains, strict=True)]
+
+
+def _about(case: Problem, choice: Choice, left: float) -> Array:
+    """(lines,) about how many labels more of each line this money buys."""
+    price, lot, most = (np.array([float(getattr(x, key)) for x in case.lines]) for key in ("price", "lot", "most"))
+    room = np.maximum(most - np.array(choice.all, float), 0.0)
+    more = np.floor(left / np.maximum(price * lot, 1e-300) + 1e-9) * lot
+    for j, line in enumerate(case.lines):
+        if not line.plain:
+            more[j] = _chunk(line, choice.all[j], Fraction(left))
+    return np.asarray(np.minimum(np.maximum(more, 0.0), room))
 
 
 def _chunk(line: Line, buy: int, money: Fraction) -> int:

@@ -36,9 +36,10 @@ class Row:
         """The left side for these purchases, exactly."""
         total = Fraction(0)
         for line in lines:
-            total += self.buy.get(line.name, 0) * buys[line.name] + self.cost.get(line.name, 0) * line.cost(
-                buys[line.name]
-            )
+            if line.name in self.buy:
+                total += self.buy[line.name] * buys[line.name]
+            if line.name in self.cost:
+                total += self.cost[line.name] * line.cost(buys[line.name])
         return total
 
 

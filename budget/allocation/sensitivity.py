@@ -42,8 +42,8 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
     if not moved:
         return ()
     nothing = Choice((0,) * len(problem.tasks), (0,) * len(problem.pools))
-    found_plans = quick(table, [side.problem for side in moved], prices)
-    choices = [choice or plan.choice for choice in found_plans]
+    plans = quick(table, [side.problem for side in moved], prices, near=plan.choice)
+    choices = [found.choice or plan.choice for found in plans]
     before, *scored = means(problem, [nothing, *choices])
     ends = [
         (float(side.weights @ (before + side.factor * (each - before))), _elsewhere(problem, plan, choice))

@@ -20,7 +20,7 @@ from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
-ROUNDS, SETTLED = 12, 1e-7  # a step of fewer of a point's labels than this ends the search
+ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
 TINY = 1e-12
@@ -38,6 +38,11 @@ class Cases:
     right: Array
     unit: Array
     weights: Array
+
+    def only(self, which: Whole) -> Cases:
+        """Some of the cases, by their numbers."""
+        parts = (self.tasks, self.pools, self.right, self.unit, self.weights)
+        return Cases(self.first, *(part[which] for part in parts))
 
     @property
     def ends(self) -> tuple[Array, Array, Array, Array]:
@@ -171,20 +176,38 @@ class Smooth:
     step: Array
 
 
-def climb(cases: Cases, tasks: Array, pools: Array, rounds: int = ROUNDS) -> Smooth:
-    """The best purchases near these, tasks (k, T) and pools (k, P)."""
+def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
+    """The best purchases near these, tasks (k, T) and pools (k, P).
+
+    A step that ends lower than it began, prices of the rows included, is taken back by half, and by half again.
+    """
     low, high, least, most = cases.ends
-    prices, step = np.zeros(cases.right.shape), np.full(len(tasks), np.inf)
-    for _ in range(rounds):
-        here, bends = slopes(cases, tasks[:, None], pools[:, None], bends=True)
-        assert bends is not None
-        moved, moved_pools, prices = _Step(cases, here, bends, tasks, pools).best()
-        tasks = np.clip(tasks + moved * here.size[:, 0], low, high)
-        pools = np.clip(pools + moved_pools * here.sizes[:, 0], least, most)
-        step = np.maximum(np.abs(moved).max(axis=1, initial=0.0), np.abs(moved_pools).max(axis=1, initial=0.0))
-        if step.max() < SETTLED:
+    there = tasks.copy(), pools.copy()
+    base, height = (tasks.copy(), pools.copy()), np.full(len(tasks), -np.inf)
+    room, prices, step = np.zeros(cases.right.shape), np.zeros(cases.right.shape), np.full(len(tasks), np.inf)
+    for _ in range(ROUNDS):
+        moving = np.flatnonzero(step >= SETTLED)
+        if not len(moving):
             break
-    return Smooth(tasks, pools, prices, step)
+        some, here = cases.only(moving), (there[0][moving], there[1][moving])
+        around, bends = slopes(some, here[0][:, None], here[1][:, None], bends=True)
+        assert bends is not None
+        newton = _Step(some, around, bends, *here)
+        value = around.value.sum(axis=(1, 2))
+        lower = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) < height[moving] - SAME
+        back, on = moving[lower], moving[~lower]
+        for place, start in zip(there, base, strict=True):
+            place[back] = (place[back] + start[back]) / 2
+        step[back] /= 2
+        moved, shifted, paid = newton.best()
+        height[on], room[on], prices[on] = value[~lower], newton.room[~lower], paid[~lower]
+        for place, start in zip(there, base, strict=True):
+            start[on] = place[on]
+        there[0][on] = np.clip(here[0] + moved * around.size[:, 0], low, high)[~lower]
+        there[1][on] = np.clip(here[1] + shifted * around.sizes[:, 0], least, most)[~lower]
+        far = np.maximum(np.abs(moved).max(axis=1, initial=0.0), np.abs(shifted).max(axis=1, initial=0.0))
+        step[on] = far[~lower]
+    return Smooth(*there, prices, step)
 
 
 class _Step:

@@ -78,7 +78,9 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
             step = max(abs(limit) / 100, Fraction(1))
             looser = tuple(replace(each, right=each.right + step * (each is row)) for each in problem.rows)
             case = replace(problem, rows=looser)
-            made = [*quick(table, [case], prices, solver), search_at(case, plan.pools, np.array(plan.tasks), solver)]
+            made = [quick(table, [case], prices, solver, plan)[0].choice]
+            if not case.plain:
+                made.append(search_at(case, plan.pools, np.array(plan.tasks), solver))
             gain = max((goal_value(case, each) - value for each in made if each is not None), default=0.0)
             price = gain / float(step) if gain > 0 else float(prices[r])
         found.append(Limit(row.key, row.text, float(row.use(problem.lines, buys)), float(limit), price))

@@ -34,7 +34,12 @@ class Proof:
 
 
 def prove(
-    table: Table, problem: Problem, start: tuple[Array, tuple[int, ...]], solver: str, seconds: float | None = None
+    table: Table,
+    problem: Problem,
+    start: tuple[Array, tuple[int, ...]],
+    solver: str,
+    seconds: float | None = None,
+    rounds: int = ROUNDS,
 ) -> Proof:
     """Bound the weighted mean of the expected scores (or, for `cheapest`, minus the share of the budget spent)."""
     around, close = _around(problem, start), _near(problem, start)
@@ -44,7 +49,7 @@ def prove(
     scores, targets = _touch(table, problem, every, near, *around)[0], _targets(table, problem, goals, *around)
     best, bound = -np.inf, np.inf
     place: Continuous | None = None
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         found = best_under(problem, scores, targets, solver, seconds)
         if not found.found:
             break
