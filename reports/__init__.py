@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from reports.markdown import to_markdown
     from reports.page import render, render_refusal
     from reports.pdf import to_pdf
-    from reports.pictures import to_svg
+    from reports.pictures import fits_to_svg, to_svg
     from reports.workbook import to_xlsx
 
-__all__ = ["Brand", "brand_of", "render", "render_refusal", "to_markdown", "to_pdf", "to_svg", "to_xlsx"]
+__all__ = ["Brand", "brand_of", "fits_to_svg", "render", "render_refusal", "to_markdown", "to_pdf", "to_svg", "to_xlsx"]
 
 _HOMES = {
     "Brand": "brand",
     "brand_of": "brand",
     "to_markdown": "markdown",
     "to_pdf": "pdf",
+    "fits_to_svg": "pictures",
     "to_svg": "pictures",
     "to_xlsx": "workbook",
     "render": "page",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from budget.cli import output
+from budget.cli.report import write_charts
 from budget.cli.tables import backtest_document, backtest_table, fit_table, frontier_table, plan_table, surface_document
 from budget.errors import CannotBeMet
 
@@ -35,6 +36,7 @@ SOLVER = click.option(
     help="What solves the programs.",
 )
 MONEY = click.option("--budget", "money", type=float, metavar="MONEY", help="Instead of the brief's budget.")
+PLOTTED = 10.0  # curves are drawn to so many times the largest pilot
 FILES = ("plan.json", "allocation.csv", "report.html")
 
 
@@ -113,16 +115,52 @@ def planned(
 @click.command()
 @BRIEF
 @MEASUREMENTS
+@click.option(
+    "--plot",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each task's curve as an SVG file into DIR too.",
+)
 @SEED
+@output.language_option
+@click.option("--force", is_flag=True, help="Replace files of these names that are no charts of ours.")
 @output.json_option
 @output.options
-def fit(brief_path: Path, measurements_path: Path, seed: int, as_json: bool) -> None:
+def fit(
+    brief_path: Path,
+    measurements_path: Path,
+    folder: Path | None,
+    seed: int,
+    language: str,
+    force: bool,
+    as_json: bool,
+) -> None:
     """What the pilots in MEASUREMENTS (.csv, .parquet or a store of pilots) say about the tasks of BRIEF."""
-    surfaces = fitted(*read_inputs(brief_path, measurements_path), seed)
+    brief, measurements = read_inputs(brief_path, measurements_path)
+    surfaces = fitted(brief, measurements, seed)
+    if folder is not None:
+        with step("drawn and written"):
+            write_charts(pictures(surfaces, measurements, language), folder, force)
     if as_json:
         output.answer_json({name: surface_document(surface) for name, surface in sorted(surfaces.items())})
     else:
         output.answer(fit_table(surfaces))
+    if folder is not None:
+        output.say(f"{len(surfaces)} charts in {folder}")
+
+
+def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, language: str) -> dict[str, str]:
+    """{file name: SVG} of every task: its curve to ten times the largest pilot, with the most pool labels measured and
+    with those of the pilots."""
+    from budget.allocation.evidence import REACH, dots, evidence
+    from reports import fits_to_svg
+
+    runs, found = dots(measurements), {}
+    for name, surface in sorted(surfaces.items()):
+        pools = {pool: (most, most) for pool, most in surface.most_pools.items()}
+        found[name] = evidence(surface, runs[name], round(PLOTTED / REACH * surface.most_labels), pools)
+    return fits_to_svg(found, language)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ def report(
     target = target or plan_path.with_name(f"report.{kind}")
     plan = read_plan(plan_path)
     if folder is not None:
-        write_charts(plan, folder, language, force)
+        from reports import to_svg
+
+        write_charts(to_svg(plan, language), folder, force)
     if target != Path("-"):
         output.refuse_existing([target], is_page, force)
     content = drawn(plan, kind, brand, language)
@@ -68,13 +71,11 @@ def drawn(plan: Plan, kind: str, brand: Brand, language: str) -> str | bytes:
     return to_pdf(page) if kind == "pdf" else page
 
 
-def write_charts(plan: Plan, folder: Path, language: str, force: bool) -> None:
-    """Every chart as a file of its own."""
-    from reports import to_svg
-
-    charts = {folder / name: chart for name, chart in to_svg(plan, language).items()}
-    output.refuse_existing(charts, lambda path: 'class="paper"' in path.read_text(errors="replace"), force)
-    for path, chart in charts.items():
+def write_charts(charts: Mapping[str, str], folder: Path, force: bool) -> None:
+    """Charts by file name into a folder, over earlier charts only. Raises InvalidInput before any is written."""
+    paths = {folder / name: chart for name, chart in charts.items()}
+    output.refuse_existing(paths, lambda path: 'class="paper"' in path.read_text(errors="replace"), force)
+    for path, chart in paths.items():
         output.write_file(path, chart)
 
 

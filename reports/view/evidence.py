@@ -89,7 +89,7 @@ def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> 
     bands, lines = [], []
     for curve in sorted(evidence.curves, key=lambda curve: curve is planned):
         style = curve_style(curve, planned)
-        lines += list(_split_line(curve, evidence, style, x))
+        lines += list(split_line(curve, evidence, style, x))
         if curve is planned:
             around = zip(curve.labels, curve.low, curve.high, strict=True)
             bands.append(Band(tuple(point for point in around if x.low <= point[0] <= x.high), style))
@@ -111,7 +111,7 @@ def curve_chart(context: Context, index: int, name: str, evidence: Evidence) -> 
         regions=(region,) if x.high > evidence.most_labels > 0 else (),
         bands=tuple(bands),
         lines=tuple(lines),
-        dots=tuple(_dots(evidence)),
+        dots=tuple(dots_of(evidence)),
         marks=(Mark(line.labels, line.expected, "chosen", low=line.low, high=line.high),),
     )
 
@@ -133,7 +133,7 @@ def curve_style(curve: Curve, planned: Curve | None) -> str:
     return "plan" if curve is planned else "without" if not any(curve.pools.values()) else "some"
 
 
-def _split_line(curve: Curve, evidence: Evidence, style: str, scale: Scale) -> Iterable[Line]:
+def split_line(curve: Curve, evidence: Evidence, style: str, scale: Scale) -> Iterable[Line]:
     """Solid within the pilots, dashed beyond; the two meet in one point. What lies off the axis is left out."""
     first, last = scale.low, scale.high
     most = evidence.most_labels
@@ -150,7 +150,8 @@ def _split_line(curve: Curve, evidence: Evidence, style: str, scale: Scale) -> I
     yield from [Line(tuple(beyond), f"{style} dashed")] if len(beyond) > 1 else []
 
 
-def _dots(evidence: Evidence) -> Iterable[Dots]:
+def dots_of(evidence: Evidence) -> Iterable[Dots]:
+    """The runs that have a score: where some have shared labels, those without them apart."""
     with_pools = any(any(dot.pools.values()) for dot in evidence.dots)
     for style, shared in (("without", False), ("plan", True)) if with_pools else (("plan", False),):
         points = tuple(

@@ -144,6 +144,33 @@ def test_fit_shows_every_task_with_its_trust(call: Call) -> None:
         assert f"{task} " in table
 
 
+def test_fit_plots_a_chart_for_each_task_and_the_same_again(call: Call, tmp_path: Path) -> None:
+    result = call("fit", *INPUTS, "--plot", "plots", "--json")
+    assert set(json.loads(result.stdout)) == {"detection", "segmentation", "keypoints"}
+    charts = {path.name: path.read_text() for path in (tmp_path / "plots").iterdir()}
+    assert sorted(charts) == ["curve-01-detection.svg", "curve-02-keypoints.svg", "curve-03-segmentation.svg"]
+    call("fit", *INPUTS, "--plot", "plots")
+    assert charts == {path.name: path.read_text() for path in (tmp_path / "plots").iterdir()}
+
+
+def test_fit_plots_nothing_where_one_file_is_not_its_own(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "plots").mkdir()
+    mine = tmp_path / "plots" / "curve-03-segmentation.svg"
+    mine.write_text("mine")
+    result = call("fit", *INPUTS, "--plot", "plots", status=2)
+    assert "curve-03-segmentation.svg" in result.stderr
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == [mine.name]
+    call("fit", *INPUTS, "--plot", "plots", "--force")
+    assert mine.read_text() != "mine"
+
+
+def test_fit_plots_nothing_of_a_brief_that_is_wrong(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / INPUTS[0]
+    path.write_text(path.read_text().replace("  detection:", "  detections:"))
+    call("fit", *INPUTS, "--plot", "plots", status=2)
+    assert not (tmp_path / "plots").exists()
+
+
 def test_the_frontier_is_a_plan_for_each_budget(call: Call) -> None:
     points = json.loads(call("frontier", *INPUTS, "--json").stdout)
     budgets = [point["budget"] for point in points]
