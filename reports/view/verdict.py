@@ -148,8 +148,10 @@ def broken(context: Context, rival: Baseline) -> str:
 
 
 def gain_decimals(context: Context, rival: Baseline) -> int:
-    """Decimals for a gain and its range."""
-    return context.scores.fine(rival.gain.expected, rival.gain.high - rival.gain.low)
+    """Decimals for a gain and its range, which show on which side of zero it ends."""
+    gain = rival.gain
+    nearest = min(abs(gain.low), abs(gain.high)) if gain.low > 0 or gain.high < 0 else 0.0
+    return context.scores.fine(gain.expected, gain.high - gain.low, nearest)
 
 
 def smallest_gap(context: Context) -> tuple[str, bool]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from reports import render
+from budget.errors import CannotBeMet, Shortfall
+from reports import render, render_refusal
 from reports.numbers import Numbers
 from reports.view.frontier import solved
-from tests.reports.plans import PLANS
+from tests.reports.plans import HOSTILE, PLANS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -61,6 +63,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("pages")
     for name in ("one", "four", "forty", "hostile", "minimised", "zero"):
         (where / f"{name}.html").write_text(render(PLANS[name]()), encoding="utf-8")
+    (where / "german.html").write_text(render(PLANS["four"](), language="de"), encoding="utf-8")
+    impossible = CannotBeMet((Shortfall("the budget is 60", "raise it to 70"), Shortfall("x" * 300, HOSTILE[1])))
+    (where / "refused.html").write_text(render_refusal(impossible, HOSTILE[2]), encoding="utf-8")
     return where
 
 
@@ -167,7 +172,7 @@ def test_paper_shows_folded_tables_without_scripts_too(browser: Browser, folder:
     page.close()
 
 
-@pytest.mark.parametrize("name", ["four", "hostile", "forty"])
+@pytest.mark.parametrize("name", ["four", "hostile", "forty", "german", "refused"])
 def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browser, folder: Path, name: str) -> None:
     page = browser.new_page()
     page.goto((folder / f"{name}.html").as_uri())
@@ -181,7 +186,7 @@ def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browse
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["four", "hostile"])
+@pytest.mark.parametrize("name", ["four", "hostile", "german", "refused"])
 def test_axe_finds_no_violation(browser: Browser, folder: Path, name: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -191,6 +196,38 @@ def test_axe_finds_no_violation(browser: Browser, folder: Path, name: str, schem
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"][:4]]) for one in found] == []
     page.close()
+
+
+def test_axe_finds_no_violation_while_another_plan_is_shown(opened: Page) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    step_to(opened, 3)
+    assert [one["id"] for one in Axe().run(opened).response["violations"]] == []
+
+
+def test_everything_that_can_be_used_is_reached_by_the_tab_key_in_reading_order(opened: Page) -> None:
+    usable = "a[href], summary, input, button"
+    expected = opened.locator(usable).evaluate_all("all => all.filter(e => e.getClientRects().length).length")
+    tops, names = [], []
+    for _ in range(expected):
+        opened.keyboard.press("Tab")
+        names.append(opened.evaluate("document.activeElement.tagName + ' ' + document.activeElement.textContent"))
+        tops.append(opened.evaluate("document.activeElement.getBoundingClientRect().top + scrollY"))
+    assert names[0] == "A To the verdict"
+    assert "BODY" not in {name.split()[0] for name in names}
+    columns = 40  # links of one line, and figures side by side, share a height
+    assert all(after >= before - columns for before, after in pairwise(tops[1:]) if after < 3000)
+    opened.locator("summary").first.focus()
+    opened.keyboard.press("Enter")
+    assert opened.locator("details[open]").count() == 1
+
+
+@pytest.mark.parametrize(("motion", "behaviour"), [("reduce", "auto"), ("no-preference", "smooth")])
+def test_nothing_moves_for_readers_who_asked_for_that(opened: Page, motion: str, behaviour: str) -> None:
+    opened.emulate_media(reduced_motion="reduce" if motion == "reduce" else "no-preference")
+    assert opened.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == behaviour
+    assert opened.evaluate("document.getAnimations().length") == 0
+    assert "transition" not in opened.locator("style").first.inner_text()
 
 
 def test_without_scripts_everything_but_the_slider_is_there(browser: Browser, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from reports.charts.scale import Scale, even_scale, log_scale, spread
 from reports.charts.svg import UNSEEN, _thinned, tag
+from reports.page import source
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -80,3 +82,47 @@ def test_scale_holds_what_lies_outside_at_its_edge() -> None:
     assert Scale(0, 10).at(-5) == 0.0
     assert Scale(0, 10).at(50) == 1.0
     assert Scale(10, 100, log=True).at(1) == 0.0
+
+
+# What is left of linear red, green and blue without long, middle or short wave cones (Machado et al., 2009).
+BLINDNESS = {
+    "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+    "deuteranopia": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+    "tritanopia": ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+}
+
+
+def colours(scheme: int) -> dict[str, tuple[float, ...]]:
+    """The page's colours in light (0) and in the dark (1), as linear red, green and blue."""
+    sheet = source("style.css").split("@media screen and (prefers-color-scheme: dark)")[scheme]
+    found = re.findall(r"--(\w+): #([0-9a-f]{6});", sheet[: sheet.index("}")])
+    return {name: tuple(linear(int(value[place : place + 2], 16)) for place in (0, 2, 4)) for name, value in found}
+
+
+def linear(part: int) -> float:
+    value = part / 255
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def contrast(one: tuple[float, ...], two: tuple[float, ...]) -> float:
+    dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in (one, two))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_lines_stand_out_from_the_page_and_words_can_be_read_on_it(scheme: int) -> None:
+    page = colours(scheme)
+    for name in ("ink", "muted", "accent", "stop", "check", "note", "pool", "task"):
+        assert contrast(page[name], page["paper"]) >= (3 if name in ("pool", "task") else 4.5), name
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_shared_and_own_are_told_apart_by_the_colour_blind(kind: str, scheme: int) -> None:
+    page = colours(scheme)
+    seen = [
+        [sum(weight * part for weight, part in zip(row, page[name], strict=True)) for row in BLINDNESS[kind]]
+        for name in ("pool", "task")
+    ]
+    # Far apart on screen: a tenth of the way from black to white is plain to see.
+    assert max(abs(max(a, 0) ** (1 / 2.2) - max(b, 0) ** (1 / 2.2)) for a, b in zip(*seen, strict=True)) > 0.2

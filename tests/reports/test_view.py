@@ -273,6 +273,15 @@ def test_the_verdict_compares_with_what_keeps_to_the_brief() -> None:
     assert "It does not keep to annotator hours." in str(view_of(only).verdict.because.text)
 
 
+@pytest.mark.parametrize(("low", "shown"), [(0.0003, "+0.03 to +3.90"), (0.0, "0.0 to +3.9")])
+def test_a_gain_that_is_told_from_zero_is_never_shown_to_end_at_zero(low: float, shown: str) -> None:
+    old = plan()
+    close = replace(old.baselines["even split"], gain=Score(0.008, low, 0.039))
+    said = str(view_of(replace(old, baselines={"even split": close})).verdict.because.text)
+    assert shown in said
+    assert ("within the noise" in said) == (low == 0.0)
+
+
 def test_a_plan_behind_an_allowed_alternative_for_sure_says_so_plainly() -> None:
     old = plan()
     ahead = replace(old.baselines["even split"], gain=Score(-0.02, -0.03, -0.01), cost=0.5 * old.cost)
