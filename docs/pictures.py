@@ -39,6 +39,7 @@ def main() -> None:
         "one-task": render(one_task()),
         "four-tasks": render(four_tasks()),
         "forty-tasks": render(forty_tasks()),
+        "four-tasks-german": render(four_tasks(), language="de"),
         "infeasible": render_refusal(IMPOSSIBLE, "Perception roadmap"),
     }
     if given.plan:

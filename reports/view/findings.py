@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from budget.plan import PoolLine, TaskLine
 from reports.language import capital, sentence
 from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
-from reports.view.pilots import best_pilot, pilot_with_price
+from reports.view.pilots import best_pilot, pilot_with_price, worth_most
 from reports.view.verdict import called, gain_decimals, reference, rival_name
 from reports.wording import decision
 
@@ -203,5 +203,5 @@ def _noise_action(context: Context) -> str:
     """What would tell more about a gain within the noise: the pilot worth most, or that none is."""
     say, pilots = context.say, context.plan.next_pilots
     if pilots:
-        return say("findings.action.noise_pilot", pilot=pilot_with_price(context, pilots[0]))
+        return say("findings.action.noise_pilot", pilot=pilot_with_price(context, worth_most(pilots)))
     return say("findings.action.noise_enough" if context.plan.pilots_looked_at else "findings.action.noise")

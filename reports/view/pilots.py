@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from budget.plan import NextPilot
@@ -76,8 +77,13 @@ def duration(context: Context, seconds: float | None) -> str:
 
 def best_pilot(context: Context, task: str) -> str:
     """The pilot worth most for one task, as the next action; nothing where there is none."""
-    pilot = next((pilot for pilot in context.plan.next_pilots if pilot.task == task), None)
-    return context.say("pilots.best_here", pilot=pilot_with_price(context, pilot)) if pilot else ""
+    pilots = [pilot for pilot in context.plan.next_pilots if pilot.task == task]
+    return context.say("pilots.best_here", pilot=pilot_with_price(context, worth_most(pilots))) if pilots else ""
+
+
+def worth_most(pilots: Sequence[NextPilot]) -> NextPilot:
+    """The one that may bring most, whatever time it takes; the first of equals."""
+    return max(pilots, key=lambda pilot: pilot.gain)
 
 
 def pilot_with_price(context: Context, pilot: NextPilot) -> str:
@@ -87,5 +93,6 @@ def pilot_with_price(context: Context, pilot: NextPilot) -> str:
     if any(pilot.pools.values()):
         run = say("pilots.with_pools", run=run, pools=pool_labels(context, pilot.pools))
     cost = say("pilots.price", cost=n.money(pilot.cost)) if pilot.cost > 0 else say("pilots.free")
-    price = ", ".join(part for part in (cost, duration(context, pilot.seconds)) if part)
+    time = "" if pilot.seconds is None else say("pilots.training", time=duration(context, pilot.seconds))
+    price = ", ".join(part for part in (cost, time) if part)
     return say("pilots.worth", run=run, price=price, gain=context.scores.step(pilot.gain))

@@ -348,12 +348,12 @@ def test_a_weak_forecast_and_an_unproven_gain_name_the_pilot_that_would_tell_mos
     pilot = replace(old.next_pilots[0], task="detection", labels=4000, cost=0.0, seconds=90.0, repeats=1)
     old = replace(old, next_pilots=(pilot,))
     (weak,) = findings(old, "Forecast")
-    assert "The pilot that would tell most here: one run of detection with 4,000 labels" in weak.action
-    assert "no labels to buy, two minutes; it may bring +" in weak.action
+    assert "What would tell this plan most: one run of detection with 4,000 labels" in weak.action
+    assert "no labels to buy, two minutes of training; it may bring +" in weak.action
     noise = replace(old.baselines["even split"], gain=Score(0.05, -0.01, 0.2))
     unproven = replace(old, baselines={**old.baselines, "even split": noise})
     (gain,) = findings(unproven, "Gain")
-    assert "The pilot that would tell most: one run of detection" in gain.action
+    assert "What would tell most: one run of detection" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=()), "Gain")
     assert "no further pilot is worth more than planning with what is known" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=(), pilots_looked_at=0), "Gain")
