@@ -109,9 +109,9 @@ def _surface(one: Forecast) -> Surface:
 
 def _width(truths: Draws, pools: int) -> float:
     """Width of the 90 % interval at 4 times the largest pilot over the error expected there."""
-    at = np.full(1, 4.0), np.ones((1, pools))
-    low, high = np.quantile(truths.errors(*at), [0.05, 0.95])
-    return float((high - low) / max(float(truths.expected(*at)[0]), 0.01))
+    expected, errors = truths.forecast(np.full(1, 4.0), np.ones((1, pools)))
+    low, high = np.quantile(errors, [0.05, 0.95])
+    return float((high - low) / max(float(expected[0]), 0.01))
 
 
 def _score(values: Array, weights: Array) -> Score:

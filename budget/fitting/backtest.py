@@ -92,8 +92,8 @@ def _lines(task: Cells, keep: NDArray[np.bool_], seen: Forecast) -> tuple[Hidden
     away, (unit, units), varied = ~keep, seen.task.largest, list(seen.task.varied)
     labels, pools = task.labels[away], task.pool_labels[away]
     at = labels / unit, pools[:, varied] / units[varied]
-    expected = task.scale.score(seen.truths.expected(*at))
-    low, high = np.quantile(task.scale.score(seen.truths.errors(*at)), [0.05, 0.95], axis=0)
+    expected, errors = (task.scale.score(part) for part in seen.truths.forecast(*at))
+    low, high = np.quantile(errors, [0.05, 0.95], axis=0)
     run = one_run(seen.task, seen.prior)[0] * unit / np.maximum(labels, 1) / task.repeats[away]
     noise = 1.64 * np.sqrt(run + own_sampling(task)[away]) * abs(task.scale.best - task.scale.worst)
     middle = (low + high) / 2

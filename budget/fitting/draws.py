@@ -23,12 +23,17 @@ INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their 
 
 @dataclass(frozen=True)
 class Group:
-    """The draws that follow one law: theta (U, p), floor (U,), levels (U, S), zero where a draw is not of that node."""
+    """The draws that follow one law. Its nodes: theta (U, p), floor (U,), and the share of their error at the largest
+    pilot that is at the ceiling, `most` (U,). Its draws: which they are, the node that each follows, and its level,
+    (S_l,)."""
 
     law: Law
     theta: Array
     floor: Array
-    levels: Array
+    most: Array
+    draw: NDArray[np.intp]
+    node: NDArray[np.intp]
+    level: Array
 
 
 @dataclass(frozen=True)
@@ -50,27 +55,30 @@ class Draws:
         """Error (k,) at labels (k,) and pools (k, J) in units of the largest pilot: mean over the central half."""
         total = np.zeros(len(labels))
         for g in self.groups:
-            weight = (g.levels @ self.central) / len(self.central)
+            weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
             some = weight > 0
             total += weight[some] @ self._relative(g, some, labels, pools)
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
+        return self.forecast(labels, pools)[1]
+
+    def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
+        """What is expected (k,) and every truth's error (S, k), in less time than one after the other."""
         law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
-            own = np.flatnonzero(g.levels.any(axis=0))
-            node = g.levels[:, own].argmax(axis=0)  # every draw follows one node
-            law[own] += g.levels[node, own, None] * self._relative(g, slice(None), labels, pools)[node]
+            law[g.draw] = g.level[:, None] * self._relative(g, slice(None), labels, pools)[g.node]
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        items = self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
-        return self.ceiling * decline(np.log1p(-share) - np.log(share) - self.deviation.logits(labels, pools) - items)
+        log_odds = np.log1p(-share) - np.log(share) - self.deviation.logits(labels, pools)
+        if self.sampling:
+            log_odds -= self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
+        return self.central @ law / len(law), self.ceiling * decline(log_odds)
 
     def _relative(self, group: Group, some: NDArray[np.bool_] | slice, labels: Array, pools: Array) -> Array:
         """(U, k) error over the error at the largest pilot, up to the ceiling, of some nodes of a group."""
-        most = self.ceiling / np.maximum(group.levels[some].max(1), 1e-12)
         h = relative_error(group.law, group.theta[some], group.floor[some], labels, pools)
-        return np.asarray(np.minimum(h, most[:, None]))
+        return np.asarray(np.minimum(h, group.most[some, None]))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:
@@ -104,9 +112,11 @@ def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: 
         inside = np.flatnonzero((node >= 0) & (node < sizes[i]))
         if len(inside):
             unique, back = np.unique(node[inside], return_inverse=True)
-            levels = np.zeros((len(unique), count))
-            levels[back, inside] = level[inside]
-            groups.append(Group(law, posterior.theta[i][unique], floors[starts[i] + unique], levels))
+            highest = np.zeros(len(unique))
+            np.maximum.at(highest, back, level[inside])
+            most = ceiling / np.maximum(highest, 1e-12)
+            at = starts[i] + unique
+            groups.append(Group(law, posterior.theta[i][unique], floors[at], most, inside, back, level[inside]))
     paths = deviation(posterior.drift[chosen], offset, random)
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)

@@ -82,15 +82,12 @@ class Deviation:
 
     def logits(self, labels: Array, pools: Array) -> Array:
         """(S, k): deviation of each truth at labels (k,) and pools (k, J), in logits of the error."""
-        far = [distance(x, s) for x, s in zip((labels, *pools.T), self.offset, strict=True)]
-        total, phase = np.zeros((len(self.rate), len(labels))), np.zeros((len(self.rate), len(labels)))
-        for i, u in enumerate(far):
-            within = np.clip(u, 0.0, FARTHEST)
-            spread = pool_walk(within, within) if i else within
-            total += np.outer(self.beyond[:, i], np.sqrt(np.maximum(-u, 0.0)))
-            total += np.outer(self.inside[:, i], np.sqrt(spread))
-            phase += np.outer(self.waves[:, i], u)
+        far = np.stack([distance(x, s) for x, s in zip((labels, *pools.T), self.offset, strict=True)])  # (1 + J, k)
+        within = np.clip(far, 0.0, FARTHEST)
+        spread = np.concatenate([within[:1], pool_walk(within[1:], within[1:])])
+        total = self.beyond @ np.sqrt(np.maximum(-far, 0.0)) + self.inside @ np.sqrt(spread)
         if pools.shape[1]:
+            phase = self.waves @ far
             waves = self.heights[:, :1] * np.cos(phase) + self.heights[:, 1:] * np.sin(phase)
             total += np.sqrt(FIELD) * waves
         return np.asarray(self.rate[:, None] * total)

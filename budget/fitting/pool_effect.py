@@ -36,8 +36,9 @@ def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> Poo
     labels = task.labels / task.largest[0]
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = _ends(task, draws, index, np.concatenate([[labels.min(), 1.0], grid]))
-    without, with_most = draws.expected(*at).reshape(2, -1)
-    each = draws.errors(*at).reshape(-1, 2, len(grid) + 2)
+    expected, errors = draws.forecast(*at)
+    without, with_most = expected.reshape(2, -1)
+    each = errors.reshape(-1, 2, len(grid) + 2)
     rise, rises = without - with_most, each[:, 0] - each[:, 1]
     few, most = _rises(task, rise[:2], rises[:, :2])
     last = _fades_at(rise[2:], rises[:, 2:])
