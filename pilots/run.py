@@ -25,11 +25,13 @@ LONGEST_WAIT_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds for one attempt, tries again after a crash, and seconds after which nothing new is started."""
+    """Seconds for one attempt, tries again after a crash, seconds after which nothing new is started; and the same,
+    counted over all slots that were at work."""
 
     timeout: float = 3600.0
     retries: int = 2
     seconds: float = math.inf
+    slot_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,14 @@ def execute(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A job under way. `slot` is its place among the slots, `deadline` on the monotonic clock."""
+    """A job under way. `slot` is its place among the slots, `deadline` and `begun` on the monotonic clock."""
 
     step: Run | Pretraining
     job: Job
     slot: int
     deadline: float
     started: str
+    begun: float
 
 
 class _Execution:
@@ -115,6 +118,7 @@ class _Execution:
         self._agenda = Agenda(runs)
         self._total = len(runs)
         self._done = self._failed = self._elsewhere = 0
+        self._busy = 0.0
         self._attempts: dict[int, _Attempt] = {}
         self._crashes: dict[Run | Pretraining, int] = {}
         self._last: Row | None = None
@@ -145,7 +149,7 @@ class _Execution:
 
     def _fill_slots(self, engine: Engine) -> bool:
         """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
-        if time.monotonic() - self._clock >= self.limits.seconds:
+        if time.monotonic() - self._clock >= self.limits.seconds or self._worked() >= self.limits.slot_seconds:
             return bool(self._attempts)
         if time.monotonic() >= self._pause_until:
             self._agenda.recall()
@@ -160,6 +164,11 @@ class _Execution:
                 self._start(step, engine)
         return bool(self._agenda or self._attempts)
 
+    def _worked(self) -> float:
+        """Seconds that slots have been at work, added up."""
+        now = time.monotonic()
+        return self._busy + sum(now - attempt.begun for attempt in self._attempts.values())
+
     def _start(self, step: Run | Pretraining, engine: Engine) -> None:
         slot = min(set(range(engine.slots)) - {attempt.slot for attempt in self._attempts.values()})
         device = {"CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)]} if self._devices else {}
@@ -167,7 +176,7 @@ class _Execution:
         job.folder.mkdir(parents=True, exist_ok=True)
         number = engine.start(job, job.folder / "log.txt", device)
         deadline = math.inf if engine.keeps_time else time.monotonic() + self.limits.timeout
-        self._attempts[number] = _Attempt(step, job, slot, deadline, now())
+        self._attempts[number] = _Attempt(step, job, slot, deadline, now(), time.monotonic())
 
     def _ended(self, engine: Engine) -> dict[int, int]:
         """Wait until something happens: {number: status} of attempts that are over; late ones are ended by force."""
@@ -180,6 +189,7 @@ class _Execution:
 
     def _settle(self, attempt: _Attempt, status: int, engine: Engine) -> None:
         """Draw the consequence from what an attempt left."""
+        self._busy += time.monotonic() - attempt.begun
         result = read_result(attempt.job.folder)
         if result is not None:
             self._succeed(attempt.step, *result)

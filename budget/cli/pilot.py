@@ -57,6 +57,9 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 @click.option("--runs", "most", type=click.IntRange(1), metavar="N", help="Only the N runs that tell the most.")
 @click.option("--minutes", type=click.FloatRange(0), metavar="M", help="Start nothing new after so many minutes.")
 @click.option(
+    "--gpu-hours", type=click.FloatRange(0), metavar="H", help="The same, hours of all slots at work added up."
+)
+@click.option(
     "--money", type=click.FloatRange(0), metavar="M", help="Only runs whose labels cost no more than M to buy."
 )
 @click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
@@ -77,6 +80,7 @@ def run(
     slots: int | None,
     most: int | None,
     minutes: float | None,
+    gpu_hours: float | None,
     money: float | None,
     timeout: float | None,
     engine: str,
@@ -99,7 +103,7 @@ def run(
     for note in made.notes:
         output.say(note)
     affordable = made.runs if money is None else within(brief, made.runs, money)
-    made = replace(made, runs=affordable[:most], limits=limits(made.limits, minutes, timeout))
+    made = replace(made, runs=affordable[:most], limits=limits(made.limits, minutes, gpu_hours, timeout))
     if dry_run:
         output.answer(design_table(made.runs))
         output.answer(forecast(brief, made, store_path, slots))
@@ -111,8 +115,9 @@ def run(
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
 
 
-def limits(given: Limits, minutes: float | None, timeout: float | None) -> Limits:
+def limits(given: Limits, minutes: float | None, gpu_hours: float | None, timeout: float | None) -> Limits:
     """The brief's limits, with those of the command line in their place."""
+    given = given if gpu_hours is None else replace(given, slot_seconds=3600 * gpu_hours)
     given = given if minutes is None else replace(given, seconds=60 * minutes)
     return given if timeout is None else replace(given, timeout=timeout)
 

@@ -163,6 +163,13 @@ def test_when_the_time_is_up_nothing_new_is_started_and_the_rest_is_counted(stor
     assert execute(RUNS, trainer, store, slots=2, limits=Limits(seconds=0.0)).left == summary.left
 
 
+def test_when_the_slots_have_worked_long_enough_together_nothing_new_is_started(store, tmp_path):
+    trainer = Trivial(tmp_path / "log", wait=0.2)
+    summary = execute(RUNS, trainer, store, slots=2, limits=Limits(slot_seconds=1.0))
+    assert summary.done * 0.2 <= 1.0 + 2 * 0.2
+    assert summary.left == len(RUNS) - summary.done > 0
+
+
 def test_each_slot_has_a_device_of_its_own(store, tmp_path):
     execute(RUNS[:6], Trivial(tmp_path / "log", wait=0.2), store, slots=2, devices=("GPU-a", "GPU-b"))
     assert {row.outcome.device for row in store.rows()} == {"GPU-a", "GPU-b"}
