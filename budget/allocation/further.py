@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
@@ -97,7 +98,7 @@ def _seconds(measurements: Measurements, cells: list[tuple[str, int]]) -> Sequen
 def _price(brief: Brief, used: Mapping[str, int], task: str, labels: int, mix: Mix) -> float:
     """Money for the labels of one pilot beyond those owned or used before."""
     lines = {**brief.tasks, **brief.pools}
-    return sum(
+    return math.fsum(
         cost(lines[name], size - lines[name].owned)
         for name, size in ((task, labels), *mix.items())
         if size > max(lines[name].owned, used.get(name, 0))
