@@ -73,8 +73,8 @@ class Batch:
 class Posterior:
     """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors (M,); and K weighted pairs of a node
     and a
-    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, and drift, each
-    (K,)."""
+    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, drift and how many
+    times the guessed deviation of a run its noise is, each (K,)."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
@@ -84,6 +84,7 @@ class Posterior:
     level: Array
     deviation: Array
     drift: Array
+    noise: Array
 
     def exponents(self) -> Array:
         """(K,) exponent along labels of each weighted node: every law's first parameter."""
@@ -149,10 +150,11 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
 
 @dataclass(frozen=True)
 class _Whitened:
-    """One value of the drift (and of the noise): its log prior, inverse Cholesky factor, whitened errors and ones,
+    """One value of the drift and of the noise: their log prior, inverse Cholesky factor, whitened errors and ones,
     log determinant."""
 
     drift: float
+    noise: float
     prior: float
     inverse: Array
     error: Array
@@ -184,7 +186,7 @@ def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
             inverse = np.linalg.inv(factor)
             logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
             white = (inverse @ b.error[:, :, None])[:, :, 0]
-            answer.append(_Whitened(drift, log - np.log(len(noises)), inverse, white, inverse.sum(2), logdet))
+            answer.append(_Whitened(drift, times, log - np.log(len(noises)), inverse, white, inverse.sum(2), logdet))
     return answer
 
 
@@ -215,13 +217,31 @@ def _squares(values: Array) -> Array:
     return np.asarray(np.einsum("...i,...i->...", values, values))
 
 
-def _around(latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, Array]:
-    """Nodes (T, q, M2) around weighted nodes (T, q, M): a normal of their mean and covariance; with its mean and
-    Cholesky factor."""
+class _Shared(NamedTuple):
+    """Nodes that all tasks have: latent (q, M), and 1, every coordinate and every product of two, (1 + q + q (q + 1) /
+    2, M). Moments and densities of all tasks are then one product of matrices."""
+
+    latent: Array
+    features: Array
+
+
+def _shared(latent: Array) -> _Shared:
+    i, j = np.triu_indices(len(latent))
+    return _Shared(latent, np.concatenate([np.ones((1, latent.shape[1])), latent, latent[i] * latent[j]]))
+
+
+def _around(shared: _Shared, latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, Array]:
+    """Nodes (T, q, M2) around weighted nodes, those shared and latent (T, q, M1): a normal of their mean and
+    covariance; with its mean and Cholesky factor."""
     weight = weight / weight.sum(1, keepdims=True)
-    mean = latent @ weight[:, :, None]
-    covariance = (latent * weight[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
-    covariance += np.eye(latent.shape[1]) * 0.02
+    first, own = np.split(weight, [shared.latent.shape[1]], axis=1)
+    count = len(shared.latent)
+    (i, j), sums = np.triu_indices(count), first @ shared.features.T
+    products = np.empty((len(weight), count, count))
+    products[:, i, j] = products[:, j, i] = sums[:, 1 + count :]
+    mean = sums[:, 1 : 1 + count, None] + latent @ own[:, :, None]
+    covariance = products + (latent * own[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
+    covariance += np.eye(count) * 0.02
     factor = np.asarray(np.linalg.cholesky(1.5 * covariance), np.float64)
     return mean + factor @ normal, mean, factor
 
@@ -235,6 +255,16 @@ def _density(latent: Array, mean: Array, factor: Array) -> Array:
     return np.asarray(-0.5 * np.einsum("tqm,tqm->tm", white, white) - spread[:, None])
 
 
+def _shared_density(shared: _Shared, mean: Array, factor: Array) -> Array:
+    """The same at shared nodes: -x'Ax / 2 + (A m)'x - m'Am / 2 is linear in their features."""
+    inverse = np.linalg.inv(factor)
+    precision = inverse.transpose(0, 2, 1) @ inverse
+    (i, j), toward = np.triu_indices(len(shared.latent)), (precision @ mean)[:, :, 0]
+    spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1) + 0.5 * (toward * mean[:, :, 0]).sum(1)
+    products = precision[:, i, j] * np.where(i == j, -0.5, -1.0)
+    return np.asarray(np.concatenate([-spread[:, None], toward, products], 1) @ shared.features)
+
+
 def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings) -> tuple[Array, Evaluated]:
     """Latent nodes (T, M, p + 1), the floor last, and what they are worth at C drifts, weighted by the mixture of all
     proposals: (C, T, M)."""
@@ -243,25 +273,29 @@ def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Setting
     floors = ndtri((np.arange(settings.floors) + points[:, -1:]) / settings.floors)  # (nodes, floors)
     theta = ndtri(points[:, :-1])
     parts = [_flat(_evaluate(law, b, whitened, theta[None], floors[None]))]
-    both = np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1).T
-    latent = np.broadcast_to(both, (tasks, *both.shape))  # (T, p + 1, M)
-    near, count = ndtri(sequence(settings.near[law.joint], p + 1)).T, np.log(settings.near[law.joint])
+    shared = _shared(np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1).T)
+    count = shared.latent.shape[1]
+    latent = np.empty((tasks, p + 1, 0))  # nodes of each task's own
+    near, often = ndtri(sequence(settings.near[law.joint], p + 1)).T, np.log(settings.near[law.joint])
     evidence = log_sum(parts[0].log)
-    prior = -0.5 * np.einsum("tqm,tqm->tm", latent, latent)
-    mixture = np.log(both.shape[1]) + prior
+    prior = np.broadcast_to(-0.5 * (shared.latent**2).sum(0), (tasks, count))
+    mixture = np.log(count) + prior
     proposals: list[tuple[Array, Array]] = []
     for _ in range(settings.rounds[law.joint]):
-        nodes, mean, factor = _around(latent, tempered(evidence + prior - mixture, ENOUGH * (p + 1)), near)
+        weight = tempered(evidence + prior - mixture, ENOUGH * (p + 1))
+        nodes, mean, factor = _around(shared, latent, weight, near)
         proposals.append((mean, factor))
         parts.append(_flat(_evaluate(law, b, whitened, *np.split(nodes.transpose(0, 2, 1), [p], axis=2))))
         here = -0.5 * np.einsum("tqm,tqm->tm", nodes, nodes)
-        densities = [np.log(both.shape[1]) + here, *(count + _density(nodes, *proposal) for proposal in proposals)]
-        mixture = np.concatenate([_added(mixture, count + _density(latent, mean, factor)), log_sum(densities)], 1)
+        added = np.concatenate([_shared_density(shared, mean, factor), _density(latent, mean, factor)], 1)
+        densities = [np.log(count) + here, *(often + _density(nodes, *proposal) for proposal in proposals)]
+        mixture = np.concatenate([_added(mixture, often + added), log_sum(densities)], 1)
         evidence = np.concatenate([evidence, log_sum(parts[-1].log)], 1)
         prior, latent = np.concatenate([prior, here], 1), np.concatenate([latent, nodes], 2)
     log, level, precision = (np.concatenate([e[i] for e in parts], 2) for i in range(3))
     log += prior - mixture + np.log(law.weight)
-    return latent.transpose(0, 2, 1), Evaluated(log, level, precision)
+    every = np.concatenate([np.broadcast_to(shared.latent, (tasks, p + 1, count)), latent], 2)
+    return every.transpose(0, 2, 1), Evaluated(log, level, precision)
 
 
 def tempered(logs: Array, enough: float) -> Array:
@@ -302,14 +336,14 @@ def posteriors(
     pools = b.pools.shape[-1]
     laws = tuple(law for law in laws if law.joint == bool(pools) and law.weight > 0)
     samples = [_sample(law, b, whitened, settings) for law in laws]
-    drifts = np.array([w.drift for w in whitened])
+    paths = np.array([(w.drift, w.noise) for w in whitened])
     return [
-        _collect(laws, [(x[i], *(part[:, i] for part in e)) for x, e in samples], drifts, pools)
+        _collect(laws, [(x[i], *(part[:, i] for part in e)) for x, e in samples], paths, pools)
         for i in range(len(tasks))
     ]
 
 
-def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts: Array, pools: int) -> Posterior:
+def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], paths: Array, pools: int) -> Posterior:
     """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
     log, level, precision = (np.concatenate([s[part] for s in samples], 1) for part in (1, 2, 3))  # (C, nodes)
     log -= log_sum(log.ravel())
@@ -330,5 +364,5 @@ def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], drifts
         np.exp(log[keep]),
         level[keep],
         precision[keep] ** -0.5,
-        drifts[drift],
+        *paths[drift].T,
     )
