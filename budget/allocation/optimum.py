@@ -17,7 +17,7 @@ from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
-from budget.allocation.plain import plain
+from budget.allocation.plain import plain, risky
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
@@ -117,7 +117,8 @@ def quick(
             found[k] = Quick(nothing, goal_value(case, nothing)) if kept(case, nothing) else Quick(None)
     easy = [k for k, case in enumerate(cases) if case.plain]
     if easy and table.concave:
-        solved = plain(table, [cases[k] for k in easy], near)
+        here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
+        solved = plain(table, [cases[k] for k in easy], here)
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
         for k, choice, bound in zip(easy, solved.choices, bounds, strict=True):
             found[k] = Quick(choice if kept(cases[k], choice) else None, bound)
@@ -167,10 +168,10 @@ def optimum(
     search = Search(problem, solver, seconds)
     for choice in others:
         search.offer(choice)
-    if problem.plain:
-        easy = plain(table, [problem])
+    if problem.smooth:
+        easy, sampled = risky(table, problem) if problem.risk > 0 else (plain(table, [problem]), table)
         search.offer(easy.choices[0])
-        answer = easy.cuts(table).program(0).solve(solver)
+        answer = easy.cuts(sampled).program(0).solve(solver)
         if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else NEARLY):
             return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
     start = relax(table, problem)

@@ -110,10 +110,16 @@ class Problem:
         return np.array([s.weight for s in self.scored])
 
     @property
-    def plain(self) -> bool:
-        """Is this only: spend money for the best expected mean, at one price a label, within linear rows?"""
+    def smooth(self) -> bool:
+        """Is this only: spend money for the best mean score, at one price a label, within linear rows?"""
         asks = any(one.target is not None for one in self.scored)
-        return self.of_lots and not asks and self.budget > 0 and any(line.price > 0 for line in self.lines)
+        priced = self.budget > 0 and any(line.price > 0 for line in self.lines)
+        return priced and not asks and self.goal == "mean" and all(line.plain for line in self.lines)
+
+    @property
+    def plain(self) -> bool:
+        """Is this smooth, and about the expected score?"""
+        return self.smooth and self.risk == 0
 
     @property
     def of_lots(self) -> bool:

@@ -23,7 +23,7 @@ WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bend
 ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
-TINY = 1e-12
+TINY, BINDS = 1e-12, 1e-9
 SWITCHES, PATIENCE = 100, 8  # of the lines that are held at an end, within one step
 
 
@@ -118,7 +118,7 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
         score = first.expected(i, labels.ravel(), mix).reshape(labels.shape)
         found[..., one.line, :] += cases.weights[:, i, None, None] * score
     count = 1 + pools.shape[-1]
-    rise = (found[..., 1 : 1 + 2 * count : 2] - found[..., 2 : 2 + 2 * count : 2]) / (2 * WIDTH)
+    rise = _rises(found, count)
     sides = Slopes(
         found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared
     )
@@ -147,6 +147,11 @@ def _moves(pools: int, bends: bool) -> Array:
     if bends:
         rows += [way * (unit[a] + unit[b]) for a in range(1 + pools) for b in range(a) for way in (1, -1)]
     return np.array(rows)
+
+
+def _rises(found: Array, count: int) -> Array:
+    """First differences (..., count) out of the values (..., q) at the moves."""
+    return np.asarray((found[..., 1 : 1 + 2 * count : 2] - found[..., 2 : 2 + 2 * count : 2]) / (2 * WIDTH))
 
 
 def _bends(found: Array, count: int) -> Bends:
@@ -192,7 +197,7 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
         some, here = cases.only(moving), (there[0][moving], there[1][moving])
         around, bends = slopes(some, here[0][:, None], here[1][:, None], bends=True)
         assert bends is not None
-        newton = _Step(some, around, bends, *here)
+        newton = Newton(some, around, bends, *here)
         value = around.value.sum(axis=(1, 2))
         lower = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) < height[moving] - SAME
         back, on = moving[lower], moving[~lower]
@@ -210,7 +215,7 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
     return Smooth(*there, prices, step)
 
 
-class _Step:
+class Newton:
     """One of Newton's steps, in widths: the best of the parabola through a point, by switching lines at their ends and
     rows that do not bind until none switches any more."""
 
@@ -227,6 +232,23 @@ class _Step:
         self.low, self.high = np.maximum((low - tasks) / size, -SHRINK), np.minimum((high - tasks) / size, GROW)
         self.least = np.maximum((least - pools) / sizes, -SHRINK)
         self.most = np.minimum((most - pools) / sizes, GROW)
+
+    def curvature(self, own: Array, across: Array) -> Array:
+        """(S, S) for S slopes, own (S, T) and across (S, P): how much the best step under the sum of two of them brings
+        beyond those under each, money spent as it is now."""
+        cases_low, cases_high = self.low[0] > -SHRINK, self.high[0] < GROW
+        free = ~((cases_low & (self.low[0] >= 0)) | (cases_high & (self.high[0] <= 0)))
+        supple = np.where(free, -1 / self.bend[0], 0.0)
+        binds = self.room[0] <= TINY * (1 + np.abs(self.room[0])) + BINDS * np.abs(self.use[0]).sum(axis=1)
+        use, uses, mixed = self.use[0][binds], self.uses[0][binds], self.mixed[0]
+        pull = mixed.T * supple @ use.T + uses.T  # (P, R)
+        pools, rows = len(mixed.T), len(use)
+        matrix = np.zeros((pools + rows, pools + rows))
+        matrix[:pools, :pools] = _falling(self.bends, self.across)[0] + mixed.T * supple @ mixed
+        matrix[:pools, pools:], matrix[pools:, :pools] = -pull, -pull.T
+        matrix[pools:, pools:] = use * supple @ use.T + 1e-30 * np.eye(rows)
+        ends = np.concatenate([across + own * supple @ mixed, -(own * supple @ use.T)], axis=1)  # (S, P + R)
+        return np.asarray(own * supple @ own.T - ends @ np.linalg.lstsq(matrix, ends.T, rcond=1e-14)[0])
 
     def best(self) -> tuple[Array, Array, Array]:
         """The step of tasks (k, T) and pools (k, P), and the prices of the rows (k, R).
@@ -303,3 +325,47 @@ def _falling(bends: Array, across: Array) -> Array:
 def _next(state: Whole, wanted: Whole) -> Whole:
     """A line held at one end is first let go."""
     return np.where(state * wanted < 0, 0, wanted)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The weighted scores of all draws at one point and around it: `found` (S, T, q), with the widths `size` (T,) and
+    `sizes` (P,) of the lines."""
+
+    found: Array
+    size: Array
+    sizes: Array
+
+    @property
+    def value(self) -> Array:
+        """(S,) the score under each draw."""
+        return np.asarray(self.found[..., 0].sum(axis=1))
+
+    @property
+    def rises(self) -> tuple[Array, Array]:
+        """Slopes under each draw, own (S, T) and across (S, P)."""
+        rise = _rises(self.found, 1 + len(self.sizes))
+        return rise[..., 0], rise[..., 1:].sum(axis=1)
+
+    def newton(self, cases: Cases, mixture: Array, tasks: Array, pools: Array) -> Newton:
+        """Newton's step under a mixture of the draws from tasks (T,) and pools (P,)."""
+        found = np.tensordot(mixture, self.found, 1)[None]  # (1, T, q)
+        rise = _rises(found, 1 + len(self.sizes))[:, None]
+        none = np.zeros(0)
+        here = Slopes(found[:, None, :, 0], rise[..., 0], rise[..., 1:], self.size[None, None], self.sizes[None, None], none, none)
+        return Newton(cases, here, _bends(found, 1 + len(self.sizes)), tasks[None], pools[None])
+
+
+def drawn(cases: Cases, tasks: Array, pools: Array) -> Drawn:
+    """All draws at purchases of tasks (T,) and pools (P,) and around them."""
+    first, (owned, shared) = cases.first, cases.owned
+    step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
+    at, moves = np.maximum(tasks + owned, step), _moves(len(pools), True)
+    mix = np.maximum(pools + shared, steps) + moves[:, 1:] * steps - shared
+    found: Array | None = None
+    for i, one in enumerate(first.scored):
+        draws = first.draws(i, at[one.line] + moves[:, 0] * step[one.line], mix)  # (S, q)
+        found = np.zeros((len(draws), len(tasks), len(moves))) if found is None else found
+        found[:, one.line] += cases.weights[0, i] * draws
+    assert found is not None
+    return Drawn(found, step / WIDTH, steps / WIDTH)

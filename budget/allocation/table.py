@@ -175,9 +175,9 @@ def outline(problem: Problem, points: int, levels: Mapping[int, int]) -> Table:
     )
 
 
-def tabulate(problem: Problem) -> Table:
+def tabulate(problem: Problem, points: int = LABEL_POINTS, levels: Mapping[int, int] = POOL_POINTS) -> Table:
     """Ask every surface once for all grid points."""
-    table = outline(problem, LABEL_POINTS, POOL_POINTS)
+    table = outline(problem, points, levels)
     shape = table.values.shape[1:]
     places = [table.places(i) for i in range(len(problem.scored))]
     values = [problem.expected(i, *places[i]) for i in range(len(problem.scored))]
