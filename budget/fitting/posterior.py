@@ -300,13 +300,13 @@ def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Setting
 
 def tempered(logs: Array, enough: float) -> Array:
     """Weights (T, M) in proportion to exp(power * log), with the largest power <= 1 under which so many nodes count."""
-    shifted = np.maximum(logs - logs.max(1, keepdims=True), LEAST)
-    answer: Array = np.asarray(np.exp(shifted))
+    shifted = logs - logs.max(1, keepdims=True)
+    answer: Array = np.asarray(np.exp(np.maximum(shifted, LEAST)))
     for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):
         few = np.square(answer.sum(1)) < enough * (answer**2).sum(1)
         if not few.any():
             break
-        answer[few] = np.exp(power * shifted[few])
+        answer[few] = np.exp(np.maximum(power * shifted[few], LEAST))
     return answer
 
 
