@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from budget.errors import CannotBeMet, Fault, InvalidInput, LabelBudgetError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+NOT_THE_ANSWER = ("--output", "--language", "--force", "--json", "--color", "--verbose", "--quiet")
 _META = "budget.cli."  # of keys in click's `ctx.meta`, which a whole command line shares
 
 
@@ -74,6 +77,20 @@ def _set_color(ctx: click.Context, parameter: click.Parameter, value: str) -> No
     elif wanted is None and os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
         wanted = True
     ctx.find_root().color = ctx.color = wanted
+
+
+def command_line() -> str:
+    """This command as one would type it again: its arguments, and the options that were given and change the answer."""
+    ctx = click.get_current_context()
+    words = ctx.command_path.split()
+    for parameter in ctx.command.params:
+        value, name = ctx.params.get(parameter.name or ""), parameter.opts[-1]
+        given = ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if not given or name in NOT_THE_ANSWER or value is None:
+            continue
+        for each in value if isinstance(value, tuple) else [value]:
+            words += [str(each)] if isinstance(parameter, click.Argument) else [name, str(each)]
+    return shlex.join(words)
 
 
 def is_set(key: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -218,6 +219,7 @@ def plan(
         if target is not None:
             write_refusal(error, brief.title, target, language)
         raise
+    answer = replace(answer, provenance=replace(answer.provenance, command=output.command_line()))
     if target is not None:
         with step("drawn and written"):
             write_plan(answer, target, language)

@@ -77,6 +77,15 @@ def test_a_plan_is_a_table_and_three_files(call: Call, tmp_path: Path) -> None:
     assert str(Path("out/report.html")) in result.stderr
 
 
+def test_a_plan_holds_the_command_that_makes_it_again(call: Call, tmp_path: Path) -> None:
+    call("plan", *INPUTS, "--budget", "250", "--seed", "3", "-o", "out", "--force", "-q", "--language", "de")
+    made = Plan.from_file(tmp_path / "out" / "plan.json")
+    assert made.provenance.command == "labelbudget plan brief.yaml measurements.csv --budget 250.0 --seed 3"
+    call(*made.provenance.command.split()[1:], "-o", "again")
+    again = Plan.from_file(tmp_path / "again" / "plan.json")
+    assert {name: line.buy for name, line in again.tasks.items()} == {n: line.buy for n, line in made.tasks.items()}
+
+
 def test_json_is_the_plan_and_nothing_else_and_writes_nothing_unasked(call: Call, tmp_path: Path) -> None:
     before = files(tmp_path)
     printed = Plan.from_json(call("plan", *INPUTS, "--json").stdout)
