@@ -100,6 +100,10 @@ def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
         for name, baseline in plan.baselines.items()
         if baseline.cost > 0
     ]
+    bend = knee(plan, points)
+    if bend is not None:
+        label = say("frontier.knee_mark", reached=n.percent(bend[1]))
+        marks.append(Mark(bend[0].budget, value(bend[0].score.expected), "knee", label))
     marks.append(Mark(plan.budget, value(plan.score.expected), "chosen", say("page.this_plan"), above=True))
     return Chart(
         "frontier-chart",
@@ -157,18 +161,22 @@ def _against(context: Context, point: FrontierPoint) -> str:
     return outlook.against_plan(context.say, scores.size(change), sign)
 
 
-def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
-    """The least solved budget that brings most of what the plan adds."""
-    plan, n = context.plan, context.numbers
+def knee(plan: Plan, points: list[FrontierPoint]) -> tuple[FrontierPoint, float] | None:
+    """The least solved budget that brings most of what the plan adds, and how much of it."""
     whole = plan.score.expected - plan.now.expected
     if whole <= 0:
+        return None
+    parts = ((point, (point.score.expected - plan.now.expected) / whole) for point in points)
+    return next(((point, part) for point, part in parts if 0 < point.budget < plan.budget and part >= KNEE), None)
+
+
+def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
+    found, n = knee(context.plan, points), context.numbers
+    if found is None:
         return ()
-    share = {point.budget: (point.score.expected - plan.now.expected) / whole for point in points}
-    knee = next((budget for budget, part in share.items() if budget < plan.budget and part >= KNEE), None)
-    if not knee:
-        return ()
-    facts = {"share": n.percent(knee / plan.budget), "reached": n.percent(share[knee])}
-    return (context.say("frontier.knee", budget=n.money(knee), **facts),)
+    point, part = found
+    facts = {"share": n.percent(point.budget / context.plan.budget), "reached": n.percent(part)}
+    return (context.say("frontier.knee", budget=n.money(point.budget), **facts),)
 
 
 def _more(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
