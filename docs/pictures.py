@@ -12,7 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budget.errors import CannotBeMet, Shortfall
+import pandas as pd
+
+from budget import Brief, Measurements, plan
+from budget.errors import CannotBeMet
 from budget.plan import Plan
 from reports import render, render_refusal
 from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 TALL = 2600  # pixels of a page that a picture shows
-IMPOSSIBLE = CannotBeMet(
-    (
-        Shortfall("the least that must be bought costs 7,200, the budget is 6,000", "raise the budget to 7,200"),
-        Shortfall("detection must reach 0.95, its curve ends at 0.91", "lower its target to 0.91"),
-    )
-)
+TOO_MUCH = {
+    "title": "Perception roadmap",
+    "budget": 3000,
+    "tasks": {
+        "detection": {"label_cost": 0.35, "target": 0.99},
+        "segmentation": {"label_cost": 0.9, "target": 0.97},
+        "keypoints": {"label_cost": 0.5, "target": 0.6},
+    },
+}
 
 
 def main() -> None:
@@ -40,11 +46,28 @@ def main() -> None:
         "four-tasks": render(four_tasks()),
         "forty-tasks": render(forty_tasks()),
         "four-tasks-german": render(four_tasks(), language="de"),
-        "infeasible": render_refusal(IMPOSSIBLE, "Perception roadmap"),
+        "infeasible": refusal(),
     }
     if given.plan:
         pages["demo"] = render(Plan.from_file(given.plan))
     draw(pages, given.to)
+
+
+def refusal() -> str:
+    """The page of a brief whose targets are out of reach."""
+    brief = Brief.from_dict(TOO_MUCH)
+    powers = dict(zip(TOO_MUCH["tasks"], (0.3, 0.25, 0.35), strict=True))
+    runs = [
+        {"task": task, "labels": labels, "seed": seed, "score": 1 - 2 * labels**-power + 0.004 * (seed - 0.5)}
+        for task, power in powers.items()
+        for labels in (100, 200, 400, 800, 1600)
+        for seed in (0, 1)
+    ]
+    try:
+        plan(brief, Measurements.from_frame(pd.DataFrame(runs)))
+    except CannotBeMet as error:
+        return render_refusal(error, brief.title, currency=brief.currency)
+    raise AssertionError("the targets can be reached")
 
 
 def draw(pages: dict[str, str], folder: Path) -> None:
@@ -66,7 +89,7 @@ def shoot(browser: Browser, page: str, target: Path, width: int = 1280, dark: bo
     with tempfile.TemporaryDirectory() as place:
         source = Path(place, "page.html")
         source.write_text(page, encoding="utf-8")
-        window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+        window = browser.new_page(viewport={"width": width, "height": 300}, color_scheme="dark" if dark else "light")
         window.goto(source.as_uri())
         height = min(TALL, window.evaluate("document.documentElement.scrollHeight"))
         window.set_viewport_size({"width": width, "height": height})

@@ -20,7 +20,7 @@ from reports.brand import Brand
 from reports.embedded import embed, json_text
 from reports.language import Language, language_of, sentence
 from reports.view import view_of
-from reports.view.parts import name_of
+from reports.view.parts import clean, name_of
 
 
 def render(plan: Plan, brand: Brand = Brand(), language: str = "en") -> str:  # noqa: B008 (it is frozen)
@@ -56,8 +56,8 @@ def accent_style(brand: Brand) -> str:
     return f":root {{ --accent: {brand.accent}; }}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}\n"
 
 
-def render_refusal(error: CannotBeMet, title: str = "", language: str = "en") -> str:
-    """One page for a brief that no plan can keep to: every reason, each with its smallest repair."""
+def render_refusal(error: CannotBeMet, title: str = "", language: str = "en", currency: str = "") -> str:
+    """One page for a brief that no plan can keep to: every reason, each with its smallest repair, in its currency."""
     say = language_of(language)
     style = source("style.css")
     return (
@@ -67,6 +67,7 @@ def render_refusal(error: CannotBeMet, title: str = "", language: str = "en") ->
             title=name_of(title or say("page.untitled")),
             headline=say("refusal.headline", len(error.shortfalls)),
             lead=say("refusal.lead", len(error.shortfalls)),
+            money=say("refusal.money", currency=clean(currency)) if currency else "",
             shortfalls=[_in_words(say, one) for one in error.shortfalls],
             say=say,
             style=Markup(style),

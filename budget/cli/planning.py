@@ -217,7 +217,7 @@ def plan(
         answer = planned(brief, measurements, seed, solver, seconds, compare)
     except CannotBeMet as error:
         if target is not None:
-            write_refusal(error, brief.title, target, language)
+            write_refusal(error, brief, target, language)
         raise
     answer = replace(answer, provenance=replace(answer.provenance, command=output.command_line()))
     if target is not None:
@@ -264,12 +264,12 @@ def write_plan(answer: Plan, folder: Path, language: str = "en") -> None:
         output.write_file(folder / name, text)
 
 
-def write_refusal(error: CannotBeMet, title: str, folder: Path, language: str) -> None:
+def write_refusal(error: CannotBeMet, brief: Brief, folder: Path, language: str) -> None:
     """The page of a brief that cannot be met, in place of a plan's. What an earlier plan left beside it stays."""
     from reports import render_refusal
 
     page = folder / "report.html"
-    output.write_file(page, render_refusal(error, title, language))
+    output.write_file(page, render_refusal(error, brief.title, language, brief.currency))
     output.say(f"The page: {page}")
     earlier = [name for name in FILES if name != page.name and (folder / name).exists()]
     if earlier:

@@ -198,6 +198,7 @@ def test_a_brief_that_cannot_be_met_writes_the_page_that_says_so_and_nothing_els
     text = page.read_text(encoding="utf-8")
     assert "Too little" in text
     assert "Raise the budget to 500." in text
+    assert "Money is in USD." in text
     (page.parent / "plan.json").write_text(PLANS["one"]().to_json(), encoding="utf-8")
     german = CliRunner().invoke(main, [*arguments, "--language", "de"])
     assert german.exit_code == 3
