@@ -1,4 +1,4 @@
-"""What the built-in pilots measure, as tables: mean score over seeds and its standard deviation, and CPU seconds a run.
+"""What the built-in pilots measure, as tables: mean score over seeds and its standard deviation.
 
 python benchmarks/pilot_curves.py curves     (or another table: see --help)
 """
@@ -131,6 +131,11 @@ def cell(scores: Sequence[float | None]) -> str:
     return f"{mean(found):.3f} ± {stdev(found) if len(found) > 1 else 0:.3f}"
 
 
+def measured(row: Row, task: str, labels: int, seeds: int, folder: Path) -> str:
+    runs = [Run(task, labels, seed, row.pools, mode=row.mode) for seed in range(seeds)]
+    return cell([row.trainer.train(run, folder).score for run in runs])
+
+
 def print_table(table: Table, seeds: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -139,23 +144,15 @@ def print_table(table: Table, seeds: int) -> None:
             for seed in range(seeds if row.mode != "scratch" else 0):
                 row.trainer.pretrain(row.pools, seed, folder)
         pretraining = time.process_time() - started
-        print(f"| task | pools | {' | '.join(f'{labels} labels' for labels in table.labels)} | CPU seconds a run |")
-        print(f"|---|---|{'---:|' * (len(table.labels) + 1)}")
+        print(f"| task | pools | {' | '.join(f'{labels} labels' for labels in table.labels)} |")
+        print(f"|---|---|{'---:|' * len(table.labels)}")
         for task in table.tasks:
             for row in table.rows:
-                started = time.process_time()
-                cells = [
-                    cell(
-                        [
-                            row.trainer.train(Run(task, labels, seed, row.pools, mode=row.mode), folder).score
-                            for seed in range(seeds)
-                        ]
-                    )
-                    for labels in table.labels
-                ]
-                seconds = (time.process_time() - started) / seeds / len(table.labels)
-                print(f"| {task} | {row.name} | {' | '.join(cells)} | {seconds:.2f} |", flush=True)
-        print(f"\n(Pretraining: {pretraining:.0f} CPU seconds.)")
+                cells = [measured(row, task, labels, seeds, folder) for labels in table.labels]
+                print(f"| {task} | {row.name} | {' | '.join(cells)} |", flush=True)
+        runs = len(table.tasks) * len(table.rows) * len(table.labels) * seeds
+        each = (time.process_time() - started - pretraining) / runs
+        print(f"\nCPU seconds: {pretraining:.0f} for pretraining, {each:.2f} for each of {runs} runs")
 
 
 class RandomFeatures(Backbone):

@@ -109,17 +109,24 @@ class NetworkTrainer:
         _one_thread()
         alone = tuple(pool for pool in used if not self.shared[pool[0]].classes)
         labelled = tuple(pool for pool in used if self.shared[pool[0]].classes)
+        if labelled:  # what was learned from the images alone is of use without these labels, too
+            self.pretrain(alone, seed, folder)
         torch.manual_seed(_number("pretraining", seed))
         backbone = backbone_named(self.backbone, self._channels(used))
-        notes = [self._learn_alone(backbone, alone, seed)] if alone else []
-        notes += [self._learn_classes(backbone, labelled, seed)] if labelled else []
-        save(backbone, path, "; ".join(filter(None, notes)))
+        if not labelled:
+            note = self._learn_alone(backbone, alone, seed)
+        else:
+            before = load(self._checkpoint(alone, seed, folder), backbone) if alone else ""
+            note = "; ".join(filter(None, (before, self._learn_classes(backbone, labelled, seed))))
+        save(backbone, path, note)
 
     def _learn_alone(self, backbone: Backbone, pools: Pools, seed: int) -> str:
         parts = [_chosen(self.shared[name], name, images, seed).images for name, images in pools]
         images = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        weights = deepcopy(backbone.state_dict())
 
         def attempt(recipe: Recipe) -> None:
+            backbone.load_state_dict(weights)
             learn_alone(backbone, images, recipe, seed)
 
         return within_memory(ALONE, attempt)[1]
