@@ -34,11 +34,11 @@ def main(folder: Path) -> None:
     killed: list[str] = []
 
     def disturb(progress) -> None:  # type: ignore[no-untyped-def]
-        if progress.done >= 2 and not killed:
+        if progress.done >= 1 and not killed:
             for pid in workers(folder)[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed.append("worker")
-        if progress.done >= 4 and len(killed) == 1:
+        if progress.done >= 3 and len(killed) == 1:
             killed.append("node")
             cluster.remove_node(nodes[0], allow_graceful=False)
 
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     with Store.open(folder / "pilots.sqlite") as store:
         place = Place("ray", cluster.address)
         trainer = Trivial(folder / "log", 0.1)
-        summary = execute(RUNS[:12], trainer, store, None, disturb, place=place)
+        summary = execute(RUNS[:8], trainer, store, None, disturb, place=place)
     cluster.shutdown()
     answer = {
         "done": summary.done,
