@@ -73,8 +73,8 @@ def figures(curves: list[Curve], laws: tuple[Law, ...], constants: Mapping[str, 
     for start in range(0, len(curves), 64):
         part = curves[start : start + 64]
         fitted = posteriors([c[1] for c in part], NoisePrior(), settings, laws)
-        for (_, _, reach, truth, _), posterior in zip(part, fitted, strict=True):
-            draws = draw(posterior, np.zeros(1), 1.0, 200, 0)
+        for (_, pilot, reach, truth, _), posterior in zip(part, fitted, strict=True):
+            draws = draw(posterior, pilot, NoisePrior(), 200, 0)
             at = np.array([reach]), np.zeros((1, 0))
             low, high = np.quantile(draws.errors(*at), [0.05, 0.95])
             error.append(abs(float(draws.expected(*at)[0]) - truth))

@@ -13,9 +13,8 @@ from budget.errors import Fault, InvalidInput
 from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
-from budget.fitting.drift import offsets
-from budget.fitting.misfit import Misfit, misfit, widened
-from budget.fitting.noise import SHARED, NoisePrior, learn, one_run, sampling
+from budget.fitting.misfit import Misfit, misfit
+from budget.fitting.noise import NoisePrior, learn, one_run
 from budget.fitting.pool_effect import pool_effect
 from budget.fitting.posterior import Array, Posterior, posteriors
 from budget.fitting.surface import Surface
@@ -58,10 +57,8 @@ def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> Iter
     prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
     for alike in _alike(tasks):
         for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
-            ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
-            truths = draw(posterior, offsets(task), ceiling, DRAWS, seed, SHARED * sampling(task))
-            found = misfit(truths, task, prior)
-            yield Forecast(task, prior, posterior, widened(truths, task, found), found)
+            truths = draw(posterior, task, prior, DRAWS, seed)
+            yield Forecast(task, prior, posterior, truths, misfit(truths, task, prior))
 
 
 def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:

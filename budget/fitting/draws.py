@@ -1,24 +1,27 @@
-"""Equally likely truths from a posterior: which node each follows, at which level, and how it drifts beyond the
-pilot."""
+"""Equally likely truths from a posterior: which node each follows, at which level, and how it deviates from it; and
+what is expected of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from budget.fitting.drift import Deviation, deviation
+from budget.fitting.cells import Cells
+from budget.fitting.correction import Correction, correction
+from budget.fitting.drift import Deviation, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
-from budget.fitting.noise import magnitude
+from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_variance
 from budget.fitting.posterior import Posterior, relative_error
 
 Array = NDArray[np.float64]
 CENTRAL = 0.5  # share of the truths, in the middle, over which is averaged what is expected
 FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
 INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their logit is taken
+EDGE = 2e-3  # the same of the measured errors, whose noise would be large in logits
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Draws:
 
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
     forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
-    `sampling`: variance that all runs share through their test items, over e (1 - e).
+    `sampling`: variance that all runs share through their test items, over e (1 - e). `correction` leads what is
+    expected towards the measured cells. Labels are (k,) and pools (k, J), in units of the largest pilot.
     """
 
     groups: tuple[Group, ...]
@@ -50,9 +54,16 @@ class Draws:
     ceiling: float
     central: Array
     sampling: float
+    correction: Correction | None = None
 
     def expected(self, labels: Array, pools: Array) -> Array:
-        """Error (k,) at labels (k,) and pools (k, J) in units of the largest pilot: mean over the central half."""
+        """Error (k,): the laws' mean, led towards the measured cells."""
+        if self.correction is None:
+            return self.averaged(labels, pools)
+        return self.ceiling * decline(-self.correction.at(np.column_stack([labels, pools]), self.logits))
+
+    def averaged(self, labels: Array, pools: Array) -> Array:
+        """Error (k,) by the laws alone: mean over the central half."""
         total = np.zeros(len(labels))
         for g in self.groups:
             weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
@@ -62,18 +73,28 @@ class Draws:
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
-        return self.forecast(labels, pools)[1]
+        law = self.laws(labels, pools)
+        share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
+        log_odds = np.log1p(-share) - np.log(share) - self.deviation.logits(np.column_stack([labels, pools]))
+        if self.sampling:
+            log_odds -= self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
+        return self.ceiling * decline(log_odds)
 
-    def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
-        """What is expected (k,) and every truth's error (S, k), in less time than one after the other."""
+    def laws(self, labels: Array, pools: Array) -> Array:
+        """(S, k): the error of every truth's law."""
         law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
             law[g.draw] = g.level[:, None] * self._relative(g, slice(None), labels, pools)[g.node]
-        share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        log_odds = np.log1p(-share) - np.log(share) - self.deviation.logits(labels, pools)
-        if self.sampling:
-            log_odds -= self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
-        return self.central @ law / len(law), self.ceiling * decline(log_odds)
+        return law
+
+    def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
+        """What is expected (k,) and every truth's error (S, k)."""
+        return self.expected(labels, pools), self.errors(labels, pools)
+
+    def logits(self, points: Array) -> Array:
+        """(k,) of what the laws say at points (k, 1 + J)."""
+        share = np.clip(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling, INSIDE, 1 - INSIDE)
+        return np.asarray(np.log(share) - np.log1p(-share))
 
     def _relative(self, group: Group, some: NDArray[np.bool_] | slice, labels: Array, pools: Array) -> Array:
         """(U, k) error over the error at the largest pilot, up to the ceiling, of some nodes of a group."""
@@ -87,10 +108,11 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
     return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
 
 
-def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: int, sampling: float = 0.0) -> Draws:
-    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and drifts from their
+def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
+    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their
     normals."""
-    far = np.full(1, FAR), np.full((1, len(offset) - 1), FAR)
+    far = np.full(1, FAR), np.full((1, len(task.varied)), FAR)
+    ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
     sizes = [len(t) for t in posterior.theta]
     starts = np.cumsum([0, *sizes])
     floors = posterior.node_floor
@@ -117,7 +139,26 @@ def draw(posterior: Posterior, offset: Array, ceiling: float, count: int, seed: 
             most = ceiling / np.maximum(highest, 1e-12)
             at = starts[i] + unique
             groups.append(Group(law, posterior.theta[i][unique], floors[at], most, inside, back, level[inside]))
-    paths = deviation(posterior.drift[chosen], offset, random)
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
-    return Draws(tuple(groups), paths, ceiling, central, sampling)
+    paths = deviation(posterior.drift[chosen], task, random)
+    truths = Draws(tuple(groups), paths, ceiling, central, SHARED * sampling(task))
+    return _led(truths, task, prior, posterior.noise[chosen])
+
+
+def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array) -> Draws:
+    """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
+    of a run is each truth's noise."""
+    points, path = places(task), truths.deviation
+    law, error = (
+        np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
+    )
+    off = np.log(error / (1 - error)) - np.log(law / (1 - law))
+    variance = np.outer(times**2, seed_variance(task, prior)) + own_sampling(task)
+    paths, pull = led(path, off, variance / magnitude(task.error) ** 2)
+    mean = truths.central @ pull / len(pull)
+
+    def missed(at: Array) -> Array:
+        return np.asarray(kernel(distance(at, path.offset), path.cells) @ mean)
+
+    return replace(truths, deviation=paths, correction=correction(points, truths.logits, missed))

@@ -1,12 +1,13 @@
-"""The truth's deviation from every law: a random walk away from the largest pilot and a smooth field everywhere.
+"""The truth's deviation from every law: random walks away from the largest pilot and a smooth field.
 
-The same deviation stands in the likelihood (as covariance between cells) and in the draws (as one smooth path a
-truth), so that what no law fits is neither forced into one nor left out of the intervals.
+The same deviation stands in the likelihood (as covariance between cells) and in the draws (as one path a truth, led
+past the measured cells), so that what no law fits is neither forced into one nor left out of the intervals.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,31 @@ from budget.fitting.noise import magnitude
 Array = NDArray[np.float64]
 FIELD = 0.1  # variance of the smooth field over that of a walk at a distance of a factor e
 LENGTH = 0.5  # over which the field changes, in factors e
+FARTHEST = 7.0  # factors e below the largest pilot from which the walks stand still
+TERMS = 24  # sines that a walk is made of
+WIDEST = 3.0  # at most so many times are the paths inside the pilots' range widened
+
+
+def places(task: Cells) -> Array:
+    """(N, 1 + J) labels and the varied pools' labels of the cells, in units of the largest pilot."""
+    labels, pools = task.largest
+    return np.column_stack([task.labels / labels, (task.pool_labels / pools)[:, list(task.varied)]])
 
 
 def offsets(task: Cells) -> Array:
     """(1 + J,) what stands for none, along labels and every varied pool: a factor e below the smallest pilot with
-    some where none was measured too, else 0; in units of the largest pilot."""
-    return np.array([_offset(x) for x in _positions(task)])
+    some where none was measured too, else 0, and 1 where there are no others; in units of the largest pilot."""
+    return np.array([_offset(x) for x in places(task).T])
 
 
 def _offset(position: Array) -> float:
     positive = position[position > 0]
-    return float(positive.min() / np.e) if len(positive) and (position == 0).any() else 0.0
+    if not len(positive):
+        return 1.0
+    return float(positive.min() / np.e) if (position == 0).any() else 0.0
 
 
-def _positions(task: Cells) -> list[Array]:
-    largest, pools = task.largest
-    return [task.labels / largest, *(task.pool_labels[:, j] / pools[j] for j in task.varied)]
-
-
-def distance(position: Array, offset: float) -> Array:
+def distance(position: Array, offset: Array | float) -> Array:
     """ln of the largest pilot over `position`, 0 at the pilot and negative beyond.
 
     >>> distance(np.array([0.5, 2.0]), 0.0).round(3).tolist()
@@ -51,57 +58,116 @@ def pool_walk(near: Array, away: Array) -> Array:
     return np.asarray((near + near * near * (3 * away - near) / 2) / 2)
 
 
+def kernel(one: Array, other: Array) -> Array:
+    """(k, N) covariance at rate 1, in logits, between places at distances (k, 1 + J) and (N, 1 + J)."""
+    apart = ((one[:, None] - other[None]) / LENGTH) ** 2
+    whole = apart.sum(2)
+    total = FIELD * np.exp(-whole / 2) if one.shape[1] > 1 else np.zeros(whole.shape)
+    here, there = (np.clip(x, 0.0, FARTHEST) for x in (one, other))
+    for i in range(one.shape[1]):
+        near, away = np.minimum(here[:, None, i], there[None, :, i]), np.maximum(here[:, None, i], there[None, :, i])
+        total = total + (pool_walk(near, away) if i else near) * np.exp(-(whole - apart[:, :, i]) / 2)
+    return np.asarray(total)
+
+
 def covariance(task: Cells) -> Array:
     """(N, N) of the cells' errors at rate 1."""
-    far = [
-        distance(x, s) if x.any() else np.zeros_like(x) for x, s in zip(_positions(task), offsets(task), strict=True)
-    ]
-    apart = [((u[:, None] - u[None]) / LENGTH) ** 2 for u in far]
-    total = FIELD * np.exp(-sum(apart) / 2) if task.varied else np.zeros((len(task.labels),) * 2)
-    for i, u in enumerate(far):
-        near, away = np.minimum(u[:, None], u[None]), np.maximum(u[:, None], u[None])
-        others = np.exp(-(sum(apart) - apart[i]) / 2)
-        total = total + (pool_walk(near, away) if i else near) * others
+    far = distance(places(task), offsets(task))
     scale = magnitude(task.error)
-    return np.asarray(total * np.outer(scale, scale))
+    return np.asarray(kernel(far, far) * np.outer(scale, scale))
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """S paths. `rate` (S,); `beyond`, `inside` (S, 1 + J): standard normals of the walks on either side of the largest
-    pilot; `waves` (S, 1 + J) frequencies and `heights` (S, 2) standard normals of the field; `items` (S,)
-    standard normals: how easy the test items are; `offset` (1 + J,)."""
+    """S paths. `rate` (S,); `beyond` (S, 1 + J) standard normals of the walks beyond the largest pilot; inside it
+    `waves` (S, 1 + J) frequencies and `heights` (S, 2) standard normals of the field, `walks` (S, 1 + J, 2, 2 TERMS)
+    those of the walks; `items` (S,) standard normals: how easy the test items are; `offset` (1 + J,); `cells` (N, 1 +
+    J) distances of the measured cells, `pull` (S, N) what leads the paths past them, and `widening` of the rest."""
 
     rate: Array
     beyond: Array
-    inside: Array
     waves: Array
     heights: Array
+    walks: Array
     items: Array
     offset: Array
+    cells: Array
+    pull: Array
+    widening: float = 1.0
 
-    def logits(self, labels: Array, pools: Array) -> Array:
-        """(S, k): deviation of each truth at labels (k,) and pools (k, J), in logits of the error."""
-        far = np.stack([distance(x, s) for x, s in zip((labels, *pools.T), self.offset, strict=True)])  # (1 + J, k)
+    def logits(self, points: Array) -> Array:
+        """(S, k): deviation of each truth at places (k, 1 + J), in logits of the error."""
+        far = distance(points, self.offset)
+        ahead = self.beyond @ np.sqrt(np.maximum(-far, 0.0)).T
+        inside = self.widening * self.paths(far) + self.pull @ kernel(far, self.cells).T
+        return np.asarray(self.rate[:, None] * (ahead + inside))
+
+    def paths(self, far: Array) -> Array:
+        """(S, k): paths at rate 1 and distances (k, 1 + J), whatever was measured; their covariance is the kernel.
+
+        A walk along one axis fades over the others as a wave of random frequency and phase does (Rahimi, Recht 2007).
+        """
         within = np.clip(far, 0.0, FARTHEST)
-        spread = np.concatenate([within[:1], pool_walk(within[1:], within[1:])])
-        total = self.beyond @ np.sqrt(np.maximum(-far, 0.0)) + self.inside @ np.sqrt(spread)
-        if pools.shape[1]:
-            phase = self.waves @ far
-            waves = self.heights[:, :1] * np.cos(phase) + self.heights[:, 1:] * np.sin(phase)
-            total += np.sqrt(FIELD) * waves
-        return np.asarray(self.rate[:, None] * total)
+        if far.shape[1] == 1:
+            return np.asarray(self.walks[:, 0, 0, :TERMS] @ _walk(within[:, 0])[0])
+        phases = self.waves @ far.T
+        total = np.sqrt(FIELD) * (self.heights[:, :1] * np.cos(phases) + self.heights[:, 1:] * np.sin(phases))
+        for i, u in enumerate(within.T):
+            level, slope = _walk(u)
+            basis = np.concatenate([level, slope]) / np.sqrt(2) if i else level
+            phase = phases - np.outer(self.waves[:, i], far[:, i])
+            total += np.cos(phase) * (self.walks[:, i, 0, : len(basis)] @ basis)
+            total += np.sin(phase) * (self.walks[:, i, 1, : len(basis)] @ basis)
+        return np.asarray(total)
 
 
-FARTHEST = 7.0  # factors e below the largest pilot from which the walks stand still
+def _walk(within: Array) -> tuple[Array, Array]:
+    """(TERMS, k) each: what the sines of a random walk, and of 3^0.5 times its integral, come to at distances (k,)
+    (Karhunen and Loeve)."""
+    frequency = (np.arange(TERMS) + 0.5)[:, None] * np.pi / FARTHEST
+    size = np.sqrt(2 / FARTHEST) / frequency
+    return size * np.sin(frequency * within), np.sqrt(3) * size / frequency * (1 - np.cos(frequency * within))
 
 
-def deviation(rate: Array, offset: Array, random: np.random.Generator) -> Deviation:
-    """Paths at these rates (S,), evenly spread over their normals."""
+def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviation:
+    """Paths at these rates (S,), evenly spread over their normals, not yet led past the cells."""
     normal = ndtri((np.arange(len(rate)) + 0.5) / len(rate))
 
     def normals(columns: int) -> Array:
         return np.stack([random.permutation(normal) for _ in range(columns)], 1)
 
+    offset = offsets(task)
     axes = len(offset)
-    return Deviation(rate, normals(axes), normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0], offset)
+    beyond, waves, heights, items = normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0]
+    cells = distance(places(task), offset)
+    walks = _luck(len(rate), axes, 2, 2 * TERMS)
+    return Deviation(rate, beyond, waves, heights, walks, items, offset, cells, np.zeros((len(rate), len(cells))))
+
+
+@lru_cache(maxsize=8)
+def _luck(*shape: int) -> Array:
+    """Standard normals that all tasks share: they are many, and where the pilots are they say nothing."""
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+def led(path: Deviation, off: Array, variance: Array) -> tuple[Deviation, Array]:
+    """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
+
+    off (S, N) is how far the cells lie from each truth's law and variance (S, N) that of what was measured, both in
+    logits. A path of the right covariance is moved by what kriging says of the difference to the cells (Matheron's
+    rule), and widened by as much as the cells, left out one at a time, miss what the others say of them.
+    """
+    covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
+    luck = luck + _luck(*off.shape) * np.sqrt(variance) / path.rate[:, None]
+    mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
+    middle = np.median(off, axis=0)
+    kinds, which = np.unique(np.column_stack([path.rate, variance]), axis=0, return_inverse=True)
+    for number, (rate, *noise) in enumerate(kinds):
+        some = which.reshape(-1) == number
+        inverse = np.linalg.inv(covariances + np.diag(np.array(noise) + 1e-9) / rate**2)
+        mean[some], own[some] = off[some] / rate @ inverse, luck[some] @ inverse
+        missed += some.sum() * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
+    left = max(off.shape[1] - 1 - path.cells.shape[1], 1)
+    widening = float(np.clip(missed / len(off) / left, 1.0, WIDEST**2)) ** 0.5
+    pull = mean - widening * own
+    return replace(path, pull=pull, widening=widening), path.rate[:, None] * mean

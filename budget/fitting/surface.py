@@ -23,8 +23,8 @@ class Surface:
     """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels.
 
     `draws` are S equally likely truths and `interval` their quantiles. `expected` is the mean over the central half of
-    the laws that fit (an interquartile mean): what comes short of a surprise. It is smooth, never falls with labels or
-    pools, and concave wherever the laws are.
+    the laws that fit (an interquartile mean): what comes short of a surprise, led towards the measured cells. It never
+    falls with labels or pools, and beyond the largest pilot it is concave in labels wherever the laws are.
     """
 
     task: str
@@ -73,9 +73,11 @@ class Surface:
     def interval(
         self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, level: float = 0.9
     ) -> tuple[Array, Array]:
-        """(low, high), each (k,): where the score, averaged over seeds, lies with probability `level`."""
-        low, high = np.quantile(self.draws(labels, pools), [(1 - level) / 2, (1 + level) / 2], axis=0)
-        return low, high
+        """(low, high), each (k,): where the score, averaged over seeds, lies with probability `level`, what is expected
+        included."""
+        expected, draws = (self.scale.score(part) for part in self.truths.forecast(*self._points(labels, pools)))
+        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return np.minimum(low, expected), np.maximum(high, expected)
 
     def slope(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         """(k,) rise of the expected score for one more label."""
@@ -85,9 +87,7 @@ class Surface:
         rise = self.expected(n + step, pools) - self.expected(below, pools)
         return np.asarray(rise / (n + step - below))
 
-    def scatter(
-        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1
-    ) -> Array:
+    def scatter(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1) -> Array:
         """(k,) standard deviation of the mean score of `repeats` more runs around the truth, in the task's own unit:
         the seeds, which repeats average out, and the test items, which they do not."""
         n = np.atleast_1d(np.asarray(labels, float))

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from budget import Brief, Measurements, fit
+from budget.fitting.surface import Surface
 from tests.budget.fitting.curves import measured, rows
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 IMAGENET = 1_281_167
 
 
-def test_pretraining_helps_detection_at_1000_images_and_no_longer_at_35000() -> None:
+def boxes() -> tuple[Surface, pd.DataFrame]:
     """He, Girshick, Dollar 2019."""
     table = pd.read_csv(FIXTURES / "he2019_coco.csv", comment="#")
     long = pd.concat(
@@ -28,17 +29,34 @@ def test_pretraining_helps_detection_at_1000_images_and_no_longer_at_35000() -> 
     metric = {"name": "AP", "best": 100, "worst": 0}
     tasks = {"boxes": {"label_cost": 1, "metric": metric}}
     brief = Brief.from_dict({"budget": 1, "pools": {"imagenet": {"label_cost": 1}}, "tasks": tasks})
-    surface = fit(Measurements.from_frame(long), brief)["boxes"]
-    sizes = np.array([1000.0, 35000.0])
+    return fit(Measurements.from_frame(long), brief)["boxes"], table
+
+
+def test_pretraining_helps_detection_at_1000_images_and_no_longer_at_35000() -> None:
+    surface, _ = boxes()
+    sizes = np.array([1000.0, 3500.0, 10000.0, 35000.0, 140000.0])
     gain = surface.expected(sizes, {"imagenet": IMAGENET}) - surface.expected(sizes, {"imagenet": 0})
-    assert gain[0] > 3
-    assert gain[1] < gain[0]
+    assert (gain[:2] > 3).all()
+    assert (gain[2:] < 1).all()
+    assert (np.diff(gain[1:]) <= 0).all()
     draws = surface.draws(sizes, {"imagenet": IMAGENET}) - surface.draws(sizes, {"imagenet": 0})
-    assert np.quantile(draws[:, 0], 0.1) > 0
-    assert np.quantile(draws[:, 1], 0.1) < 0 < np.quantile(draws[:, 1], 0.9)
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    assert low[0] > 0
+    assert low[3] < 0 < high[3] < 3
+    effect = surface.effects["imagenet"]
+    assert effect.few.low > 0
+    assert effect.most.low < 0 < effect.most.high
     fades = surface.fades_at["imagenet"]
     assert fades is not None
-    assert 1000 < fades < 35000
+    assert 3500 < fades < 12000
+
+
+def test_what_is_expected_goes_near_the_measured_cells() -> None:
+    """He, Girshick, Dollar 2019: within 2.6 points of AP of every cell, though no law describes them."""
+    surface, table = boxes()
+    for name, pool in (("pretrained", IMAGENET), ("scratch", 0)):
+        off = surface.expected(table.images, {"imagenet": pool}) - table[name]
+        assert np.abs(off).max() < 2.6
 
 
 def test_intervals_cover_truths_from_laws_outside_the_ensemble() -> None:

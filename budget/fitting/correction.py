@@ -1,0 +1,122 @@
+"""What is expected, led towards the measured cells: the averaged laws, corrected so that they never rise.
+
+All in logits of the error. From the largest pilot's labels on, what fewer pool labels than measured add to the error is
+passed through a rising function of it, and nothing else changes. At fewer labels a table stands in for the laws: its
+rows are the measured label counts, its columns the measured pool labels in the order of what they bring at the largest
+pilot; between them it is linear in what the laws say along labels and of the pools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from budget.fitting.isotonic import falling
+
+Array = NDArray[np.float64]
+Logits = Callable[[Array], Array]  # of places (k, 1 + J) in units of the largest pilot
+KEPT = 0.1  # of what the laws say that is left, at the least, wherever the cells speak against it
+BEYOND = (4096.0, 256.0, 64.0, 16.0, 4.0)  # times the largest pilot where the laws are looked at
+STEEPEST = 2.0  # times what the laws say the pools add may they add, and less where the error would rise with labels
+LEAST = 1e-9  # labels, in units of the largest pilot, that stand for none
+APART = 1e-6  # logits between two knots at the least
+COLUMNS = 24  # pool labels that are looked at
+
+
+@dataclass(frozen=True)
+class Correction:
+    """`help_` (H,), rising, is what the pools add to the error at the largest pilot by the laws and `real` (H,) what
+    they do add; `log` (G,) minus the logarithm of labels and `level` (G,) what the laws say there, `rows` (K,) of
+    these stand in the `table` (K, H)."""
+
+    help_: Array
+    real: Array
+    log: Array
+    level: Array
+    rows: Array
+    table: Array
+
+    def at(self, points: Array, laws: Logits) -> Array:
+        """(k,) corrected logits at points (k, 1 + J)."""
+        labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
+        law = laws(np.hstack([labels, pools]))
+        whole = laws(np.hstack([labels, np.ones_like(pools)])) if pools.shape[1] else law
+        outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
+        answer = whole + np.interp(law - whole, self.help_, self.real) + outside
+        few = points[:, 0] < 1.0
+        if few.any():
+            answer[few] = self._looked_up(points[few, 0], (law - whole)[few])
+        return np.asarray(answer)
+
+    def _looked_up(self, labels: Array, help_: Array) -> Array:
+        row, across = _between(self.rows, np.interp(-np.log(np.maximum(labels, LEAST)), self.log, self.level))
+        column, along = _between(self.help_, help_)
+        near, far = (self.table[r, column - 1] * (1 - along) + self.table[r, column] * along for r in (row - 1, row))
+        return np.asarray(near * (1 - across) + far * across)
+
+
+def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
+    """The knot after each value, and how far it is on the way there."""
+    after = np.clip(np.searchsorted(knots, values), 1, len(knots) - 1)
+    return after, np.clip((values - knots[after - 1]) / (knots[after] - knots[after - 1]), 0.0, 1.0)
+
+
+def correction(cells: Array, laws: Logits, missed: Logits) -> Correction:
+    """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
+    mixes = _mixes(cells, laws)
+    largest = np.hstack([np.ones((len(mixes), 1)), mixes])
+    whole = laws(np.ones((1, cells.shape[1])))
+    help_ = laws(largest) - whole + APART * np.arange(len(mixes))
+    real = _rising(help_, help_ + missed(largest), _steepest(mixes, laws))
+    labels, log, level = _labels(cells, laws)
+    points = np.hstack([np.repeat(labels, len(mixes))[:, None], np.tile(mixes, (len(labels), 1))])
+    law = laws(points).reshape(len(labels), len(mixes))
+    points[:, 0] = np.clip(points[:, 0], cells[:, 0].min(), 1.0)  # what was found at the edge stays
+    table = missed(points).reshape(law.shape) + (1 - KEPT) * law
+    table[0] = whole + real - KEPT * law[0]
+    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1) + KEPT * law
+    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1)
+    return Correction(help_, real, log, level, level[np.isin(log, -np.log(labels))], table)
+
+
+def _mixes(cells: Array, laws: Logits) -> Array:
+    """(H, J) pool labels, from more than was measured to the least, in the order of what they bring."""
+    measured = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
+    order = np.argsort(laws(np.hstack([np.ones((len(measured), 1)), measured])), kind="stable")
+    order = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), COLUMNS)).round().astype(int))]
+    return np.vstack([np.repeat(np.array(BEYOND)[:, None], measured.shape[1], 1), measured[order]])
+
+
+def _labels(cells: Array, laws: Logits) -> tuple[Array, Array, Array]:
+    """Falling labels (K,) of the rows; and more of them, minus their logarithms (G,), with what the laws say (G,)."""
+    sizes = np.maximum(np.unique(np.append(cells[:, 0], 1.0)), LEAST)
+    between = [np.sqrt(a * b) for a, b in pairwise(sizes)]
+    labels = np.unique(np.concatenate([sizes, between, np.maximum(sizes[0] / np.array(BEYOND), LEAST), [LEAST]]))
+    dense = np.unique(np.concatenate([np.geomspace(a, b, 16)[1:-1] for a, b in pairwise(labels)] + [labels]))[::-1]
+    level = laws(np.hstack([dense[:, None], np.ones((len(dense), cells.shape[1] - 1))]))
+    return labels[::-1], -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
+
+
+def _rising(help_: Array, real: Array, steepest: float) -> Array:
+    """The nearest rising function of what pools add, no steeper than `steepest`; more of a pool than was measured adds
+    what the laws say."""
+    real = np.where(help_ > 0, np.maximum(-falling(-real, np.ones(len(real))), 0.0), help_)
+    for i in range(1, len(real)):
+        step = help_[i] - help_[i - 1]
+        real[i] = min(max(real[i], real[i - 1] + KEPT * step), real[i - 1] + steepest * step)
+    return real
+
+
+def _steepest(mixes: Array, laws: Logits) -> float:
+    """Times s that pools may add what the laws say before the error rises with labels beyond the largest pilot: l, w
+    the falls of the laws' logits with few and with all pool labels, w + s (l - w) >= 0."""
+    labels = np.geomspace(1, 256, 9)
+    points = np.hstack([np.tile(labels, len(mixes))[:, None], np.repeat(mixes, len(labels), 0)])
+    fall = np.diff(laws(points).reshape(len(mixes), -1))
+    whole = np.diff(laws(np.hstack([labels[:, None], np.ones((len(labels), mixes.shape[1]))])))
+    least = float(np.clip((fall / np.minimum(whole, -1e-9)).min(), 0.0, 1.0))
+    return min(1 / (1 - 0.8 * least), STEEPEST)
