@@ -1,4 +1,4 @@
-"""The language of a page: every text from its file in `languages/`, with counts, lists and dates written its way."""
+"""The language of a page: every text from its files in `languages/`, with counts, lists and dates written its way."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ class Language:
 @cache
 def language_of(code: str) -> Language:
     """The language of this code, one of LANGUAGES."""
-    texts = tomllib.loads((files("reports") / "languages" / f"{code}.toml").read_text(encoding="utf-8"))
+    texts: dict[str, Any] = {}
+    for part in sorted((files("reports") / "languages" / code).iterdir(), key=lambda part: part.name):
+        texts |= tomllib.loads(part.read_text(encoding="utf-8"))
     return Language(code, texts, tuple((_pattern(plan), text) for plan, text in texts.pop("plan", {}).items()))
 
 

@@ -97,7 +97,9 @@ def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"budget", "pilots", "reports"}
     templates = {f"reports/_templates/{path.name}" for path in (ROOT / "templates").iterdir()}
     examples = {f"budget/cli/examples/{path.name}" for path in (ROOT / "budget/cli/examples").iterdir()}
-    assert templates | examples | {"budget/py.typed"} <= names
+    languages = {str(path.relative_to(ROOT)) for path in (ROOT / "reports/languages").glob("*/*.toml")}
+    assert len(languages) >= 4
+    assert templates | examples | languages | {"budget/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name or Path(name).name.startswith("test_")]
 

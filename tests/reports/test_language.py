@@ -196,8 +196,8 @@ def page(name: str, language: str) -> str:
 
 def words(text: str) -> set[str]:
     """Words of a page: text, and what a screen reader hears."""
-    found = set()
-    for element in ElementTree.fromstring(text.replace("<!DOCTYPE html>", "").strip()).iter():
+    found, whole = set(), text.replace("<!DOCTYPE html>", "").replace("\u00ad", "")  # without places to break a word
+    for element in ElementTree.fromstring(whole.strip()).iter():
         if element.tag.rpartition("}")[2] not in ("script", "style"):
             heard = [element.get(key, "") for key in ("aria-label", "title", "data-label", "alt", "aria-valuetext")]
             found |= set(re.findall(r"[^\W\d_]{2,}", " ".join([element.text or "", *heard]).lower()))
