@@ -26,6 +26,7 @@ from budget.allocation.table import Table
 
 ASIDE, BESIDE = 1e-4, 1e-5  # of the labels: how far from the optimum planes touch, along tasks and along pools
 NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels: where planes are checked besides
+CHUNK = 200  # tasks that are looked at together, as many as a processor keeps at hand
 ALONE = 1e-9  # what one cut may leave open without a program
 
 
@@ -128,16 +129,17 @@ def _over_table(table: Table, cases: Cases, planes: Mixed) -> Array:
     """(k, C, T) how far sampled scores rise above the planes."""
     above = np.zeros(planes.level.shape)
     bought = np.stack([grid.bought for grid in table.tasks])
-    shape = (len(bought), *(grid.size for grid in table.pools), bought.shape[1])
+    shape = (*(grid.size for grid in table.pools), bought.shape[1])
     scores = None
     for k, weights in enumerate(cases.weights):
         if scores is None or (weights != cases.weights[k - 1]).any():
             scores = table.by_line(weights)
-        for c in range(planes.level.shape[1]):
-            across = planes.across[k, c] @ (table.mixes - planes.mixes[k, c]).T + planes.level[k, c][:, None]
-            over = scores - across[:, :, None]
-            over -= (planes.own[k, c][:, None] * bought)[:, None, :]
-            above[k, c] = peaks(over.reshape(shape))
+        for first, c in product(range(0, len(bought), CHUNK), range(planes.level.shape[1])):
+            some = slice(first, first + CHUNK)
+            across = planes.across[k, c, some] @ (table.mixes - planes.mixes[k, c]).T + planes.level[k, c, some, None]
+            over = scores[some] - across[:, :, None]
+            over -= (planes.own[k, c, some, None] * bought[some])[:, None, :]
+            above[k, c, some] = peaks(over.reshape(-1, *shape))
     return above
 
 

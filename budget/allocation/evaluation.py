@@ -70,13 +70,12 @@ def evaluate(problem: Problem, choices: Sequence[Choice]) -> list[Evaluated]:
     if not choices:
         return []
     labels, bought = labels_of(problem, choices)
-    tasks, sides, totals = means(problem, choices), [], 0.0
+    tasks, sides, total = means(problem, choices), [], np.zeros((1, 1))
     for i, one in enumerate(problem.scored):
         draws = problem.draws(i, labels[:, i], bought)  # (S, k)
         sides.append(np.quantile(draws, SIDES, axis=0))
-        totals = totals + one.weight * draws
+        total = total + one.weight * draws
     low, high = np.stack(sides, axis=2)
-    total = np.asarray(totals)
     return [
         Evaluated(choice, problem.cost(choice), tasks[k], low[k], high[k], total[:, k], problem.weights)
         for k, choice in enumerate(choices)

@@ -82,8 +82,8 @@ def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | 
     if not problem.pools or problem.budget <= 0:
         return []
     asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
-    cases = [_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1)]
-    cases = [case for case in cases if case is not None]
+    shared = (_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1))
+    cases = [case for case in shared if case is not None]
     paid = None if prices is None else np.append(prices, [0.0, 0.0])
     found = [each.choice for each in quick(table, cases, paid, near=known)]
     distinct = [c for c in dict.fromkeys([known, *found]) if c is not None and not problem.broken(c)]

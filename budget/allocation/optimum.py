@@ -92,7 +92,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Quick:
-    """A good plan for a case, None if none was found; no plan exceeds `bound`, which is infinite where none is known."""
+    """A good plan for a case, None if none was found; no plan exceeds `bound`, infinite where none is known."""
 
     choice: Choice | None
     bound: float = np.inf
@@ -120,8 +120,8 @@ def quick(
         here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
         solved = plain(table, [cases[k] for k in easy], here)
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
-        for k, choice, bound in zip(easy, solved.choices, bounds, strict=True):
-            found[k] = Quick(choice if kept(cases[k], choice) else None, bound)
+        for k, made, bound in zip(easy, solved.choices, bounds, strict=True):
+            found[k] = Quick(made if kept(cases[k], made) else None, bound)
     rest = [k for k in range(len(cases)) if found[k].choice is None]
     slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
     for k, choice in zip(rest, slow, strict=True):

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import numpy as np
-
 from budget.allocation.cuts import Cuts, cuts
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -130,15 +131,14 @@ def raised(problem: Problem, planes: Planes, near: Points) -> Planes:
 
 def peaks(above: Array) -> Array:
     """(c,) how far sampled differences (c, L..., K) rise above 0, at the tops of parabolas through the highest."""
-    flat = above.reshape(len(above), -1)
-    most = flat.argmax(axis=1)
-    height = flat[np.arange(len(flat)), most]
-    where = list(np.unravel_index(most, above.shape[1:]))
-    peak = height.copy()
+    peak: Array = np.maximum(above.reshape(len(above), -1).max(axis=1), 0.0)
+    rows = np.flatnonzero(peak > LEVEL)
+    some = above[rows]
+    where = np.unravel_index(some.reshape(len(rows), prod(above.shape[1:])).argmax(axis=1), above.shape[1:])
     for axis, size in enumerate(above.shape[1:]):
         if size > 2:
             middle = np.clip(where[axis], 1, size - 2)
             near = [(*where[:axis], middle + d, *where[axis + 1 :]) for d in (-1, 0, 1)]
-            three = [above[(np.arange(len(above)), *place)] for place in near]
-            peak += np.maximum(2 * three[1] - three[0] - three[2], 0.0) / 8
-    return np.asarray(np.where(height > LEVEL, peak, np.maximum(height, 0.0)))
+            three = [some[(np.arange(len(rows)), *place)] for place in near]
+            peak[rows] += np.maximum(2 * three[1] - three[0] - three[2], 0.0) / 8
+    return peak

@@ -17,7 +17,7 @@ from budget.allocation.baselines import baselines
 from budget.allocation.evaluation import evaluate
 from budget.allocation.further import next_pilots
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import CLOSED, Optimum, Quick, kept, optimum, quick
+from budget.allocation.optimum import CLOSED, Optimum, kept, optimum, quick
 from budget.allocation.problem import Choice, Problem, problem
 from budget.allocation.rounding import spend_rest
 from budget.allocation.sensitivity import sensitivity
@@ -42,7 +42,8 @@ class Solved:
     table: Table
     problem: Problem
     best: Optimum
-    richer: Quick
+    richer: Choice
+    richer_bound: float
     amount: float
     rivals: dict[str, Choice]
     solver: str
@@ -65,12 +66,12 @@ def planned(
     solved = _solved(brief, surfaces, solver, seconds, compare)
     asked, best = solved.problem, solved.best
     nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
-    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer.choice, nothing, *solved.rivals.values()])
+    chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer, nothing, *solved.rivals.values()])
     bands, could_be = _firmness(solved)
-    solution = assemble.Solution(asked, chosen, bare, more, solved.richer.bound, solved.amount, bands, could_be)
+    solution = assemble.Solution(asked, chosen, bare, more, solved.richer_bound, solved.amount, bands, could_be)
     tasks = assemble.task_lines(brief, surfaces, solution)
     pools = assemble.pool_lines(brief, surfaces, solution)
-    known = (best.choice, solved.richer.choice, *solved.rivals.values())
+    known = (best.choice, solved.richer, *solved.rivals.values())
     points = frontier.along_budgets(solved.table, asked, known, best.prices, solver)
     looked_at, pilots = next_pilots(asked, brief, measurements, best)
     return Plan(
@@ -108,16 +109,16 @@ def _solved(
         raise audit.explained(brief, surfaces, solver)
     spent = time.perf_counter() - started
     amount = NEXT * brief.budget
-    richer = _richer(table, asked.with_budget(brief.budget + amount), best, solver)
-    return Solved(table, asked, best, richer, amount, rivals, solver, spent)
+    richer, bound = _richer(table, asked.with_budget(brief.budget + amount), best, solver)
+    return Solved(table, asked, best, richer, bound, amount, rivals, solver, spent)
 
 
-def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> Quick:
-    """The best plan found for a little more money: made anew, or the plan with more where that brings most."""
+def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> tuple[Choice, float]:
+    """The best plan found for a little more money, anew or the plan with more where that brings most; and a bound."""
     anew = quick(table, [case], best.prices, solver, best.choice, proofs=True)[0]
     made = [best.choice, *spend_rest([case], [best.choice]), anew.choice]
     good = (choice for choice in made if choice is not None and kept(case, choice))
-    return Quick(max(good, key=partial(goal_value, case)), anew.bound)
+    return max(good, key=partial(goal_value, case)), anew.bound
 
 
 def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:

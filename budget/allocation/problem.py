@@ -40,9 +40,7 @@ class Forecast(Protocol):
         """(S, k) equally likely truths."""
         ...
 
-    def scatter(
-        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1
-    ) -> Array:
+    def scatter(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1) -> Array:
         """(k,) standard deviation of the mean score of further runs around the truth."""
         ...
 
@@ -149,8 +147,8 @@ class Problem:
     def cost(self, choice: Choice) -> Fraction:
         """Money for a whole choice, exactly: summed in whole numbers, by denominator."""
         parts: dict[int, int] = {}
-        for line, buy in zip(self.lines, choice.all, strict=True):
-            above, below = line.exact_cost(buy)
+        for each, buy in zip(self.lines, choice.all, strict=True):
+            above, below = each.exact_cost(buy)
             parts[below] = parts.get(below, 0) + above
         return sum((Fraction(above, below) for below, above in parts.items()), Fraction(0))
 

@@ -17,6 +17,7 @@ from budget.allocation.problem import Problem, Whole
 from budget.allocation.table import Table
 from budget.fitting.isotonic import falling
 
+THIN = 3  # of the table's label points, as many as a rough guess needs: every third, both ends among them
 ZOOMS, ZOOM_POINTS = 4, 7
 AT_ONCE = 4_000_000  # scores of mixes that are looked at together: as many as memory should hold
 MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
@@ -231,11 +232,11 @@ def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
     The best of the table's levels of pools for each case, moved to the top of the parabola through its neighbours.
     """
     tasks, pools = np.zeros((len(cases), len(table.tasks))), np.zeros((len(cases), len(table.pools)))
-    bought, mixes = np.stack([grid.bought for grid in table.tasks]), table.mixes
+    bought, mixes = np.stack([grid.bought for grid in table.tasks])[:, ::THIN], table.mixes
     for group in alike(cases):
         first, budgets = cases[group[0]], np.array([cases[k].budget for k in group])
         costs = piece_costs(first, bought)
-        found = fill(np.moveaxis(table.by_line(first.weights), 1, 0), costs)
+        found = fill(np.moveaxis(table.by_line(first.weights)[..., ::THIN], 1, 0), costs)
         spent = mixes @ np.array([float(line.price) for line in first.pools])
         money = budgets[:, None] - spent - costs[:, 0].sum() + spare_money(first)  # (g, L)
         scores = np.stack([found.score(row, money[:, row]) for row in range(len(mixes))], axis=1)
@@ -253,8 +254,8 @@ def _top(table: Table, scores: Array, best: int) -> Array:
     for j, grid in enumerate(table.pools):
         k, place = int(at[j]), np.array([float(at[j])])
         if 0 < k < grid.size - 1:
-            index = [(*at[:j], k + step, *at[j + 1 :]) for step in (-1, 0, 1)]
-            left, here, right = (scores.reshape(shape)[i] for i in index)
+            near = [[*at[:j], k + step, *at[j + 1 :]] for step in (-1, 0, 1)]
+            left, here, right = scores[np.ravel_multi_index(np.array(near).T, shape)]
             bend = 2 * here - left - right
             place += (right - left) / (2 * bend) if bend > 0 and min(left, right) > -1e8 else 0.0
         places.append(float(grid.at(place)[0]))

@@ -17,7 +17,10 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
-MOVES, HAIR = 60, 1e-9  # of a purchase, to keep to rows; of a row, kept to spare where it is not enough to just keep to it
+MOVES, HAIR = (
+    60,
+    1e-9,
+)  # of a purchase, to keep to rows; of a row, kept to spare where it is not enough to just keep to it
 
 
 def to_lots(
@@ -122,7 +125,9 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     """Money left over buys whole lots where they bring most, as long as any is affordable and brings something."""
     problem = cases[0]
     left = [case.money - case.cost(choice) for case, choice in zip(cases, choices, strict=True)]
-    extra = np.stack([_about(case, choice, float(rest)) for case, choice, rest in zip(cases, choices, left, strict=True)])
+    extra = np.stack(
+        [_about(case, choice, float(rest)) for case, choice, rest in zip(cases, choices, left, strict=True)]
+    )
     gains = np.zeros(extra.shape)
     bought = np.array([choice.tasks for choice in choices], float)
     mixes = np.array([choice.pools for choice in choices], float).reshape(len(choices), -1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
@@ -25,6 +26,9 @@ SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
 TINY, BINDS = 1e-12, 1e-9
 SWITCHES, PATIENCE = 100, 8  # of the lines that are held at an end, within one step
+
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,7 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
         found[..., one.line, :] += cases.weights[:, i, None, None] * score
     count = 1 + pools.shape[-1]
     rise = _rises(found, count)
-    sides = Slopes(
-        found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared
-    )
+    sides = Slopes(found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared)
     return sides, _bends(found[:, 0], count) if bends else None
 
 
@@ -236,8 +238,7 @@ class Newton:
     def curvature(self, own: Array, across: Array) -> Array:
         """(S, S) for S slopes, own (S, T) and across (S, P): how much the best step under the sum of two of them brings
         beyond those under each, money spent as it is now."""
-        cases_low, cases_high = self.low[0] > -SHRINK, self.high[0] < GROW
-        free = ~((cases_low & (self.low[0] >= 0)) | (cases_high & (self.high[0] <= 0)))
+        free = (self.low[0] < 0) & (self.high[0] > 0)
         supple = np.where(free, -1 / self.bend[0], 0.0)
         binds = self.room[0] <= TINY * (1 + np.abs(self.room[0])) + BINDS * np.abs(self.use[0]).sum(axis=1)
         use, uses, mixed = self.use[0][binds], self.uses[0][binds], self.mixed[0]
@@ -256,14 +257,13 @@ class Newton:
         All that is on the wrong side switches at once; where that goes round in circles, one at a time does (block
         principal pivoting; Judice and Pires, 1994).
         """
-        sides = [np.zeros(part.shape, int) for part in (self.low, self.least)]  # -1, 1: held at an end
-        sides.append(np.zeros(self.room.shape, int))
-        sides[2][:, 0] = 1  # a row that binds
-        state, fewest, patience = np.concatenate(sides, axis=1), np.full(len(self.room), np.inf), PATIENCE
-        cuts = np.cumsum([part.shape[1] for part in sides])[:2]
-        left = np.full(len(self.room), patience)
+        count = len(self.room)
+        ends = [self.low.shape[1], self.low.shape[1] + self.least.shape[1]]
+        state: Whole = np.zeros((count, ends[1] + self.room.shape[1]), int)  # -1, 1: held at an end
+        state[:, ends[1]] = 1  # a row that binds
+        fewest, left = np.full(count, np.inf), np.full(count, PATIENCE)
         for _ in range(SWITCHES):
-            tasks, pools, rows = np.split(state, cuts, axis=1)
+            tasks, pools, rows = np.split(state, ends, axis=1)
             held = np.where(tasks < 0, self.low, self.high) * (tasks != 0)
             kept = np.where(pools < 0, self.least, self.most) * (pools != 0)
             prices, move = self._solved(held, tasks == 0, kept, pools == 0, rows == 1)
@@ -275,21 +275,23 @@ class Newton:
             pressed -= (prices[:, None] @ self.uses)[:, 0]
             sides = [
                 _next(tasks, 1 * (raw >= self.high) - 1 * (raw <= self.low)),
-                np.where(pools == 0, 1 * (move > self.most) - 1 * (move < self.least), pools * (pools * pressed > -TINY)),
+                np.where(
+                    pools == 0, 1 * (move > self.most) - 1 * (move < self.least), pools * (pools * pressed > -TINY)
+                ),
                 np.where(rows == 1, 1 * (prices > 0), 1 * (over > TINY * (1 + np.abs(self.room)))),
             ]
             wrong = np.concatenate(sides, axis=1) != state
-            count = wrong.sum(axis=1)
-            if not count.any():
+            amiss = wrong.sum(axis=1)
+            if not amiss.any():
                 break
-            better = count < fewest
-            fewest, left = np.where(better, count, fewest), np.where(better, patience, left - 1)
+            better = amiss < fewest
+            fewest, left = np.where(better, amiss, fewest), np.where(better, PATIENCE, left - 1)
             last = wrong.shape[1] - 1 - wrong[:, ::-1].argmax(axis=1)
             one = np.arange(wrong.shape[1]) == last[:, None]
             state = np.where(wrong & ((left >= 0)[:, None] | one), np.concatenate(sides, axis=1), state)
         return np.clip(step, self.low, self.high), np.clip(move, self.least, self.most), np.maximum(prices, 0.0)
 
-    def _solved(self, fixed: Array, free: Array, kept: Array, loose: Array, binds: Array) -> tuple[Array, Array]:
+    def _solved(self, fixed: Array, free: Flags, kept: Array, loose: Flags, binds: Flags) -> tuple[Array, Array]:
         """Prices of the rows (k, R) and the pools' step (k, P) with some lines held and some rows that bind."""
         rows, pools = self.use.shape[1], self.uses.shape[2]
         supple = np.where(free, 1 / self.bend, 0.0)
@@ -304,7 +306,8 @@ class Newton:
         right[:, rows:] = (mixed @ (self.gain * supple - fixed)[..., None])[..., 0] - self.across
         most = np.abs(self.use).max(axis=2, initial=0.0) + np.abs(self.uses).max(axis=2, initial=0.0)
         flat = 1e-10 * (self.use**2 / np.abs(self.bend)[:, None]).sum(axis=2) + 1e-12 * most**2 + 1e-30
-        matrix[:, range(rows), range(rows)] -= flat  # rows that say the same, or cannot all be kept in one step, still have a solution
+        # So that rows that say the same, or cannot all be kept in one step, still have a solution.
+        matrix[:, range(rows), range(rows)] -= flat
         for off, value, first in ((~binds, np.zeros(binds.shape), 0), (~loose, kept, rows)):
             k, j = np.nonzero(off)
             matrix[k, first + j], right[k, first + j] = 0.0, value[k, j]
@@ -352,7 +355,9 @@ class Drawn:
         found = np.tensordot(mixture, self.found, 1)[None]  # (1, T, q)
         rise = _rises(found, 1 + len(self.sizes))[:, None]
         none = np.zeros(0)
-        here = Slopes(found[:, None, :, 0], rise[..., 0], rise[..., 1:], self.size[None, None], self.sizes[None, None], none, none)
+        here = Slopes(
+            found[:, None, :, 0], rise[..., 0], rise[..., 1:], self.size[None, None], self.sizes[None, None], none, none
+        )
         return Newton(cases, here, _bends(found, 1 + len(self.sizes)), tasks[None], pools[None])
 
 

@@ -5,8 +5,8 @@ That mean is the least of all mixtures q of the draws that put at most 1 / (r S)
     CVaR_r(x) = min { sum_s q_s F_s(x) :  0 <= q_s <= 1 / (r S),  sum_s q_s = 1 }     (Rockafellar and Uryasev, 2000)
 
 and so the best plan under the right mixture is the best plan under risk; under any mixture it is a bound. Mixture and
-plan are sought together: at a point, the best that a mixture can reach nearby is F q + q Q q / 2, whose least mixture is
-found, and one of Newton's steps is taken under it.
+plan are sought together: at a point, the best that a mixture can reach nearby is F q + q Q q / 2. The mixture with the
+least of that is found, and one of Newton's steps is taken under it.
 """
 
 from __future__ import annotations
