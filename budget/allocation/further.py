@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REPEATS = (1, 2, 4)
 SHOWN = 5  # pilots in a plan
-MOST_TASKS = 20  # with more, a plan does not look for them: they take longer than the plan
+MOST_TASKS = 8  # with more, a plan does not look for them: they take longer than the plan
 Mix = Mapping[str, int]
 
 

@@ -47,6 +47,11 @@ class Options:
     bought: Array
     score: Array
 
+    def affordable(self) -> Options:
+        """Those that the money suffices for."""
+        kept = np.isfinite(self.score)
+        return Options(self.labels[kept], self.bought[kept], self.score[kept])
+
 
 def worth(problem: Problem, pilots: Iterable[NextPilot], now: Optimum | None = None) -> tuple[NextPilot, ...]:
     """The pilots with their gains, those that bring most for a second of training first (for a run, where the seconds
@@ -88,28 +93,29 @@ def gains(problem: Problem, index: int, options: Options, pilots: Sequence[NextP
     if not pilots:
         return np.zeros(0)
     one = problem.scored[index]
-    possible = np.isfinite(options.score)
+    chosen = options.affordable()
     labels = np.array([pilot.labels for pilot in pilots], float)
-    pools = {line.name: np.array([pilot.pools.get(line.name, 0) for pilot in pilots], float) for line in problem.pools}
+    pools = np.array([[pilot.pools.get(line.name, 0) for line in problem.pools] for pilot in pilots], float)
+    owned = np.array([line.owned for line in problem.pools], float)
     repeats = np.array([pilot.repeats for pilot in pilots], float)
-    seen = one.normal(one.surface.draws(labels, pools))
-    seen = seen - seen.mean(axis=0)
-    scatter = one.surface.scatter(labels, pools, repeats) / abs(one.best - one.worst)
+    mixes = {line.name: pools[:, j] for j, line in enumerate(problem.pools)}
+    scatter = one.surface.scatter(labels, mixes, repeats) / abs(one.best - one.worst)
+    cells, cell = np.unique(np.column_stack([labels, pools]), axis=0, return_inverse=True)
+    seen = _centred(problem.draws(index, cells[:, 0], cells[:, 1:] - owned))[:, cell]
     spread = np.sqrt((seen**2).mean(axis=0) + scatter**2)
-    points = problem.draws(index, options.labels[possible], options.bought[possible])
-    points = points - points.mean(axis=0)
-    moved = one.weight * slopes(seen, spread, points)
-    score = options.score[possible]
-    owned = {line.name: line.owned for line in problem.pools}
+    moved = one.weight * slopes(seen, spread, _centred(problem.draws(index, chosen.labels, chosen.bought)))
     found = []
     for row, pilot in enumerate(pilots):
-        kept = np.ones(len(score), bool)
+        kept = np.ones(len(chosen.score), bool)
         if pilot.cost > 0:
-            kept &= options.labels[possible] >= pilot.labels
-            for j, line in enumerate(problem.pools):
-                kept &= options.bought[possible, j] + owned[line.name] >= pilot.pools.get(line.name, 0)
-        found.append(expected_best(score[kept], moved[row, kept]) - score.max() if kept.any() else -np.inf)
+            kept &= (chosen.labels >= pilot.labels) & (chosen.bought + owned >= pools[row]).all(axis=1)
+        best = expected_best(chosen.score[kept], moved[row, kept]) if kept.any() else -np.inf
+        found.append(best - chosen.score.max())
     return np.array(found)
+
+
+def _centred(draws: Array) -> Array:
+    return np.asarray(draws - draws.mean(axis=0))
 
 
 def slopes(seen: Array, spread: Array, points: Array) -> Array:
