@@ -113,7 +113,7 @@ def _beyond_reach(table: Table, problem: Problem, index: int) -> Shortfall | Non
     sure = "" if one.confidence is None else f" with probability {one.confidence:g}"
     allowed = _allowed(one, best)
     reason = (
-        f"{one.name}: the target {one.target:g}{sure} is out of reach; {allowed:g} is all that {_money(price)} buys"
+        f"the target {one.target:g} of {one.name}{sure} is out of reach; {allowed:g} is all that {_money(price)} buys"
     )
     return Shortfall(reason, _lower(one, best))
 

@@ -33,7 +33,7 @@ def test_a_target_out_of_reach_is_named_with_the_score_that_can_be_reached() -> 
     brief, surfaces = two()
     brief["tasks"]["box"]["target"] = 0.94
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert "box: the target 0.94 is out of reach" in shortfall.reason
+    assert "the target 0.94 of box is out of reach" in shortfall.reason
     brief["tasks"]["box"]["target"] = float(re.findall(r"to (0\.\d+)$", shortfall.repair)[0])
     assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
 
