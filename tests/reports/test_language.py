@@ -278,6 +278,10 @@ def test_every_reason_why_a_brief_cannot_be_met_has_german_words() -> None:
     assert DE.translated("these limits cannot hold: a.cost <= 3") == "diese Grenze ist nicht einzuhalten: a.cost <= 3"
     both = "these limits contradict each other: a.cost <= 3; the budget 10"
     assert DE.translated(both) == "diese Grenzen widersprechen einander: a.cost <= 3; das Budget 10"
+    sure = "the target 0.99 of cars with probability 0.9 is out of reach; 0.86 is all that 2999.85 buys"
+    assert DE.translated(sure).startswith(
+        "das Ziel 0,99 von cars mit Wahrscheinlichkeit 0,9 ist unerreichbar; 0,86 ist"
+    )
     move = "move one: annotator hours <= 4000 (by 1.5), or the budget to 7200"
     assert DE.translated(move) == "eine davon ändern: Annotationsstunden <= 4000 (um 1,5), oder das Budget auf 7200"
 
