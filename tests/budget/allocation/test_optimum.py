@@ -11,7 +11,7 @@ from budget.allocation.optimum import kept, optimum
 from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
-from tests.budget.allocation.lattice import FEATURES, best_by_trying, drawn
+from tests.budget.allocation.lattice import FEATURES, THREE, best_by_trying, drawn
 
 
 def posed(seed: int, features: frozenset[str]) -> Problem | None:
@@ -37,7 +37,7 @@ def check_against_every_plan(seed: int, features: frozenset[str], solver: str = 
     assert found.value == pytest.approx(goal_value(asked, found.choice), abs=1e-9)
     assert found.value <= best + 1e-9
     assert found.bound >= best - 1e-8, f"seed {seed}: a plan exceeds the bound"
-    if asked.goal != "cheapest":
+    if asked.goal != "cheapest" and THREE not in features:
         assert found.bound - found.value <= 1e-4, f"seed {seed}: the gap stays open"
 
 
@@ -53,13 +53,20 @@ def test_with_all_features_at_once_no_plan_exceeds_the_bound_and_the_gap_closes(
         check_against_every_plan(seed, frozenset(FEATURES))
 
 
+def test_with_three_pools_the_gap_that_is_shown_is_true() -> None:
+    for seed in range(10):
+        check_against_every_plan(seed, frozenset({THREE}))
+    for seed in range(10, 16):
+        check_against_every_plan(seed, frozenset({THREE, "setup", "targets", "subgroups"}))
+
+
 def test_the_bundled_solver_proves_the_same() -> None:
     for seed in range(10):
         check_against_every_plan(seed, frozenset({"setup", "constraints", "targets"}), "cbc")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", range(22))
+@pytest.mark.parametrize("block", range(24))
 def test_two_thousand_problems_hold_against_every_plan(block: int) -> None:
     features = frozenset(FEATURES) if block % 2 else frozenset({FEATURES[block // 2]})
     for seed in range(1000 + 100 * block, 1100 + 100 * block):
