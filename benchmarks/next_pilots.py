@@ -5,10 +5,10 @@ usage: python benchmarks/next_pilots.py [--truths 24] [--tasks 4] [--first 0]
 Synthetic truths: tasks whose error falls with effective data (labels and, for some tasks, pool labels); they differ in
 weight, in the price of a label, in how long a run takes (so many seconds, and more with the labels) and in how much its
 score scatters. Both ways begin with the same runs, the corners of the grid that `labelbudget pilot run` would carry
-out. One then goes on in the order of that grid. The other fits all measurements so far and carries out the pilot that
-`worth` puts first, with those of other tasks worth at least half as much a second, until none is worth anything or the
-seconds of the whole grid are spent. After every few runs the plan on what has been measured is made; its regret is how
-much less it truly scores than the best plan there is.
+out. One then goes on in the order of that grid. The other fits all measurements so far and carries out, for each
+task, the pilot that `worth` puts first, again and again, until none is worth anything or the seconds of
+the whole grid are spent. After every few runs the plan on what has been measured is made; its regret is how much less
+it truly scores than the best plan there is.
 
 Printed: mean regret by seconds spent, and for some regrets how many seconds fewer it takes until the mean over truths
 has fallen there; standard errors from the bootstrap over truths. The last line is JSON.
@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief, Measurements
 from budget.allocation.further import further_pilots
-from budget.allocation.information import pace, worth
+from budget.allocation.information import worth
 from budget.allocation.optimum import optimum
 from budget.allocation.problem import Choice, Forecast, Problem, labels_of, problem
 from budget.allocation.table import tabulate
@@ -42,7 +42,7 @@ from pilots.trainers import Run
 Array = NDArray[np.float64]
 OWNED, POOL_OWNED = 3200, 8000
 SIZES, LEVELS = (50, 100, 200, 400, 800, 1600, 3200), (0, 2000, 8000)
-ALIKE = 0.5  # of the most gain a second: other tasks' pilots that bring so much are carried out at once
+AT_ONCE = 4  # pilots, of different tasks, carried out before the next are chosen
 CHECKPOINTS = 12  # of the seconds at which regret is looked at
 
 
@@ -94,9 +94,6 @@ class World:
 
     def seconds(self, runs: Iterable[Run]) -> float:
         return sum(self.truths[run.task].pace * (1 + run.labels / 100) for run in runs)
-
-    def share(self, runs: Iterable[Run], design: Iterable[Run]) -> float:
-        return self.seconds(runs) / self.seconds(design)
 
     def regret(self, choice: Choice) -> float:
         """Points that a choice scores less than the best one."""
@@ -157,7 +154,7 @@ def in_order(world: World, design: tuple[Run, ...], start: int) -> Iterator[tupl
 
 
 def by_worth(world: World, design: tuple[Run, ...], start: int) -> Iterator[tuple[float, float]]:
-    """The same: the pilot worth most, and those of other tasks that are worth nearly as much, again and again."""
+    """The same: the pilots worth most, each of another task, again and again."""
     runs, total, due = list(design[:start]), world.seconds(design), 0.0
     sizes = {**dict.fromkeys(world.truths, SIZES), "general": LEVELS}
     while (spent := world.seconds(runs) / total) <= 1:
@@ -170,9 +167,8 @@ def by_worth(world: World, design: tuple[Run, ...], start: int) -> Iterator[tupl
         if not ranked:
             return
         of_task = {pilot.task: pilot for pilot in reversed(ranked)}
-        for best in of_task.values():
-            if pace(best) >= ALIKE * pace(ranked[0]):
-                runs += further_seeds(runs, best)
+        for best in [pilot for pilot in ranked if of_task[pilot.task] is pilot][:AT_ONCE]:
+            runs += further_seeds(runs, best)
 
 
 def further_seeds(runs: list[Run], pilot: NextPilot) -> list[Run]:
@@ -210,47 +206,34 @@ def main() -> None:
         case = world(seed, options.tasks)
         curves["grid"].append(curve(in_order(case, design, start), shares))
         curves["next"].append(curve(by_worth(case, design, start), shares))
-    begun = world(options.first, options.tasks).share(design[:start], design)
-    report(shares, {name: np.array(rows) for name, rows in curves.items()}, options.truths, begun)
+    report(shares, {name: np.array(rows) for name, rows in curves.items()}, options.truths)
 
 
-def report(shares: Array, curves: dict[str, Array], truths: int, begun: float) -> None:
-    """`begun`: the share of the seconds that the corners take."""
+def report(shares: Array, curves: dict[str, Array], truths: int) -> None:
     print("share of the grid's seconds   regret, grid in order   regret, worth most (points, mean and standard error)")
     for at in range(0, len(shares), len(shares) // 8):
         cells = [f"{rows[:, at].mean():8.3f} ± {rows[:, at].std(ddof=1) / truths**0.5:.3f}" for rows in curves.values()]
         print(f"{shares[at]:27.0%}   " + "         ".join(cells))
     chance, found = np.random.default_rng(0), {}
     for share in (0.4, 0.5, 0.6, 0.7):  # the regret of the grid after this share of its seconds
-        every, later = bootstrapped(shares, curves, share, begun, chance)
-        aim = aimed(shares, curves["grid"].mean(axis=0), share)
-        print(
-            f"to a mean regret of {aim:.3f} points: {every[0]:.0%} ± {every[1]:.0%} fewer seconds in all, "
-            f"{later[0]:.0%} ± {later[1]:.0%} fewer after the corners"
-        )
-        found[f"{share:g}"] = {"regret": aim, "saved": every[0], "error": every[1], "saved_after_corners": later[0]}
+        aim, saved, error = bootstrapped(shares, curves, share, chance)
+        print(f"to a mean regret of {aim:.3f} points: {saved:.0%} ± {error:.0%} fewer seconds")
+        found[f"{share:g}"] = {"regret": aim, "saved": saved, "error": error}
     print(json.dumps({"benchmark": "next_pilots", "truths": truths, "saved": found}))
 
 
-def aimed(shares: Array, grid_: Array, share: float) -> float:
-    """The least mean regret that the grid has had by this share of its seconds."""
-    return float(grid_[: int(np.searchsorted(shares, share - 1e-9)) + 1].min())
-
-
 def bootstrapped(
-    shares: Array, curves: dict[str, Array], share: float, begun: float, chance: np.random.Generator
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Share of the seconds saved, and its standard error over truths: of all, and of those after the corners."""
-    count = len(curves["grid"])
-    again = [np.arange(count), *(chance.integers(0, count, count) for _ in range(500))]
+    shares: Array, curves: dict[str, Array], share: float, chance: np.random.Generator
+) -> tuple[float, float, float]:
+    """The least mean regret that the grid has had by this share of its seconds, the share of these seconds that the
+    other way saves, and its standard error over truths."""
+    count, at = len(curves["grid"]), int(np.searchsorted(shares, share - 1e-9)) + 1
     saved = []
-    for rows in again:
+    for rows in [np.arange(count), *(chance.integers(0, count, count) for _ in range(500))]:
         grid_, next_ = (curves[name][rows].mean(axis=0) for name in ("grid", "next"))
-        aim = aimed(shares, grid_, share)
-        ours, theirs = min(reached(shares, next_, aim), 2.0), reached(shares, grid_, aim)
-        saved.append((1 - ours / theirs, 1 - (ours - begun) / max(theirs - begun, 1e-9)))
-    every, later = np.array(saved).T
-    return (float(every[0]), float(every[1:].std())), (float(later[0]), float(later[1:].std()))
+        aim = float(grid_[:at].min())
+        saved.append(1 - min(reached(shares, next_, aim), 2.0) / reached(shares, grid_, aim))
+    return float(curves["grid"].mean(axis=0)[:at].min()), saved[0], float(np.std(saved[1:]))
 
 
 if __name__ == "__main__":
