@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reports.language import Language, capital
 
 AT_RISK = 0.8  # a target less probable than this is at risk
+NOTHING = 1e-9  # of the way from worst to best: what is left of a sum that is zero
 NAMED = 4  # names that a list of them says before it counts the rest
 COUNTED = {"mean score": "mean", "mean score of the worst draws": "worst_draws", "lowest score": "lowest"}
 
@@ -46,7 +47,7 @@ def advantage(
     `rival` says what it spends.
     """
     expected, low, high = gain
-    if low == high == expected == 0:
+    if max(abs(part) for part in gain) < NOTHING:
         key = "none"
     elif low > 0:
         key = "better"

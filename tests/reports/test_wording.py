@@ -40,12 +40,12 @@ def test_expectation_says_up_only_where_it_is_seen_to_go_up(score: str, now: str
 @pytest.mark.parametrize(
     ("gain", "start"),
     [
-        ((3.0, 1e-9, 6.0), "That is 3.0 better than the even split"),
+        ((3.0, 1e-8, 6.0), "That is 3.0 better than the even split"),
         ((3.0, 0.0, 6.0), "Against the even split the difference is 3.0 better, within the noise"),
         ((3.0, -0.1, 6.0), "Against the even split the difference is 3.0 better, within the noise"),
         ((-1.0, -2.0, 0.5), "Against the even split the difference is 3.0 worse, within the noise"),
         ((-1.0, -2.0, 0.0), "Against the even split the difference is 3.0 worse, within the noise"),
-        ((-1.0, -2.0, -1e-9), "The even split is expected to score 3.0 better"),
+        ((-1.0, -2.0, -1e-8), "The even split is expected to score 3.0 better"),
     ],
 )
 def test_a_difference_is_called_one_only_if_its_whole_range_is_on_one_side(
@@ -54,8 +54,9 @@ def test_a_difference_is_called_one_only_if_its_whole_range_is_on_one_side(
     assert decision.advantage(SAY, "the even split", "3.0", "90% range a to b", "97%", gain).startswith(start)
 
 
-def test_no_gain_at_all_is_said_as_that() -> None:
-    assert "bring the same" in decision.advantage(SAY, "the even split", "0", "0 to 0", "x", (0.0, 0.0, 0.0))
+@pytest.mark.parametrize("rest", [0.0, -1e-16])
+def test_no_gain_at_all_is_said_as_that(rest: float) -> None:
+    assert "bring the same" in decision.advantage(SAY, "the even split", "0", "0 to 0", "x", (rest, 0.0, 0.0))
 
 
 def test_best_there_is_needs_a_proof_and_a_gap_too_small_to_show() -> None:
