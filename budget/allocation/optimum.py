@@ -22,6 +22,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
 from budget.allocation.rounding import to_lots
+from budget.allocation.steps import by_prices, fits
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
 
@@ -37,6 +38,7 @@ BOXED_POOLS = 2  # with more pools there are too many boxes
 TANGENT = "linear program over tangent planes"
 CUTS = TANGENT + ", summed over tasks"
 CHOICES = "program over whole choices"
+LOOKED_UP, PRICED = "best purchases at the price of money, over boxes of the pool", "weak duality"
 KNOWN = "best of the plans known beforehand, for the solver found none"
 
 
@@ -174,6 +176,11 @@ def optimum(
         answer = easy.cuts(sampled).program(0).solve(solver)
         if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else NEARLY):
             return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
+    elif fits(table, problem):
+        steps = by_prices(table, problem, SMOOTH / 2)
+        search.offer(steps.choice)
+        if -DISPROVED <= steps.bound - search.value <= CLOSED:
+            return _finished(search, steps.bound, np.zeros(0), PRICED, LOOKED_UP)
     start = relax(table, problem)
     if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])

@@ -15,8 +15,10 @@ from budget.allocation.optimum import CLOSED, optimum
 from budget.allocation.plain import plain
 from budget.allocation.problem import Problem, problem
 from budget.allocation.smooth import values
+from budget.allocation.steps import by_prices
 from budget.allocation.table import tabulate
 from budget.allocation.tail import least_mixture
+from tests.budget.allocation.lattice import best_by_trying, drawn
 from tests.budget.allocation.surfaces import Known
 
 ROWS = ("t0.cost <= 0.5 * t1.cost", "t0.cost >= 2 * t1.cost", "t1.buy >= 3 * t2.buy", "t0.cost + t1.cost <= 500")
@@ -128,6 +130,36 @@ def test_budgets_that_no_plan_keeps_to_say_why() -> None:
     failed = [point for point in points if point.plan is None]
     assert [point.budget for point in failed] == [0, 250]
     assert all(point.reason == "the least that must be bought costs 500" for point in failed)
+
+
+def test_no_plan_exceeds_the_bound_by_prices_with_lots_and_set_up() -> None:
+    looked_at = 0
+    for seed in range(60):
+        brief, surfaces = drawn(seed, frozenset({"setup", "min_buy", "min_labels"}))
+        pools = {name: pool | {"setup_cost": 0, "min_buy": 0} for name, pool in brief["pools"].items()}
+        asked = problem(Brief.from_dict(brief | {"pools": pools}), surfaces)
+        table = tabulate(asked)
+        least = sum(line.cost(line.least) for line in asked.lines)
+        if len(pools) > 1 or not table.concave or asked.budget <= 0 or least > asked.money:
+            continue
+        looked_at += 1
+        found, best = by_prices(table, asked, 1e-9), best_by_trying(asked)
+        assert found.bound >= best - 1e-9, f"seed {seed}: a plan exceeds the bound"
+        assert asked.broken(found.choice) or goal_value(asked, found.choice) <= best + 1e-9
+    assert looked_at >= 10
+
+
+def test_many_tasks_with_lots_and_set_up_are_planned_within_a_millionth() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"t{i:03d}" for i in range(60)]
+    surfaces = {name: Known(name, rng.uniform(0, 0.3), exponent_value=rng.uniform(0.2, 0.8)) for name in names}
+    tasks = {name: {"label_cost": round(float(rng.uniform(0.1, 2)), 2), "lot": 50, "setup_cost": 5} for name in names}
+    asked = problem(Brief.from_dict({"budget": 30_000, "tasks": tasks}), surfaces)
+    found = optimum(tabulate(asked), asked, "highs")
+    assert found is not None
+    assert not asked.broken(found.choice)
+    assert -1e-12 <= found.bound - found.value <= 1e-4
+    assert found.form.startswith("best purchases at the price of money")
 
 
 def test_both_solvers_give_the_same_plan() -> None:
