@@ -114,7 +114,12 @@ def sequence(count: int, dimensions: int) -> Array:
 def natural(law: Law, pools: int, latent: Array) -> Array:
     """Latent standard normals (..., p) -> shape parameters (..., p)."""
     parameters = law.parameters(pools)
-    return np.stack([p.natural(p.mean + p.deviation * latent[..., i]) for i, p in enumerate(parameters)], -1)
+    means, deviations = (np.array([getattr(p, key) for p in parameters]) for key in ("mean", "deviation"))
+    answer = np.exp(means + deviations * latent)
+    for i, parameter in enumerate(parameters):
+        if parameter.scale == "logit":
+            answer[..., i] /= 1 + answer[..., i]
+    return answer
 
 
 def relative_shape(law: Law, theta: Array, labels: Array, pools: Array) -> Array:
@@ -150,15 +155,16 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
 
 @dataclass(frozen=True)
 class _Whitened:
-    """One value of the drift and of the noise: their log prior, inverse Cholesky factor, whitened errors and ones,
-    log determinant."""
+    """One value of the noise, and C of the drift: (drift, noise) and log prior of each, (C, 2) and (C,). `turn` (T, N,
+    N) makes noise and drift of all cells independent, the noise of variance 1; there stand the errors and ones (T, N),
+    the inverse variances (T, N, C) and the log determinants (C, T)."""
 
-    drift: float
-    noise: float
-    prior: float
-    inverse: Array
+    paths: Array
+    prior: Array
+    turn: Array
     error: Array
     one: Array
+    weight: Array
     logdet: Array
 
 
@@ -171,22 +177,22 @@ class Evaluated(NamedTuple):
 
 
 def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
-    answer = []
-    prior = np.array(
-        [-0.5 * ((np.log(t) - settings.drift_mean) / settings.drift_deviation) ** 2 for t in settings.drifts]
-    )
+    """For every value of the noise: with its covariance D and the drift's tau^2 W, D^-1/2 W D^-1/2 = Q L Q', and turned
+    by Q' D^-1/2 the cells are independent with variances 1 + tau^2 L, whatever tau."""
+    answer, drifts = [], np.array(settings.drifts)
+    prior = -0.5 * ((np.log(drifts) - settings.drift_mean) / settings.drift_deviation) ** 2
     prior -= np.logaddexp.reduce(prior)
     noises = (1.0,) if b.known else settings.noises
-    diagonal = np.arange(b.labels.shape[1])
-    for drift, log in zip(settings.drifts, prior, strict=True):
-        for times in noises:
-            spread = drift**2 * b.walk
-            spread[:, diagonal, diagonal] += b.noise * times**2 + b.sampling + 1e-12
-            factor = np.linalg.cholesky(spread)
-            inverse = np.linalg.inv(factor)
-            logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
-            white = (inverse @ b.error[:, :, None])[:, :, 0]
-            answer.append(_Whitened(drift, times, log - np.log(len(noises)), inverse, white, inverse.sum(2), logdet))
+    for times in noises:
+        variance = b.noise * times**2 + b.sampling + 1e-12
+        root = variance**-0.5
+        values, vectors = np.linalg.eigh(b.walk * root[:, :, None] * root[:, None])
+        total = 1 + np.maximum(values, 0.0)[:, :, None] * drifts**2  # (T, N, C)
+        turn = root[:, :, None] * vectors
+        error, one = (np.einsum("tn,tnm->tm", part, turn) for part in (b.error, np.ones_like(b.error)))
+        logdet = 0.5 * (np.log(variance).sum(1)[:, None] + np.log(total).sum(1)).T
+        paths = np.column_stack([drifts, np.full(len(drifts), times)])
+        answer.append(_Whitened(paths, prior - np.log(len(noises)), turn, error, one, 1 / total, logdet))
     return answer
 
 
@@ -199,22 +205,21 @@ def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], latent: Array, 
     f = law.floor.natural(law.floor.mean + law.floor.deviation * floor)
     rest = 1 - f
     both, mixed = f * f, 2 * f * rest
-    answer = Evaluated(*np.empty((3, len(whitened), len(g), *floor.shape[1:])))
-    for w, log, level, hh in zip(whitened, *answer, strict=True):
-        a = g @ w.inverse.transpose(0, 2, 1)
-        gg, go, gy = _squares(a), (a @ w.one[:, :, None])[:, :, 0], (a @ w.error[:, :, None])[:, :, 0]
-        oo, oy, yy = _squares(w.one), (w.one * w.error).sum(1), _squares(w.error)
-        hh[...] = both * oo[:, None, None] + mixed * go[:, :, None] + rest * rest * gg[:, :, None]
-        np.maximum(hh, 1e-12, out=hh)
-        hy = f * oy[:, None, None] + rest * gy[:, :, None]
-        level[...] = hy / hh
-        log[...] = (w.prior - w.logdet - 0.5 * yy)[:, None, None] + 0.5 * (hy * level - np.log(hh))
+    drifts = len(whitened[0].paths)
+    answer = Evaluated(*np.empty((3, drifts * len(whitened), len(g), *floor.shape[1:])))
+    for k, w in enumerate(whitened):
+        a = g @ w.turn
+        one, error = w.one[:, :, None] * w.weight, w.error[:, :, None] * w.weight  # (T, N, C)
+        gg, go, gy = a * a @ w.weight, a @ one, a @ error  # (T, M, C)
+        oo, oy, yy = ((part[:, :, None] * by).sum(1) for part, by in ((w.one, one), (w.one, error), (w.error, error)))
+        for c in range(drifts):
+            log, level, hh = (part[k * drifts + c] for part in answer)
+            hh[...] = both * oo[:, c, None, None] + mixed * go[:, :, c, None] + rest * rest * gg[:, :, c, None]
+            np.maximum(hh, 1e-12, out=hh)
+            hy = f * oy[:, c, None, None] + rest * gy[:, :, c, None]
+            level[...] = hy / hh
+            log[...] = (w.prior[c] - w.logdet[c] - 0.5 * yy[:, c])[:, None, None] + 0.5 * (hy * level - np.log(hh))
     return answer
-
-
-def _squares(values: Array) -> Array:
-    """Sum of squares over the last axis."""
-    return np.asarray(np.einsum("...i,...i->...", values, values))
 
 
 class _Shared(NamedTuple):
@@ -336,7 +341,7 @@ def posteriors(
     pools = b.pools.shape[-1]
     laws = tuple(law for law in laws if law.joint == bool(pools) and law.weight > 0)
     samples = [_sample(law, b, whitened, settings) for law in laws]
-    paths = np.array([(w.drift, w.noise) for w in whitened])
+    paths = np.concatenate([w.paths for w in whitened])
     return [
         _collect(laws, [(x[i], *(part[:, i] for part in e)) for x, e in samples], paths, pools)
         for i in range(len(tasks))
