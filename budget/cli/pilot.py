@@ -72,7 +72,7 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 )
 @click.option("--address", default="", help="Of the Ray cluster; auto: the one of this machine.")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be run; with -v every run, in their order.")
 @output.options
 def run(
     brief_path: Path,
@@ -106,6 +106,8 @@ def run(
     made = replace(made, runs=affordable[:most], limits=limits(made.limits, minutes, gpu_hours, timeout))
     if dry_run:
         output.answer(design_table(made.runs))
+        if output.is_set("verbose"):
+            output.answer(order_table(made, store_path))
         output.answer(forecast(brief, made, store_path, slots))
         return
     with opened(store_path, create=True) as store:
@@ -137,6 +139,20 @@ def forecast(brief: Brief, pilots: Setup, store_path: Path, slots: int | None) -
     if money := estimate.money(brief, pilots.runs):
         lines.append(f"Labels to buy for the pilots alone: {money:,.2f} {brief.currency}.")
     return "\n".join(lines)
+
+
+def order_table(pilots: Setup, store_path: Path) -> str:
+    """The runs that are missing, in their order, each with the seconds it will take (?: not known yet)."""
+    from pilots import estimate
+
+    rows, pretrained, done = earlier(pilots, store_path)
+    lines: list[list[str]] = []
+    for each in (run for run in pilots.runs if run not in done):
+        pools = ", ".join(f"{name} {labels:,}" for name, labels in each.pools) or "-"
+        seconds = estimate.seconds([each], rows, pretrained)
+        taken = "?" if seconds is None else f"{seconds:.1f}"
+        lines.append([str(len(lines) + 1), each.task, pools, f"{each.labels:,}", str(each.seed), taken])
+    return output.table(["", "task", "pool labels", "labels", "seed", "seconds"], lines, left=3)
 
 
 def earlier(pilots: Setup, store_path: Path) -> tuple[Sequence[Row], dict[Pretraining, float], frozenset[Run]]:

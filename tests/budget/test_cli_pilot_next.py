@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from budget import Brief
 from budget.cli import main
 
 Call = Callable[..., Result]
@@ -96,6 +97,29 @@ def test_from_a_store_the_pretraining_of_further_seeds_counts(call: Call) -> Non
     assert pooled
     for each in pooled:
         assert each["seconds"] == pytest.approx(each["repeats"] * (2.5 + 1000))
+
+
+def test_a_dry_run_tells_the_order_and_the_seconds_of_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pilots.config import setup
+    from pilots.store import Row, Store, now
+    from pilots.trainers import Outcome
+
+    monkeypatch.chdir(tmp_path)
+    trainer = "pilots: {trainer: {command: 'python train.py {task} {labels} {seed}'}}\n"
+    (tmp_path / "brief.yaml").write_text(BRIEF + trainer)
+    made = setup(Brief.from_file("brief.yaml"), tmp_path)
+    arguments = ["pilot", "run", "brief.yaml", "--dry-run", "-v", "--runs", "6"]
+    before = CliRunner().invoke(main, arguments).stdout
+    assert [line.split()[0] for line in before.splitlines() if line.endswith("?")] == list("123456")
+    with Store.open("pilots.sqlite") as store:
+        for run in made.runs[:2]:
+            store.record(made.trainer.recipe, Row(run, Outcome(0.5, 0, 3.0, "cpu"), "", now()))
+    after = CliRunner().invoke(main, arguments).stdout.splitlines()
+    runs = [line.split() for line in after if line.endswith(" 3.0")]
+    assert [words[0] for words in runs] == list("1234")
+    assert [words[1] for words in runs] == [run.task for run in made.runs[2:6]]
 
 
 def test_what_cannot_be_used_is_refused_with_every_fault(call: Call, tmp_path: Path) -> None:
