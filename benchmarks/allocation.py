@@ -169,7 +169,7 @@ def ours(count: int) -> tuple[float, Optimum]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{'peak memory up to here':44s} {peak:8.0f} MB  target 500")
     solved(f"CVaR 10 %, {count} tasks", posed(count, risk=0.1), "2 s, 1e-6")
-    # solved(f"lots of 50 and set-up, {count} tasks", posed(count, lot=50, setup_cost=5.0), "10 s, 1e-6")
+    solved(f"lots of 50 and set-up, {count} tasks", posed(count, lot=50, setup_cost=5.0), "10 s, 1e-6")
     return middle, plan
 
 
