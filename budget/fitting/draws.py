@@ -4,6 +4,7 @@ what is expected of them."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,14 @@ EDGE = 2e-3  # the same of the measured errors, whose noise would be large in lo
 
 @dataclass(frozen=True)
 class Group:
-    """The draws that follow one law. Its nodes: theta (U, p), floor (U,), and the share of their error at the largest
-    pilot that is at the ceiling, `most` (U,). Its draws: which they are, the node that each follows, and its level,
-    (S_l,)."""
+    """The draws that follow one law. Its nodes: theta (U, p), floor, shape at the largest pilot, and the share of their
+    error there that is at the ceiling, `most`, each (U,). Its draws: which they are, the node that each follows, and
+    its level, (S_l,)."""
 
     law: Law
     theta: Array
     floor: Array
+    pilot: Array
     most: Array
     draw: NDArray[np.intp]
     node: NDArray[np.intp]
@@ -65,11 +67,20 @@ class Draws:
     def averaged(self, labels: Array, pools: Array) -> Array:
         """Error (k,) by the laws alone: mean over the central half."""
         total = np.zeros(len(labels))
+        for group, weight in self._middle:
+            total += weight @ self._relative(group, labels, pools)
+        return total
+
+    @cached_property
+    def _middle(self) -> tuple[tuple[Group, Array], ...]:
+        """Every group with only the nodes that the central half follows, and their weights: the sums of the levels."""
+        answer = []
         for g in self.groups:
             weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
             some = weight > 0
-            total += weight[some] @ self._relative(g, some, labels, pools)
-        return total
+            nodes = replace(g, theta=g.theta[some], floor=g.floor[some], pilot=g.pilot[some], most=g.most[some])
+            answer.append((nodes, weight[some]))
+        return tuple(answer)
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
@@ -84,7 +95,7 @@ class Draws:
         """(S, k): the error of every truth's law."""
         law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
-            law[g.draw] = g.level[:, None] * self._relative(g, slice(None), labels, pools)[g.node]
+            law[g.draw] = g.level[:, None] * self._relative(g, labels, pools)[g.node]
         return law
 
     def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
@@ -96,10 +107,10 @@ class Draws:
         share = np.clip(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling, INSIDE, 1 - INSIDE)
         return np.asarray(np.log(share) - np.log1p(-share))
 
-    def _relative(self, group: Group, some: NDArray[np.bool_] | slice, labels: Array, pools: Array) -> Array:
-        """(U, k) error over the error at the largest pilot, up to the ceiling, of some nodes of a group."""
-        h = relative_error(group.law, group.theta[some], group.floor[some], labels, pools)
-        return np.asarray(np.minimum(h, group.most[some, None]))
+    def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
+        """(U, k) error over the error at the largest pilot, up to the ceiling."""
+        shape = group.law.shape(group.theta[:, None], labels, pools) / group.pilot[:, None]
+        return np.asarray(np.minimum(group.floor[:, None] * (1 - shape) + shape, group.most[:, None]))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:
@@ -137,8 +148,9 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
             highest = np.zeros(len(unique))
             np.maximum.at(highest, back, level[inside])
             most = ceiling / np.maximum(highest, 1e-12)
-            at = starts[i] + unique
-            groups.append(Group(law, posterior.theta[i][unique], floors[at], most, inside, back, level[inside]))
+            theta, floor = posterior.theta[i][unique], floors[starts[i] + unique]
+            pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
+            groups.append(Group(law, theta, floor, pilot, most, inside, back, level[inside]))
     rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     paths = deviation(posterior.drift[chosen], task, random)
