@@ -29,15 +29,17 @@ DRAWS = 200
 CHUNK = 64  # tasks fitted at once: bounds the memory
 
 
-def fit(measurements: Measurements, brief: Brief | None = None, seed: int = 0) -> Mapping[str, Surface]:
+def fit(
+    measurements: Measurements, brief: Brief | None = None, seed: int = 0, hierarchy: bool = True
+) -> Mapping[str, Surface]:
     """{task: Surface} for every task that was measured. Raises InvalidInput for a task without a single score."""
     tasks = list(cells(measurements, brief).values())
     empty = [task.task for task in tasks if not len(task.labels)]
     if empty:
         allowed = "at least one run with labels or pool labels and a score"
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
-    fitted = surfaces(tasks, seed)
-    tested = hidden(tasks, seed)
+    fitted = surfaces(tasks, seed, hierarchy)
+    tested = hidden(tasks, seed, hierarchy=hierarchy)
     return {name: replace(surface, backtest=tested.get(name, ())) for name, surface in fitted.items()}
 
 

@@ -45,12 +45,15 @@ def backtest(
     return hidden(list(cells(measurements, brief).values()), seed, hide)
 
 
-def hidden(tasks: Sequence[Cells], seed: int, hide: float = 4.0) -> dict[str, tuple[Hidden, ...]]:
+def hidden(
+    tasks: Sequence[Cells], seed: int, hide: float = 4.0, hierarchy: bool = True
+) -> dict[str, tuple[Hidden, ...]]:
     """The same for tasks whose cells are at hand."""
     from budget.fitting.assemble import forecasts
 
     kept = {task.task: (task, keep) for task in tasks if (keep := visible(task, hide)) is not None}
-    fitted = {one.task.task: one for one in forecasts([_part(task, keep) for task, keep in kept.values()], seed)}
+    parts = [_part(task, keep) for task, keep in kept.values()]
+    fitted = {one.task.task: one for one in forecasts(parts, seed, hierarchy=hierarchy)}
     return {name: _lines(task, keep, fitted[name]) for name, (task, keep) in kept.items()}
 
 

@@ -46,6 +46,34 @@ def test_another_task_changes_an_answer_only_through_the_hierarchy() -> None:
     assert np.abs(on[0] - on[1]).max() > 1e-6
 
 
+def test_without_the_hierarchy_another_task_changes_nothing_at_all() -> None:
+    noisy = [rows(f"t{i}", power(), SIZES, noise=0.1, seed=i) for i in range(5)]
+    alone, together = measured(rows("a", power(), SIZES)), measured(rows("a", power(), SIZES), *noisy)
+    one, other = (fit(table, hierarchy=False)["a"] for table in (alone, together))
+    np.testing.assert_allclose(one.draws(GRID), other.draws(GRID), rtol=1e-9)
+    assert len(one.backtest) == len(other.backtest)
+    for left, right in zip(one.backtest, other.backtest, strict=True):
+        assert (left.low, left.high) == pytest.approx((right.low, right.high))
+
+
+def test_a_task_without_repeats_learns_its_noise_from_tasks_with_repeats() -> None:
+    """Mean interval score (Winkler 1972) at 4 times the pilot, with the hierarchy and without."""
+    random, scores = np.random.default_rng(0), {True: [], False: []}
+    for world in range(6):
+        truths = [power(random.uniform(0.2, 0.7), random.uniform(0, 0.3), 1.5) for _ in range(9)]
+        frames = [
+            rows(f"t{i}", truth, SIZES, seeds=1 if i < 3 else 5, noise=0.03, seed=100 * world + i)
+            for i, truth in enumerate(truths)
+        ]
+        tasks = list(cells(measured(*frames), None).values())
+        for hierarchy, found in scores.items():
+            fitted = surfaces(tasks, 0, hierarchy)
+            for i, truth in enumerate(truths[:3]):
+                (low,), (high,), score = *fitted[f"t{i}"].interval([6400]), truth(6400, {})
+                found.append(high - low + 20 * max(low - score, 0.0) + 20 * max(score - high, 0.0))
+    assert np.mean(scores[True]) < 0.9 * np.mean(scores[False])
+
+
 def test_a_score_that_is_minimised_mirrors_one_that_is_maximised() -> None:
     frame = rows("a", power(), SIZES)
     turned = frame.assign(score=10 + 40 * (1 - frame.score))

@@ -75,3 +75,39 @@ def test_falling_is_the_nearest_falling_sequence() -> None:
     values, weights = np.array([3.0, 4.0, 1.0, 2.0, 0.0]), np.array([1.0, 1.0, 1.0, 3.0, 1.0])
     found = falling(values, weights)
     np.testing.assert_allclose(found, [3.5, 3.5, 1.75, 1.75, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"), [((100, 200, 400), False), ((100, 200, 399), True)], ids=["a factor 4", "less"]
+)
+def test_the_span_of_labels_is_judged_at_a_factor_4(labels: tuple[int, ...], found: bool) -> None:
+    assert ("less than a factor 4" in verdict(rows("a", power(), labels))[1]) == found
+
+
+@pytest.mark.parametrize(("sizes", "status"), [(2, "FAIL"), (3, "REVIEW"), (4, "PASS")])
+def test_the_number_of_pilot_sizes_is_judged_at_3_and_4(sizes: int, status: str) -> None:
+    found, reason = verdict(rows("a", power(), SIZES[-sizes:], noise=0.001))
+    assert ("pilot sizes" in reason) == (status != "PASS")
+    assert status == "PASS" or found == status
+
+
+@pytest.mark.parametrize(("failed", "status"), [(3, "PASS"), (4, "REVIEW"), (9, "REVIEW"), (10, "FAIL")])
+def test_failed_runs_are_judged_at_a_fifth_and_a_half(failed: int, status: str) -> None:
+    """Of 18 runs, those of the last seeds first, so that every size keeps its place."""
+    frame = rows("a", power(), SIZES, noise=0.001).sort_values(["seed", "labels"], ascending=False, ignore_index=True)
+    frame.loc[: failed - 1, "score"] = np.nan
+    found, reason = verdict(frame)
+    assert (f"{failed} of 18 runs failed" in reason) == (status != "PASS")
+    assert (found == "FAIL") == (status == "FAIL")
+
+
+@pytest.mark.parametrize(("best", "found"), [(0.994, False), (0.996, True)])
+def test_the_ceiling_is_judged_at_half_a_point(best: float, found: bool) -> None:
+    frame = rows("a", lambda n, _: best - 0.5 * (1 - n / 1600), SIZES, noise=0.0)
+    assert ("at its ceiling" in verdict(frame)[1]) == found
+
+
+@pytest.mark.parametrize(("score", "found"), [(0.021, False), (0.019, True)])
+def test_chance_is_judged_at_two_points(score: float, found: bool) -> None:
+    frame = rows("a", lambda n, _: score, SIZES, noise=0.0)
+    assert ("still at chance" in verdict(frame)[1]) == found
