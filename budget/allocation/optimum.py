@@ -30,6 +30,7 @@ SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, 
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
 NEARLY = 1e-5  # a gap that is worth no further search
 FEW_ROUNDS = 2  # of planes, for the bound of a case that is like one that was proved
+BULGE = 2e-3  # scores that are concave but for so much are searched as if they were
 TURNS = 4  # of looking for pools by the prices of the last plan
 DEARER = (1.0, 1.03, 1.2)  # times the prices of the rows: what is tried until a plan keeps to them
 STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried around the best plan
@@ -118,7 +119,7 @@ def quick(
             nothing = Choice((0,) * len(case.tasks), (0,) * len(case.pools))
             found[k] = Quick(nothing, goal_value(case, nothing)) if kept(case, nothing) else Quick(None)
     easy = [k for k, case in enumerate(cases) if case.plain]
-    if easy and table.concave:
+    if easy and table.bulge <= BULGE:
         here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
         solved = plain(table, [cases[k] for k in easy], here)
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
@@ -174,7 +175,7 @@ def optimum(
         easy, sampled = risky(table, problem) if problem.risk > 0 else (plain(table, [problem]), table)
         search.offer(easy.choices[0])
         answer = easy.cuts(sampled).program(0).solve(solver)
-        if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else NEARLY):
+        if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else CLOSED):
             return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
     elif fits(table, problem):
         steps = by_prices(table, problem, SMOOTH / 2)

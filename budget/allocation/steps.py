@@ -54,7 +54,7 @@ def fits(table: Table, problem: Problem) -> bool:
     single = all(len(line.tiers) == 1 and line.price > 0 for line in problem.lines)
     few = len(problem.pools) <= 1 and all(line.plain for line in problem.pools)
     asks = problem.rows or problem.targets or problem.goal != "mean" or problem.risk > 0
-    return len(problem.tasks) >= MANY and table.concave and single and few and not asks and problem.budget > 0
+    return len(problem.tasks) >= MANY and table.bulge <= 1e-9 and single and few and not asks and problem.budget > 0
 
 
 def by_prices(table: Table, problem: Problem, tolerance: float) -> Steps:

@@ -15,6 +15,7 @@ import numpy as np
 
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Problem
+from budget.fitting.isotonic import falling
 
 FLAW = 1e-6  # a slope that rises by no greater share is a flaw of reckoning
 LABEL_POINTS = 40
@@ -98,12 +99,18 @@ class Table:
         return scores
 
     @cached_property
-    def concave(self) -> bool:
-        """Does every sampled score rise ever more slowly along its labels?"""
+    def bulge(self) -> float:
+        """How far sampled scores lie below the least concave function along their labels that is above them."""
         labels = np.stack([self.tasks[line].bought for line in self.line])
         width = np.maximum(np.diff(labels, axis=1), 1e-300)
-        slope = np.diff(self.values, axis=-1) / width.reshape(len(width), *[1] * len(self.pools), -1)
-        return bool((slope[..., 1:] <= (1 + FLAW) * np.maximum(slope[..., :-1], 0.0) + FLAW * 1e-6).all())
+        scores = self.values.reshape(len(labels), self.count, -1)
+        slope = np.diff(scores, axis=-1) / width[:, None]
+        rises = (slope[..., 1:] > (1 + FLAW) * np.maximum(slope[..., :-1], 0.0) + FLAW * 1e-6).any(axis=2)
+        most = 0.0
+        for i, level in np.argwhere(rises):
+            above = np.cumsum(falling(slope[i, level], width[i]) * width[i])
+            most = max(most, float((above - (scores[i, level, 1:] - scores[i, level, 0])).max()))
+        return most
 
     def at(self, pools: Array, weights: Array) -> Array:
         """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""
