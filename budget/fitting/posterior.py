@@ -27,6 +27,7 @@ from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, s
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
+HUGE = 1e100  # times the error at the largest pilot: squares of it are still numbers
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
 LEAST = -80.0  # logarithm of the least weight in a proposal: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
@@ -127,7 +128,9 @@ def relative_shape(law: Law, theta: Array, labels: Array, pools: Array) -> Array
     J)."""
     t = theta[..., :, None, :]
     shape = law.shape(t, labels[..., None, :], pools[..., None, :, :])
-    return np.asarray(shape / law.shape(t, np.ones(1), np.ones((1, pools.shape[-1]))))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = shape / law.shape(t, np.ones(1), np.ones((1, pools.shape[-1])))
+    return np.where(ratio < HUGE, ratio, HUGE)  # also where it is no number: such a shape fits nothing
 
 
 def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: Array) -> Array:
