@@ -136,14 +136,12 @@ class Mixed:
 @dataclass(frozen=True)
 class Relaxation:
     """The relaxed problem for k `budgets` at once. `prices` (R,) of the problem's rows, which are else left out;
-    `asides` (k,): so much is set aside for pools, and tasks share the rest whether or not the pools take it all;
     `held`: (line, its purchase)."""
 
     table: Table
     problem: Problem
     prices: Array
     budgets: Array
-    asides: Array | None = None
     held: tuple[int, float] | None = None
 
     def filled(self, mixes: Array) -> Mixed:
@@ -166,11 +164,7 @@ class Relaxation:
     def money(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
         """(n,) what tasks share beyond their least purchases, in some mixes under some budgets; below 0: too little."""
         free = self.budgets[cases] - at.first + spare_money(self.problem)
-        if self.asides is None:
-            money = free - at.spent[rows]
-        else:
-            aside = self.asides[cases]
-            money = np.where(at.spent[rows] <= aside * (1 + 1e-9), free - aside, -1.0)
+        money = free - at.spent[rows]
         return np.minimum(money, at.need[rows]) if self.problem.goal == "cheapest" else money
 
     def scores(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
@@ -270,15 +264,13 @@ def alike(cases: Sequence[Problem]) -> list[list[int]]:
     return list(groups.values())
 
 
-def relax(
-    table: Table, problem: Problem, prices: Array | None = None, pool_money: float | None = None
-) -> tuple[Array, tuple[int, ...]]:
+def relax(table: Table, problem: Problem, prices: Array | None = None) -> tuple[Array, tuple[int, ...]]:
     """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,)."""
-    return relax_all(table, [problem], prices, None if pool_money is None else [pool_money])[0]
+    return relax_all(table, [problem], prices)[0]
 
 
 def relax_all(
-    table: Table, cases: Sequence[Problem], prices: Array | None = None, pool_money: Sequence[float] | None = None
+    table: Table, cases: Sequence[Problem], prices: Array | None = None
 ) -> list[tuple[Array, tuple[int, ...]]]:
     """The same for several cases: those that differ in nothing but the budget are filled at once."""
     found: dict[int, tuple[Array, tuple[int, ...]]] = {}
@@ -287,8 +279,7 @@ def relax_all(
         first = cases[group[0]]
         paid = np.zeros(len(first.rows)) if prices is None else prices
         budgets = np.array([cases[k].budget for k in group])
-        asides = None if pool_money is None else np.array([pool_money[k] for k in group])
-        relaxation = Relaxation(table, first, paid, budgets, asides)
+        relaxation = Relaxation(table, first, paid, budgets)
         whole = [whole_pools(cases[k], mix) for k, mix in zip(group, relaxation.pools(), strict=True)]
         at, every = relaxation.filled(np.array(whole, float).reshape(len(group), -1)), np.arange(len(group))
         for row, (k, money) in enumerate(zip(group, relaxation.money(at, every, every).tolist(), strict=True)):
