@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,8 +121,8 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
 
 
 def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
-    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their
-    normals."""
+    """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
+    all in an order of the task's own, so that what one task turns out to be says nothing of another."""
     far = np.full(1, FAR), np.full((1, len(task.varied)), FAR)
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
     sizes = [len(t) for t in posterior.theta]
@@ -135,8 +136,8 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     )
     value = ends[posterior.node] * posterior.level
     order = np.argsort(value, kind="stable")
-    chosen = order[systematic(posterior.weight[order], count)]
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng([seed, crc32(task.task.encode())])
+    chosen = random.permutation(order[systematic(posterior.weight[order], count)])
     normal = ndtri((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
     groups = []
@@ -155,10 +156,10 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     paths = deviation(posterior.drift[chosen], task, random)
     truths = Draws(tuple(groups), paths, ceiling, central, SHARED * sampling(task))
-    return _led(truths, task, prior, posterior.noise[chosen])
+    return _led(truths, task, prior, posterior.noise[chosen], random)
 
 
-def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array) -> Draws:
+def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:
     """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
     of a run is each truth's noise."""
     points, path = places(task), truths.deviation
@@ -167,7 +168,7 @@ def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array) -> Draws:
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     variance = np.outer(times**2, seed_variance(task, prior)) + own_sampling(task)
-    paths, pull = led(path, off, variance / magnitude(task.error) ** 2)
+    paths, pull = led(path, off, variance / magnitude(task.error) ** 2, random)
     mean = truths.central @ pull / len(pull)
 
     def missed(at: Array) -> Array:

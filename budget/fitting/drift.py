@@ -150,17 +150,17 @@ def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviatio
     axes = len(offset)
     beyond, waves, heights, items = normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0]
     cells = distance(places(task), offset)
-    walks = _luck(len(rate), axes, 2, 2 * TERMS)
+    walks = _luck(len(rate), axes, 2, 2 * TERMS)[random.permutation(len(rate))]
     return Deviation(rate, beyond, waves, heights, walks, items, offset, cells, np.zeros((len(rate), len(cells))))
 
 
 @lru_cache(maxsize=8)
 def _luck(*shape: int) -> Array:
-    """Standard normals that all tasks share: they are many, and where the pilots are they say nothing."""
+    """Standard normals that all tasks share, each in an order of its own: they are many."""
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def led(path: Deviation, off: Array, variance: Array) -> tuple[Deviation, Array]:
+def led(path: Deviation, off: Array, variance: Array, random: np.random.Generator) -> tuple[Deviation, Array]:
     """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
 
     off (S, N) is how far the cells lie from each truth's law and variance (S, N) that of what was measured, both in
@@ -168,7 +168,7 @@ def led(path: Deviation, off: Array, variance: Array) -> tuple[Deviation, Array]
     rule), and widened by as much as the cells, left out one at a time, miss what the others say of them.
     """
     covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
-    luck = luck + _luck(*off.shape) * np.sqrt(variance) / path.rate[:, None]
+    luck = luck + random.standard_normal(off.shape) * np.sqrt(variance) / path.rate[:, None]
     mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
     middle = np.median(off, axis=0)
     kinds, which = np.unique(np.column_stack([path.rate, variance]), axis=0, return_inverse=True)

@@ -56,6 +56,16 @@ def test_without_the_hierarchy_another_task_changes_nothing_at_all() -> None:
         assert (left.low, left.high) == pytest.approx((right.low, right.high))
 
 
+def test_what_one_task_turns_out_to_be_says_nothing_of_another_with_the_same_runs() -> None:
+    frame = rows("", power(), SIZES, noise=0.02)
+    found = fit(measured(*(frame.assign(task=f"t{i}") for i in range(8))))
+    for labels in (200, 6400, 100000):
+        draws = np.stack([surface.draws([labels])[:, 0] for surface in found.values()])
+        between = np.corrcoef(draws)[np.triu_indices(8, 1)]
+        assert abs(between.mean()) < 0.07  # 28 pairs of 200 draws: a standard error of 0.013
+        assert np.abs(between).max() < 0.3
+
+
 def test_a_task_without_repeats_learns_its_noise_from_tasks_with_repeats() -> None:
     """Mean interval score (Winkler 1972) at 4 times the pilot, with the hierarchy and without."""
     random, scores = np.random.default_rng(0), {True: [], False: []}
