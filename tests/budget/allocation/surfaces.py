@@ -76,9 +76,7 @@ class Known:
         error = self.floor_error + self.scale * self._factors()[:, None] * self._relative(labels, pools)
         return self.best + error * (self.worst - self.best)
 
-    def scatter(
-        self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1
-    ) -> Array:
+    def scatter(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1) -> Array:
         growth = np.maximum(np.asarray(labels, float), 1.0) / self.most_labels
         return np.asarray(self.noise / np.sqrt(growth * np.asarray(repeats, float)))
 
