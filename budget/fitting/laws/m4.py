@@ -3,8 +3,7 @@
 The error e solves (e - E) / (E + B - e)^a = c n^-b; with the share s = (e - E) / B of the gain still to come that is
 s / (1 - s)^a = (n / d)^-b. b, without a unit, is how fast the error falls in the end; d, in units of the largest pilot,
 is where the power law alone would reach 1; the sharpness a, without a unit, is how long chance is held (1: mmf4). For
-b <= a convex everywhere, else beyond the take-off. Weight 0 in the average: docs/method.md says what it was measured to
-bring.
+b <= a convex everywhere, else beyond the take-off.
 """
 
 from __future__ import annotations
@@ -82,5 +81,4 @@ LAW = Law(
     derivatives,
     "convex in labels for b <= a, else beyond the take-off",
     convex,
-    weight=0.0,
 )
