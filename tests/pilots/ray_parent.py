@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from parent import RUNS
-from ray.cluster_utils import Cluster
 from trivial import Trivial
 
 from pilots.engines import Place
@@ -29,6 +28,8 @@ def workers(folder: Path) -> list[int]:
 
 
 def main(folder: Path) -> None:
+    from ray.cluster_utils import Cluster  # an extra: this file is read where there is none, too
+
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     killed: list[str] = []
