@@ -19,7 +19,7 @@ from budget.allocation.solver import GAP
 Indices = NDArray[np.intp]
 ROUNDS, TAILS = 12, 40  # of finer lists; of tails of the draws looked at
 SAME = 1e-9
-HAIR = 1e-8  # of the largest use of a row: more than what solvers take for keeping to it
+HAIRS = (1e-8, 1e-6, 1e-4)  # of the largest use of a row: more than what solvers take for keeping to it
 SHARED, COMBINATIONS = 1e-6, 64  # shares that count; roundings of a relaxed plan that are tried
 REFINED, WIDE = 8, 1e-4  # programs of whole choices around the last one's plan, while its gap is wider than this
 KEPT = 60  # choices a task that a program of whole choices looks at
@@ -255,15 +255,21 @@ def _whole(
         if value >= chosen.objective - SAME:
             break
         tails.append(tail)
-    if shelf.problem.broken(_choice(shelf, buys)):  # by a solver's tolerance: a hair less has to do
-        hair = HAIR * np.abs(np.concatenate(columns.uses)).max(axis=0)
-        columns = replace(columns, right=columns.right - hair)
-        chosen = choose(columns, True, solver, seconds, gap)
+    largest = np.abs(np.concatenate(columns.uses)).max(axis=0)
+    exact = columns
+    for hair in HAIRS:
+        if not shelf.problem.broken(_choice(shelf, buys)):
+            break
+        exact = replace(columns, right=columns.right - hair * largest)  # a solver's tolerance: a hair less has to do
+        chosen = choose(exact, True, solver, seconds, gap)
         if not chosen.found:
             return None
-        buys = _bought(columns, chosen)
+        buys = _bought(exact, chosen)
+    if shelf.problem.broken(_choice(shelf, buys)):
+        return None
     if shelf.problem.goal == "worst":
-        buys = _levelled(columns, chosen, solver, seconds)
+        levelled = _levelled(exact, chosen, solver, seconds)
+        buys = buys if shelf.problem.broken(_choice(shelf, levelled)) else levelled
     return _choice(shelf, buys), max(limit, above - dropped)
 
 

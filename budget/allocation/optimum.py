@@ -85,6 +85,8 @@ class Search:
         if pools not in self.tried:
             known = self.choice if self.choice is not None and self.choice.pools == pools else None
             found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance, known)
+            if found is not None and not kept(self.problem, found.choice):
+                found = None  # whole only to the solver
             self.tried[pools] = found
             if found is not None:
                 self.offer(found.choice)

@@ -12,6 +12,7 @@ from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
 from tests.budget.allocation.lattice import FEATURES, THREE, best_by_trying, drawn
+from tests.budget.allocation.surfaces import Known
 
 
 def posed(seed: int, features: frozenset[str]) -> Problem | None:
@@ -71,3 +72,19 @@ def test_two_thousand_problems_hold_against_every_plan(block: int) -> None:
     features = frozenset(FEATURES) if block % 2 else frozenset({FEATURES[block // 2]})
     for seed in range(1000 + 100 * block, 1100 + 100 * block):
         check_against_every_plan(seed, features)
+
+
+@pytest.mark.parametrize(("price", "lot", "slack", "least"), [(0.333, 50, 1.0, 999_000), (0.3, 3, 1.0001, 999_900)])
+def test_a_plan_that_only_rounding_lets_keep_to_its_rows_is_none(
+    price: float, lot: int, slack: float, least: int
+) -> None:
+    for budget in (1e3, 1e4, 1e6):
+        limit = least * budget / 1e6
+        brief = {
+            "budget": budget,
+            "tasks": {"a": {"label_cost": 1.0}, "b": {"label_cost": price, "lot": lot, "owned": 100}},
+            "constraints": [f"a.cost <= {slack} * b.cost", f"b.cost <= {slack} * a.cost", f"total.cost >= {limit}"],
+        }
+        asked = problem(Brief.from_dict(brief), {"a": Known("a"), "b": Known("b", exponent_value=0.3)})
+        found = optimum(tabulate(asked), asked, "highs")
+        assert found is None or kept(asked, found.choice)
