@@ -331,7 +331,9 @@ def backtest(measurements_path: Path, brief_path: Path | None, hide: float, seed
     brief = Brief.from_file(brief_path) if brief_path else None
     with step("predicted"):
         hidden = predict_hidden(measurements, brief, seed, hide)
+    metrics = {name: task.metric for name, task in brief.tasks.items()} if brief else {}
+    spans = {name: abs(metric.best - metric.worst) for name, metric in metrics.items()}
     if as_json:
-        output.answer_json(backtest_document(hidden))
+        output.answer_json(backtest_document(hidden, spans))
     else:
-        output.answer(backtest_table(hidden))
+        output.answer(backtest_table(hidden, spans))

@@ -125,12 +125,12 @@ def frontier_table(answer: Plan) -> str:
     return table([*header, *(f"buy {name}" for name in names)], rows, left=0)
 
 
-def backtest_document(hidden: Mapping[str, Sequence[Hidden]]) -> dict[str, Any]:
-    """The hidden pilots of every task and what the forecasts were worth, by task and over all; null where nothing could
-    be hidden."""
-    from budget.fitting.backtest import summary
+def backtest_document(hidden: Mapping[str, Sequence[Hidden]], spans: Mapping[str, float]) -> dict[str, Any]:
+    """The hidden pilots of every task and what the forecasts were worth, by task in its own unit and over all as shares
+    of each metric's range, `spans` (1 where it is not named); null where nothing could be hidden."""
+    from budget.fitting.backtest import as_share, summary
 
-    every = [line for lines in hidden.values() for line in lines]
+    every = [line for task, lines in hidden.items() for line in as_share(lines, spans.get(task, 1.0))]
     tasks = {
         task: {"hidden": [asdict(line) for line in hidden[task]], **asdict(summary(hidden[task]))}
         for task in sorted(hidden)
@@ -138,15 +138,19 @@ def backtest_document(hidden: Mapping[str, Sequence[Hidden]]) -> dict[str, Any]:
     return {"tasks": tasks, "all": asdict(summary(every)) if every else None}
 
 
-def backtest_table(hidden: Mapping[str, Sequence[Hidden]]) -> str:
+def backtest_table(hidden: Mapping[str, Sequence[Hidden]], spans: Mapping[str, float]) -> str:
     """One row a hidden pilot: what was predicted for it, by us, by the last value and by a power law, and what came;
-    then one row a task, and one for all: mean absolute errors, and how many lay in their range."""
+    then one row a task, and one for all, as shares of each metric's range: mean absolute errors, and how many lay in
+    their range."""
+    from budget.fitting.backtest import as_share
+
     if not any(hidden.values()):
         return "Nothing could be hidden: a task needs pilots at more sizes than its fit does."
     header = ["task", "pools", "labels", "measured", "predicted", "90% range", "within", "last value", "power law"]
     lines = [(task, line) for task in sorted(hidden) for line in hidden[task]]
     one_by_one = table(header, [_hidden_row(task, line) for task, line in lines], left=2)
-    groups = {task: hidden[task] for task in sorted(hidden)} | {"all tasks": [line for _, line in lines]}
+    every = [line for task in sorted(hidden) for line in as_share(hidden[task], spans.get(task, 1.0))]
+    groups = {task: hidden[task] for task in sorted(hidden)} | {"all tasks (share of range)": every}
     header = ["mean absolute error", "hidden", "predicted", "last value", "power law", "within 90% range"]
     in_sum = table(header, [_summary_row(name, group) for name, group in groups.items()])
     return f"{one_by_one}\n\n{in_sum}"

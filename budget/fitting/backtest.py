@@ -79,6 +79,23 @@ def summary(lines: Iterable[Hidden]) -> Summary:
     return Summary(len(every), off("predicted"), off("last_value"), off("power_law"), covered)
 
 
+def as_share(lines: Iterable[Hidden], span: float) -> list[Hidden]:
+    """The same lines with every score as a share of its metric's range, `span` = |best - worst|, so that tasks in
+    different units can be averaged."""
+    return [
+        replace(
+            line,
+            predicted=line.predicted / span,
+            low=line.low / span,
+            high=line.high / span,
+            measured=line.measured / span,
+            last_value=None if line.last_value is None else line.last_value / span,
+            power_law=None if line.power_law is None else line.power_law / span,
+        )
+        for line in lines
+    ]
+
+
 def _part(task: Cells, keep: NDArray[np.bool_]) -> Cells:
     return replace(
         task,

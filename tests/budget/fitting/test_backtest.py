@@ -71,6 +71,24 @@ def test_the_command_hides_as_much_as_it_is_told(tmp_path: Path, hide: str, labe
     assert f"{document['tasks']['b']['power_law']:.4f}" in printed
 
 
+def test_over_all_tasks_errors_are_shares_of_each_metrics_range(tmp_path: Path) -> None:
+    """One task in points of 100 beside the same in shares: together as one alone, in shares."""
+    frame = rows("a", power(), SIZES)
+    table, brief = tmp_path / "m.csv", tmp_path / "b.yaml"
+    pd.concat([frame, frame.assign(task="b", score=100 * frame.score)]).to_csv(table, index=False)
+    metric = {"name": "points", "best": 100, "worst": 0}
+    tasks = {"a": {"label_cost": 1}, "b": {"label_cost": 1, "metric": metric}}
+    brief.write_text(json.dumps({"budget": 1, "tasks": tasks}))
+    command = ["backtest", str(table), "--brief", str(brief)]
+    answer = CliRunner().invoke(main, [*command, "--json"])
+    document = json.loads(answer.stdout)
+    each, every = document["tasks"], document["all"]
+    assert each["b"]["last_value"] == pytest.approx(100 * each["a"]["last_value"])
+    assert every["last_value"] == pytest.approx(each["a"]["last_value"])
+    assert every["error"] == pytest.approx((each["a"]["error"] + each["b"]["error"] / 100) / 2)
+    assert "share of range" in CliRunner().invoke(main, command).stdout
+
+
 @pytest.mark.parametrize("hide", ["0.5", "1x", "four", "nan", "infx"])
 def test_a_factor_that_hides_nothing_is_refused(tmp_path: Path, hide: str) -> None:
     answer = CliRunner().invoke(main, ["backtest", str(tmp_path / "m.csv"), "--hide", hide])
