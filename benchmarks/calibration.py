@@ -5,7 +5,7 @@ forecast with the priors at hand; the loss is the mean absolute error over a pla
 Coordinate search from the constants in use; each step that helps is kept. Prints the constants and both halves'
 figures.
 
-usage: python benchmarks/calibration.py --data DIR [--seconds 600] [--curves 370]
+usage: python benchmarks/calibration.py [--data DIR] [--seconds 600] [--curves 370]
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def search(sets: Mapping[int, list[Curve]], seconds: float) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path())
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--curves", type=int, default=370)
     arguments = parser.parse_args()
