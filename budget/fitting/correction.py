@@ -49,7 +49,7 @@ class Correction:
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
         few = points[:, 0] < 1.0
         if few.any():
-            answer[few] = self._looked_up(points[few, 0], (law - whole)[few])
+            answer[few] = self._looked_up(points[few, 0], (law - whole)[few]) + outside[few]
         return np.asarray(answer)
 
     def _looked_up(self, labels: Array, help_: Array) -> Array:

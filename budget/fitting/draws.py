@@ -124,7 +124,7 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
     far = np.full(1, FAR), np.full((1, len(task.varied)), FAR)
-    ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance)
+    ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
     sizes = [len(t) for t in posterior.theta]
     starts = np.cumsum([0, *sizes])
     floors = posterior.node_floor

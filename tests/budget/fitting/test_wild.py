@@ -50,7 +50,7 @@ def wild(draw: st.DrawFn) -> pd.DataFrame:
     pools = POOLS[: draw(st.integers(0, 2))]
     bought = st.tuples(*(st.one_of(st.just(0), st.just(1), orders(12)) for _ in pools))
     mixes = draw(st.lists(bought, min_size=1, max_size=3, unique=True))
-    labels = draw(st.lists(orders(6), min_size=2, max_size=7, unique=True))
+    labels = draw(st.lists(st.one_of(st.just(0), orders(6)), min_size=2, max_size=7, unique=True))
     kinds = [st.sampled_from([0.0, 1.0]), st.floats(0, 1), st.floats(-10, 10), st.just(draw(st.floats(0, 1)))]
     score, seeds = draw(st.sampled_from(kinds)), draw(st.integers(1, 3))
     return pd.DataFrame(
@@ -71,4 +71,4 @@ def test_no_table_breaks_the_fit(table: pd.DataFrame) -> None:
         {name.removeprefix("pool:"): int(count) for name, count in zip(pools, mix, strict=True)}
         for mix in table[pools].drop_duplicates().to_numpy()
     ]
-    hangs_together(fit(Measurements.from_frame(table))["a"], mixes or [{}])
+    hangs_together(fit(Measurements.from_frame(table))["a"], [*mixes, {}])
