@@ -81,14 +81,16 @@ def covariance(task: Cells) -> Array:
 class Deviation:
     """S paths. `rate` (S,); `beyond` (S, 1 + J) standard normals of the walks beyond the largest pilot; inside it
     `waves` (S, 1 + J) frequencies and `heights` (S, 2) standard normals of the field, `walks` (S, 1 + J, 2, 2 TERMS)
-    those of the walks; `items` (S,) standard normals: how easy the test items are; `offset` (1 + J,); `cells` (N, 1 +
-    J) distances of the measured cells, `pull` (S, N) what leads the paths past them, and `widening` of the rest."""
+    those of the walks, shared with other tasks and taken in `order` (S,); `items` (S,) standard normals: how easy the
+    test items are; `offset` (1 + J,); `cells` (N, 1 + J) distances of the measured cells, `pull` (S, N) what leads the
+    paths past them, and `widening` of the rest."""
 
     rate: Array
     beyond: Array
     waves: Array
     heights: Array
     walks: Array
+    order: NDArray[np.intp]
     items: Array
     offset: Array
     cells: Array
@@ -109,15 +111,15 @@ class Deviation:
         """
         within = np.clip(far, 0.0, FARTHEST)
         if far.shape[1] == 1:
-            return np.asarray(self.walks[:, 0, 0, :TERMS] @ _walk(within[:, 0])[0])
+            return np.asarray(self.walks[:, 0, 0, :TERMS] @ _walk(within[:, 0])[0])[self.order]
         phases = self.waves @ far.T
         total = np.sqrt(FIELD) * (self.heights[:, :1] * _cos(phases) + self.heights[:, 1:] * _sin(phases))
         for i, u in enumerate(within.T):
             level, slope = _walk(u)
             basis = np.concatenate([level, slope]) / np.sqrt(2) if i else level
             phase = phases - np.outer(self.waves[:, i], far[:, i])
-            total += _cos(phase) * (self.walks[:, i, 0, : len(basis)] @ basis)
-            total += _sin(phase) * (self.walks[:, i, 1, : len(basis)] @ basis)
+            total += _cos(phase) * (self.walks[:, i, 0, : len(basis)] @ basis)[self.order]
+            total += _sin(phase) * (self.walks[:, i, 1, : len(basis)] @ basis)[self.order]
         return np.asarray(total)
 
 
@@ -150,8 +152,10 @@ def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviatio
     axes = len(offset)
     beyond, waves, heights, items = normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0]
     cells = distance(places(task), offset)
-    walks = _luck(len(rate), axes, 2, 2 * TERMS)[random.permutation(len(rate))]
-    return Deviation(rate, beyond, waves, heights, walks, items, offset, cells, np.zeros((len(rate), len(cells))))
+    walks, order = _luck(len(rate), axes, 2, 2 * TERMS), random.permutation(len(rate))
+    return Deviation(
+        rate, beyond, waves, heights, walks, order, items, offset, cells, np.zeros((len(rate), len(cells)))
+    )
 
 
 @lru_cache(maxsize=8)
