@@ -110,7 +110,8 @@ def planned(
     others = read_others(compare, brief)
     surfaces = fitted(brief, measurements, seed)
     with step("planned"):
-        return budget.plan(brief, measurements, surfaces, seed, solver, seconds, others)
+        answer = budget.plan(brief, measurements, surfaces, seed, solver, seconds, others)
+    return replace(answer, provenance=replace(answer.provenance, command=output.command_line()))
 
 
 @click.command()
@@ -219,7 +220,6 @@ def plan(
         if target is not None:
             write_refusal(error, brief, target, language)
         raise
-    answer = replace(answer, provenance=replace(answer.provenance, command=output.command_line()))
     if target is not None:
         with step("drawn and written"):
             write_plan(answer, target, language)
