@@ -104,6 +104,7 @@ def _part(task: Cells, keep: NDArray[np.bool_]) -> Cells:
         error=task.error[keep],
         repeats=task.repeats[keep],
         squares=task.squares[keep],
+        by_seed=task.by_seed[keep] if task.by_seed.size else task.by_seed,
     )
 
 

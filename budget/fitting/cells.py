@@ -3,7 +3,7 @@ repeats."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,8 @@ class Cells:
 
     `failed` runs have no score. `outliers` are runs so far from their repeats that they were moved to the edge of what
     repeats do. `chance`: the error without any labels, where it was measured; it bounds every forecast and is no cell.
+    `by_seed` (N, R): how far the run with a seed lies from its cell's mean, one column for every seed that several
+    cells have, nan where a cell has none; unknown: no columns.
     """
 
     task: str
@@ -55,6 +57,7 @@ class Cells:
     outliers: int = 0
     chance: float | None = None
     test_size: float = np.inf  # items that a run is scored on (harmonic mean); unknown: infinite
+    by_seed: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def largest(self) -> tuple[float, Array]:
@@ -110,7 +113,16 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
         outliers,
         chance,
         float(1 / np.mean(1 / known)) if len(known) else np.inf,
+        _by_seed(tamed - mean[where], where, rows["seed"].to_numpy()[fine], len(points))[some],
     )
+
+
+def _by_seed(off: Array, cell: NDArray[np.intp], seed: Array, cells: int) -> Array:
+    """(N, R) every run's difference from its cell's mean by seed, for the seeds of several cells."""
+    seeds, column = np.unique(seed, return_inverse=True)
+    table = np.full((cells, len(seeds)), np.nan)
+    table[cell, column.reshape(-1)] = off
+    return table[:, np.isfinite(table).sum(axis=0) > 1]
 
 
 def _tamed(error: Array, cell: NDArray[np.intp], cells: int) -> tuple[Array, int]:

@@ -13,10 +13,10 @@ from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
 from budget.fitting.correction import Correction, correction
-from budget.fitting.drift import Deviation, deviation, distance, kernel, led, places
+from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
-from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_variance
+from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_covariance
 from budget.fitting.posterior import Posterior, relative_error
 
 Array = NDArray[np.float64]
@@ -167,8 +167,9 @@ def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np
         np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
-    variance = np.outer(times**2, seed_variance(task, prior)) + own_sampling(task)
-    paths, pull = led(path, off, variance / magnitude(task.error) ** 2, random)
+    scale = 1 / magnitude(task.error)
+    seeds, items = seed_covariance(task, prior) * np.outer(scale, scale), own_sampling(task) * scale**2
+    paths, pull = led(path, off, Noise(times, seeds, items), random)
     mean = truths.central @ pull / len(pull)
 
     def missed(at: Array) -> Array:

@@ -164,21 +164,40 @@ def _luck(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def led(path: Deviation, off: Array, variance: Array, random: np.random.Generator) -> tuple[Deviation, Array]:
+@dataclass(frozen=True)
+class Noise:
+    """Of what was measured, in logits: `times` (S,) the standard deviation of a run each truth has, `seeds` (N, N) the
+    covariance by seeds, `items` (N,) the variance by test items."""
+
+    times: Array
+    seeds: Array
+    items: Array
+
+    def covariance(self, times: float) -> Array:
+        """(N, N), for one value of `times`; nothing is measured without any noise."""
+        return np.asarray(times**2 * self.seeds + np.diag(self.items + 1e-9))
+
+
+def led(path: Deviation, off: Array, noise: Noise, random: np.random.Generator) -> tuple[Deviation, Array]:
     """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
 
-    off (S, N) is how far the cells lie from each truth's law and variance (S, N) that of what was measured, both in
-    logits. A path of the right covariance is moved by what kriging says of the difference to the cells (Matheron's
-    rule), and widened by as much as the cells, left out one at a time, miss what the others say of them.
+    off (S, N) is how far the cells lie from each truth's law, in logits. A path of the right covariance is moved by
+    what kriging says of the difference to the cells (Matheron's rule), and widened by as much as the cells, left out
+    one at a time, miss what the others say of them.
     """
-    covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
-    luck = luck + random.standard_normal(off.shape) * np.sqrt(variance) / path.rate[:, None]
+    covariances, luck, normal = (
+        kernel(path.cells, path.cells),
+        path.paths(path.cells),
+        random.standard_normal(off.shape),
+    )
     mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
     middle = np.median(off, axis=0)
-    kinds, which = np.unique(np.column_stack([path.rate, variance]), axis=0, return_inverse=True)
-    for number, (rate, *noise) in enumerate(kinds):
+    kinds, which = np.unique(np.column_stack([path.rate, noise.times]), axis=0, return_inverse=True)
+    for number, (rate, times) in enumerate(kinds):
         some = which.reshape(-1) == number
-        inverse = np.linalg.inv(covariances + np.diag(np.array(noise) + 1e-9) / rate**2)
+        scatter = noise.covariance(times)
+        inverse = np.linalg.inv(covariances + scatter / rate**2)
+        luck[some] += normal[some] @ np.linalg.cholesky(scatter).T / rate
         mean[some], own[some] = off[some] / rate @ inverse, luck[some] @ inverse
         missed += some.sum() * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
     left = max(off.shape[1] - 1 - path.cells.shape[1], 1)

@@ -1,26 +1,35 @@
-"""How much a measured cell may differ from the law: seeds, the test set, and the law's own drift away from the
-pilot."""
+"""How much a measured cell may differ from the law: seeds, what runs with one seed have in common, and the test
+set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from budget.fitting.cells import Cells
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
+DOUBT = 10.0  # pairs of runs with one seed that the guess that they have nothing in common is worth
+COMMON = 0.9  # of a run's variance may be common to runs with its seed, at most
 
 
 @dataclass(frozen=True)
 class NoisePrior:
-    """Variance of one run at the largest pilot, as a share of e (1 - e), and how many runs that guess is worth."""
+    """Variance of one run at the largest pilot, as a share of e (1 - e), and how many runs that guess is worth.
+
+    Of the variance of a run, `subset` is common to all runs on the same labels, and `network` to all that begin with
+    the same pretrained network: shares that add up to less than 1.
+    """
 
     variance: float = 0.015**2
     runs: float = 2.0
+    subset: float = 0.0
+    network: float = 0.0
 
 
 def magnitude(error: Array) -> Array:
@@ -56,10 +65,45 @@ def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
         if freedom >= 2 and squares > 0:
             logs.append(np.log(squares / freedom / magnitude(task.error[-1:])[0]))
             within.append(2 / freedom)
-    if len(logs) < 3:
-        return fallback
-    between = max(float(np.var(logs, ddof=1)) - float(np.mean(within)), 0.1)
-    return NoisePrior(float(np.exp(np.median(logs))), min(max(2 / between, 1.0), 20.0))
+    found = fallback
+    if len(logs) >= 3:
+        between = max(float(np.var(logs, ddof=1)) - float(np.mean(within)), 0.1)
+        found = NoisePrior(float(np.exp(np.median(logs))), min(max(2 / between, 1.0), 20.0))
+    subset, network = common_shares(tasks, found)
+    return replace(found, subset=subset, network=network)
+
+
+def kinship(task: Cells) -> tuple[Array, Array]:
+    """How much two runs of one seed, in cells i and j, have in common, each (N, N): their labels, of which the fewer
+    are a part of the more, sqrt(n_i / n_j) for n_i <= n_j, and the pretrained network, 1 where both begin with it."""
+    grown, pools = growth(task), task.pool_labels
+    labels = np.sqrt(np.minimum.outer(grown, grown) / np.maximum.outer(grown, grown))
+    return labels, ((pools[:, None] == pools[None]).all(2) & pools.any(1)).astype(float)
+
+
+def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, float]:
+    """The shares `subset` and `network` of a run's variance, over all tasks.
+
+    Products of two cells' residuals with one seed, in standard deviations, are regressed on what both have in common
+    (Haseman and Elston, 1972), shrunk to nothing by `DOUBT` pairs. Residuals from means of r runs of which q seeds are
+    the same keep 1 - 1/r_i - 1/r_j + q / (r_i r_j) of a common part.
+    """
+    matrix, right = DOUBT * np.eye(2), np.zeros(2)
+    for task in tasks:
+        if not task.by_seed.size:
+            continue
+        upper = np.triu_indices(len(task.labels), 1)
+        there, off = np.isfinite(task.by_seed).astype(float), np.nan_to_num(task.by_seed)
+        seeds, each = there @ there.T, 1 / task.repeats
+        deviation = np.sqrt(max(one_run(task, prior)[0], 1e-12) / growth(task))
+        kept = seeds * (1 - each[:, None] - each + seeds * np.outer(each, each))
+        alike = np.stack(kinship(task), -1)[upper]
+        matrix += (kept[upper][:, None] * alike).T @ alike
+        right += alike.T @ (off @ off.T / np.outer(deviation, deviation))[upper]
+    factor = np.linalg.cholesky(matrix)
+    subset, network = nnls(factor.T, np.linalg.solve(factor, right))[0]
+    most = max((subset + network) / COMMON, 1.0)
+    return float(subset / most), float(network / most)
 
 
 def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
@@ -72,6 +116,20 @@ def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
 def seed_variance(task: Cells, prior: NoisePrior) -> Array:
     """(N,) variance of every cell's mean that its seeds explain."""
     return np.asarray(one_run(task, prior)[0] / growth(task) / task.repeats)
+
+
+def seed_covariance(task: Cells, prior: NoisePrior) -> Array:
+    """(N, N) of the cells' means by seeds: `seed_variance` on the diagonal, and what runs with one seed have in common
+    beside it."""
+    variance = seed_variance(task, prior)
+    if not task.by_seed.size or prior.subset + prior.network == 0:
+        return np.diag(variance)
+    there = np.isfinite(task.by_seed).astype(float)
+    labels, networks = kinship(task)
+    run = np.sqrt(variance / task.repeats)  # of the sum of the runs over their number, one run's part
+    common = (prior.subset * labels + prior.network * networks) * (there @ there.T) * np.outer(run, run)
+    np.fill_diagonal(common, variance)
+    return np.asarray(common)
 
 
 def sampling(task: Cells) -> float:

@@ -10,7 +10,7 @@ from scipy.special import fdtrc
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.noise import NoisePrior, growth, one_run
+from budget.fitting.noise import NoisePrior, seed_covariance
 from budget.plan import Score
 
 Array = NDArray[np.float64]
@@ -54,9 +54,9 @@ def _fades_at(rise: Array, rises: Array) -> int:
 
 
 def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
-    """P value of the F test that a pool does nothing: cells weighted by their noise, one mean for every set of
-    labels and
-    other pools, against a pool effect that may change with ln labels (Fisher's test of nested regressions)."""
+    """P value of the F test that a pool does nothing: generalised least squares with the covariance that seeds give the
+    cells, one mean for every set of labels and other pools, against a pool effect that may change with ln labels
+    (Fisher's test of nested regressions)."""
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
@@ -68,19 +68,16 @@ def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
     rank = int(np.linalg.matrix_rank(design))
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
-    variance = one_run(task, prior)[0] / growth(task) / task.repeats
-    weight = 1 / np.maximum(variance, 1e-12)
-    without, left = (_squares(each, task.error, weight) for each in (means, design))
+    whiten = np.linalg.inv(np.linalg.cholesky(seed_covariance(task, prior) + 1e-12 * np.eye(len(task.labels))))
+    without, left = (_squares(whiten @ each, whiten @ task.error) for each in (means, design))
     freedom = len(task.labels) - rank
     ratio = (without - left) / len(columns) / max(left / freedom, 1e-300)
     return float(fdtrc(len(columns), freedom, max(ratio, 0.0)))
 
 
-def _squares(design: Array, error: Array, weight: Array) -> float:
-    """What a weighted regression leaves: the weighted sum of its squared residuals."""
-    root = np.sqrt(weight)
-    found = np.linalg.lstsq(root[:, None] * design, root * error, rcond=None)[0]
-    return float((weight * (error - design @ found) ** 2).sum())
+def _squares(design: Array, error: Array) -> float:
+    """What least squares leaves: the sum of its squared residuals."""
+    return float(((error - design @ np.linalg.lstsq(design, error, rcond=None)[0]) ** 2).sum())
 
 
 def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ from scipy.special import ndtri
 from budget.fitting.cells import Cells
 from budget.fitting.drift import covariance
 from budget.fitting.laws import LAWS, Law
-from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, seed_variance
+from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, seed_covariance
 
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
@@ -64,7 +64,7 @@ class Batch:
     pools: Array  # (T, N, J)
     error: Array  # (T, N)
     scale: Array  # (T, N) magnitude
-    noise: Array  # (T, N) variance of the mean over seeds
+    noise: Array  # (T, N, N) covariance of the means over seeds
     sampling: Array  # (T, N) variance by the choice of the test items
     walk: Array  # (T, N, N) covariance of the drift at rate 1
     known: bool
@@ -142,7 +142,11 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
     """Tasks with equally many varied pools, padded to the longest."""
     size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
     labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
-    noise, walk, pool = np.full((count, size), PADDING), np.zeros((count, size, size)), np.ones((count, size, pools))
+    noise, walk, pool = (
+        PADDING * np.tile(np.eye(size), (count, 1, 1)),
+        np.zeros((count, size, size)),
+        np.ones((count, size, pools)),
+    )
     sampling, known = np.zeros((count, size)), True
     for i, task in enumerate(tasks):
         n = len(task.labels)
@@ -151,7 +155,7 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
-        noise[i, :n], sampling[i, :n] = seed_variance(task, prior), own_sampling(task)
+        noise[i, :n, :n], sampling[i, :n] = seed_covariance(task, prior), own_sampling(task)
         walk[i, :n, :n] = covariance(task)
     return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, sampling, walk, known)
 
@@ -180,20 +184,21 @@ class Evaluated(NamedTuple):
 
 
 def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
-    """For every value of the noise: with its covariance D and the drift's tau^2 W, D^-1/2 W D^-1/2 = Q L Q', and turned
-    by Q' D^-1/2 the cells are independent with variances 1 + tau^2 L, whatever tau."""
+    """For every value of the noise: with its covariance D = R R' and the drift's tau^2 W, R^-1 W R'^-1 = Q L Q', and
+    turned by Q' R^-1 the cells are independent with variances 1 + tau^2 L, whatever tau."""
     answer, drifts = [], np.array(settings.drifts)
     prior = -0.5 * ((np.log(drifts) - settings.drift_mean) / settings.drift_deviation) ** 2
     prior -= np.logaddexp.reduce(prior)
     noises = (1.0,) if b.known else settings.noises
     for times in noises:
-        variance = b.noise * times**2 + b.sampling + 1e-12
-        root = variance**-0.5
-        values, vectors = np.linalg.eigh(b.walk * root[:, :, None] * root[:, None])
+        root = np.linalg.cholesky(b.noise * times**2 + (b.sampling + 1e-12)[:, :, None] * np.eye(b.noise.shape[1]))
+        inverse = np.linalg.inv(root)
+        values, vectors = np.linalg.eigh(inverse @ b.walk @ inverse.transpose(0, 2, 1))
         total = 1 + np.maximum(values, 0.0)[:, :, None] * drifts**2  # (T, N, C)
-        turn = root[:, :, None] * vectors
+        turn = inverse.transpose(0, 2, 1) @ vectors
         error, one = (np.einsum("tn,tnm->tm", part, turn) for part in (b.error, np.ones_like(b.error)))
-        logdet = 0.5 * (np.log(variance).sum(1)[:, None] + np.log(total).sum(1)).T
+        size = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
+        logdet = (size[:, None] + 0.5 * np.log(total).sum(1)).T
         paths = np.column_stack([drifts, np.full(len(drifts), times)])
         answer.append(_Whitened(paths, prior - np.log(len(noises)), turn, error, one, 1 / total, logdet))
     return answer
