@@ -86,7 +86,8 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
 
     Products of two cells' residuals with one seed, in standard deviations, are regressed on what both have in common
     (Haseman and Elston, 1972), shrunk to nothing by `DOUBT` pairs. Residuals from means of r runs of which q seeds are
-    the same keep 1 - 1/r_i - 1/r_j + q / (r_i r_j) of a common part.
+    the same keep 1 - 1/r_i - 1/r_j + q / (r_i r_j) of a common part. Where a task has few runs its own deviation moves
+    with the products, and the shares come out low by up to a sixth.
     """
     matrix, right = DOUBT * np.eye(2), np.zeros(2)
     for task in tasks:

@@ -62,7 +62,8 @@ def test_the_share_of_the_labels_is_that_of_a_mixed_model():
     fitted = formula.mixedlm("off ~ 1", pd.DataFrame(runs), groups="set").fit()
     within = float(fitted.scale)  # residuals from cell means: both components lose a third, their ratio stays
     between = float(fitted.cov_re.iloc[0, 0])
-    assert ours == pytest.approx(between / (between + within), abs=0.06)
+    share = between / (between + within)
+    assert 0.8 * share < ours < share + 0.02  # shrunk to nothing
 
 
 def test_the_covariance_of_the_means_is_that_of_simulated_runs():
