@@ -10,6 +10,7 @@ from budget.cli.output import table
 
 if TYPE_CHECKING:
     from budget.fitting.pool_effect import PoolEffect
+    from budget.fitting.strategies import Strategy
     from budget.fitting.surface import Surface
     from budget.plan import Hidden, Plan
 
@@ -35,6 +36,7 @@ def surface_document(surface: Surface) -> dict[str, Any]:
         "noise": surface.noise,
         "pools": {name: asdict(effect) for name, effect in surface.effects.items()},
         "fades_at": dict(surface.fades_at),
+        "strategies": {name: asdict(strategy) for name, strategy in surface.strategies.items()},
         "trust": asdict(surface.trust),
     }
 
@@ -50,6 +52,7 @@ def fit_table(surfaces: Mapping[str, Surface]) -> str:
         ]
         rows.append([name, surface.trust.status, pool_mix(surface.most_pools), f"{surface.most_labels:,}", *fit])
         remarks += ["", f"{name}: {_laws(surface)}.", *(_pool(*each) for each in surface.effects.items())]
+        remarks += [_strategy(*each) for each in surface.strategies.items()]
         if surface.trust.reason:
             advice = f" {surface.trust.remedy}" if surface.trust.remedy else ""
             remarks.append(f"  {surface.trust.status}: {surface.trust.reason}{advice}")
@@ -74,6 +77,12 @@ def _pool(name: str, effect: PoolEffect) -> str:
     fades = "nowhere in sight" if effect.fades_at is None else f"from {effect.fades_at:,.0f} labels"
     faded = f"not told from nothing, or less than one point, {fades}"
     return f"  {name}: {few} at the fewest labels, {most} at the most; {test}; {faded}"
+
+
+def _strategy(name: str, found: Strategy) -> str:
+    """What labels chosen by a strategy bring over as many chosen at random."""
+    gain = f"{found.gain.expected:+.3f} ({found.gain.low:+.3f} to {found.gain.high:+.3f})"
+    return f"  labels chosen by {name}: {gain} over as many chosen at random; runs: {found.runs}"
 
 
 def plan_table(answer: Plan) -> str:

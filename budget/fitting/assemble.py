@@ -17,6 +17,7 @@ from budget.fitting.misfit import Misfit, misfit
 from budget.fitting.noise import NoisePrior, learn, one_run
 from budget.fitting.pool_effect import pool_effect
 from budget.fitting.posterior import Array, Posterior, posteriors
+from budget.fitting.strategies import strategies
 from budget.fitting.surface import Surface
 from budget.fitting.trust import Fitted, judge
 from budget.plan import Score
@@ -40,7 +41,15 @@ def fit(
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
     fitted = surfaces(tasks, seed, hierarchy)
     tested = hidden(tasks, seed, hierarchy=hierarchy)
-    return {name: replace(surface, backtest=tested.get(name, ())) for name, surface in fitted.items()}
+    chosen = measurements.frame[measurements.frame["strategy"] != "random"]
+    return {
+        name: replace(
+            surface,
+            backtest=tested.get(name, ()),
+            strategies=strategies(surface, chosen[chosen["task"] == name]) if len(chosen) else {},
+        )
+        for name, surface in fitted.items()
+    }
 
 
 @dataclass(frozen=True)

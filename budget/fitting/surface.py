@@ -12,6 +12,7 @@ from budget.fitting.cells import Scale
 from budget.fitting.draws import Draws
 from budget.fitting.noise import magnitude
 from budget.fitting.pool_effect import PoolEffect
+from budget.fitting.strategies import Strategy
 from budget.fitting.trust import Trust
 from budget.plan import Hidden, Score
 
@@ -43,6 +44,7 @@ class Surface:
     trust: Trust = field(default_factory=Trust)
     effects: Mapping[str, PoolEffect] = field(default_factory=dict)
     backtest: tuple[Hidden, ...] = ()
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
 
     @property
     def fades_at(self) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -151,6 +152,19 @@ def test_fit_shows_every_task_with_its_trust(call: Call) -> None:
         assert sum(document["laws"].values()) == pytest.approx(1, abs=1e-3)
         assert document["trust"]["status"] in ("PASS", "REVIEW", "FAIL")
         assert f"{task} " in table
+
+
+def test_fit_says_what_another_choice_of_labels_brings(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / INPUTS[1]
+    table = pd.read_csv(path)
+    clever = table[(table["task"] == "detection") & (table["labels"] > table["labels"].median())]
+    clever = clever.assign(strategy="margin sampling", score=clever["score"] + 0.05)
+    pd.concat([table.assign(strategy="random"), clever]).to_csv(path, index=False)
+    found = json.loads(call("fit", *INPUTS, "--json").stdout)["detection"]["strategies"]["margin sampling"]
+    assert found["runs"] == len(clever)
+    assert found["gain"]["low"] < 0.05 < found["gain"]["high"]
+    assert found["gain"]["low"] > 0
+    assert "labels chosen by margin sampling: +0.0" in call("fit", *INPUTS).stdout
 
 
 def test_fit_plots_a_chart_for_each_task_and_the_same_again(call: Call, tmp_path: Path) -> None:
