@@ -4,7 +4,7 @@ Scenarios and pilots are those of decide.py, the judge of decisions (a script be
 whose functions draw them, split the money exactly by any forecast and score the result on the measured curves. Every
 row is a forecast:
 
-- the package's own, and the same from pilots without any noise;
+- the package's own, and the same from pilots without any noise; the mean and the median of its truths;
 - the truth up to so many times the largest pilot, and from there the package's forecast of what is added;
 - of the laws that are averaged, each alone, and the one that hindsight finds nearest to the truth;
 - the package's, corrected by a random forest that saw the truth of all other data sets: what is left to be learned.
@@ -42,13 +42,14 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclass(frozen=True)
 class Told:
-    """One task of a scenario: labels (k,) from the pilot to all there are, true score and forecast there (k,), the
-    forecast of every law alone, those of the quantiles (5, k), and the pilot's scores (sizes, seeds)."""
+    """One task of a scenario: labels (k,) from the pilot to all there are, true score, forecast and mean of the drawn
+    truths there, each (k,), the forecast of every law alone, and the quantiles of the drawn truths (5, k)."""
 
     task: Any
     labels: Array
     truth: Array
     expected: Array
+    mean: Array
     laws: dict[str, Array]
     spread: Array
 
@@ -76,8 +77,9 @@ def told(task: Any, found: Forecast) -> Told:
             shape = relative_error(law, posterior.theta[i], posterior.node_floor[starts[i] : starts[i + 1]], *at)
             laws[law.name] = 1 - np.minimum(weight @ shape / posterior.weight[inside].sum(), 1.0)
     truth = np.interp(np.log(labels), np.log(task["labels"]), task["score"])
-    spread = 1 - np.quantile(found.truths.errors(*at), QUANTILES, axis=0)
-    return Told(task, labels, truth, 1 - found.truths.expected(*at), laws, spread)
+    draws = 1 - found.truths.errors(*at)
+    spread = np.quantile(draws, 1 - np.array(QUANTILES), axis=0)
+    return Told(task, labels, truth, 1 - found.truths.expected(*at), draws.mean(axis=0), laws, spread)
 
 
 def drawn(judge: Any, curves: Any, seed: int, quiet: bool) -> Scenario:
@@ -195,6 +197,8 @@ def main() -> None:
     plans: dict[str, tuple[list[Scenario], Callable[[Told], Array]]] = {
         "the package": (noisy, lambda one: one.expected),
         "the package, pilots without noise": (quiet, lambda one: one.expected),
+        "mean of the truths": (noisy, lambda one: one.mean),
+        "median of the truths": (noisy, lambda one: one.spread[len(QUANTILES) // 2]),
         **{f"truth up to {times:g} times the pilot": (noisy, up_to(times)) for times in TOLD},
         **{f"{law} alone": (noisy, alone(law)) for law in ("pow3", "pow4", "mmf4", "m4")},
         "nearest law by hindsight": (noisy, nearest),
