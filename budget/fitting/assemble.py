@@ -15,7 +15,7 @@ from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import Misfit, misfit
 from budget.fitting.noise import NoisePrior, learn, one_run
-from budget.fitting.pool_effect import pool_effect
+from budget.fitting.pool_effect import pool_effects
 from budget.fitting.posterior import Array, Posterior, posteriors
 from budget.fitting.surface import Surface
 from budget.fitting.trust import Fitted, judge
@@ -85,7 +85,7 @@ def _surface(one: Forecast) -> Surface:
     task, prior, posterior, truths = one.task, one.prior, one.posterior, one.truths
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
-    effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}
+    effects = pool_effects(task, truths, prior)
     width = _width(truths, len(task.varied))
     return Surface(
         task=task.task,

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
 from budget.fitting.correction import Correction, correction
-from budget.fitting.drift import Deviation, deviation, distance, kernel, led, places
+from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
 from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_variance
@@ -79,6 +79,8 @@ class Draws:
         for g in self.groups:
             weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
             some = weight > 0
+            if not some.any():
+                continue
             nodes = replace(g, theta=g.theta[some], floor=g.floor[some], pilot=g.pilot[some], most=g.most[some])
             answer.append((nodes, weight[some]))
         return tuple(answer)
@@ -167,8 +169,9 @@ def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np
         np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
-    variance = np.outer(times**2, seed_variance(task, prior)) + own_sampling(task)
-    paths, pull = led(path, off, variance / magnitude(task.error) ** 2, random)
+    square = magnitude(task.error) ** 2
+    noise = Noise(times, seed_variance(task, prior) / square, own_sampling(task) / square)
+    paths, pull = led(path, off, noise, random)
     mean = truths.central @ pull / len(pull)
 
     def missed(at: Array) -> Array:

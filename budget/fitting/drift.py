@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,11 +116,12 @@ class Deviation:
         phases = self.waves @ far.T
         total = np.sqrt(FIELD) * (self.heights[:, :1] * _cos(phases) + self.heights[:, 1:] * _sin(phases))
         for i, u in enumerate(within.T):
-            level, slope = _walk(u)
+            begun = np.flatnonzero(u)  # at the largest pilot and beyond it the walk stands at 0
+            level, slope = _walk(u[begun])
             basis = np.concatenate([level, slope]) / np.sqrt(2) if i else level
-            phase = phases - np.outer(self.waves[:, i], far[:, i])
-            total += _cos(phase) * (self.walks[:, i, 0, : len(basis)] @ basis)[self.order]
-            total += _sin(phase) * (self.walks[:, i, 1, : len(basis)] @ basis)[self.order]
+            phase = phases[:, begun] - np.outer(self.waves[:, i], far[begun, i])
+            one, other = (walk[:, : len(basis)] @ basis for walk in self.walks[:, i].swapaxes(0, 1))
+            total[:, begun] += _cos(phase) * one[self.order] + _sin(phase) * other[self.order]
         return np.asarray(total)
 
 
@@ -139,6 +141,16 @@ def _walk(within: Array) -> tuple[Array, Array]:
     frequency = (np.arange(TERMS) + 0.5)[:, None] * np.pi / FARTHEST
     size = np.sqrt(2 / FARTHEST) / frequency
     return size * np.sin(frequency * within), np.sqrt(3) * size / frequency * (1 - np.cos(frequency * within))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variances of N measured cells in logits: `seeds` (N,), of which a truth has the square of its `times` (S,), and
+    `items` (N,)."""
+
+    times: Array
+    seeds: Array
+    items: Array
 
 
 def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviation:
@@ -164,23 +176,26 @@ def _luck(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def led(path: Deviation, off: Array, variance: Array, random: np.random.Generator) -> tuple[Deviation, Array]:
+def led(path: Deviation, off: Array, noise: Noise, random: np.random.Generator) -> tuple[Deviation, Array]:
     """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
 
-    off (S, N) is how far the cells lie from each truth's law and variance (S, N) that of what was measured, both in
-    logits. A path of the right covariance is moved by what kriging says of the difference to the cells (Matheron's
-    rule), and widened by as much as the cells, left out one at a time, miss what the others say of them.
+    off (S, N) is how far the cells lie from each truth's law, in logits. A path of the right covariance is moved by
+    what kriging says of the difference to the cells (Matheron's rule), and widened by as much as the cells, left out
+    one at a time, miss what the others say of them.
     """
     covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
-    luck = luck + random.standard_normal(off.shape) * np.sqrt(variance) / path.rate[:, None]
+    chance = random.standard_normal(off.shape)
     mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
     middle = np.median(off, axis=0)
-    kinds, which = np.unique(np.column_stack([path.rate, variance]), axis=0, return_inverse=True)
-    for number, (rate, *noise) in enumerate(kinds):
-        some = which.reshape(-1) == number
-        inverse = np.linalg.inv(covariances + np.diag(np.array(noise) + 1e-9) / rate**2)
-        mean[some], own[some] = off[some] / rate @ inverse, luck[some] @ inverse
-        missed += some.sum() * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
+    for rate, times in product(np.unique(path.rate), np.unique(noise.times)):
+        some = np.flatnonzero((path.rate == rate) & (noise.times == times))
+        if not len(some):
+            continue
+        variance = times**2 * noise.seeds + noise.items
+        inverse = np.linalg.inv(covariances + np.diag(variance + 1e-9) / rate**2)
+        mean[some] = off[some] / rate @ inverse
+        own[some] = (luck[some] + chance[some] * np.sqrt(variance) / rate) @ inverse
+        missed += len(some) * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
     left = max(off.shape[1] - 1 - path.cells.shape[1], 1)
     widening = float(np.clip(missed / len(off) / left, 1.0, WIDEST**2)) ** 0.5
     pull = mean - widening * own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,26 +32,29 @@ class PoolEffect:
     fades_at: float | None
 
 
-def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> PoolEffect:
-    """Of varied pool number `index` of the task."""
+def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, PoolEffect]:
+    """Of every pool of the task that was varied."""
+    if not task.varied:
+        return {}
     labels = task.labels / task.largest[0]
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
-    at = _ends(task, draws, index, np.concatenate([[labels.min(), 1.0], grid]))
-    expected, errors = draws.forecast(*at)
-    without, with_most = expected.reshape(2, -1)
-    each = errors.reshape(-1, 2, len(grid) + 2)
-    rise, rises = without - with_most, each[:, 0] - each[:, 1]
-    few, most = _rises(task, rise[:2], rises[:, :2])
-    last = _fades_at(rise[2:], rises[:, 2:])
-    fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
-    return PoolEffect(few, most, f_test(task, task.varied[index], prior), fades_at)
-
-
-def _fades_at(rise: Array, rises: Array) -> int:
-    """The last place (k,) where a pool is still told from nothing with 90 % probability by the draws (S, k), and
-    expected to bring a point, by the same surface as every forecast; the first where it is nowhere."""
-    useful = np.flatnonzero((np.quantile(rises, 0.1, axis=0) > 0) & (rise >= POINT))
-    return int(useful[-1]) if len(useful) else 0
+    at = np.array([labels.min(), 1.0, *grid])
+    pools = range(len(task.varied))
+    expected = np.split(draws.expected(*_ends(task, [(k, at) for k in pools])), len(pools))
+    rise = [np.subtract(*np.split(each, 2)) for each in expected]
+    # the draws are looked at where a pool may not have faded only
+    looked = [np.concatenate([[0, 1], 2 + np.flatnonzero(each[2:] >= POINT)]) for each in rise]
+    errors = draws.errors(*_ends(task, [(k, at[looked[k]]) for k in pools]))
+    each = np.split(errors, 2 * np.cumsum([len(some) for some in looked])[:-1], axis=1)
+    rises = [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+    answer = {}
+    for k, column in enumerate(task.varied):
+        few, most = _rises(task, rise[k][:2], rises[k][:, :2])
+        told = looked[k][2:][np.quantile(rises[k][:, 2:], 0.1, axis=0) > 0]
+        last = int(told.max(initial=2)) - 2
+        fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
+        answer[task.pools[column]] = PoolEffect(few, most, f_test(task, column, prior), fades_at)
+    return answer
 
 
 def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
@@ -83,14 +87,18 @@ def _squares(design: Array, error: Array, weight: Array) -> float:
     return float((weight * (error - design @ found) ** 2).sum())
 
 
-def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, Array]:
-    """Labels (2 k,) and pools (2 k, J): first with the least of one pool that was measured, then with the most; no
-    others."""
-    column = task.varied[index]
-    pools = np.zeros((2 * len(labels), len(task.varied)))
-    pools[: len(labels), index] = (task.pool_labels[:, column] / task.largest[1][column]).min()
-    pools[len(labels) :, index] = 1.0
-    return np.tile(labels, 2), pools
+def _ends(task: Cells, wanted: Sequence[tuple[int, Array]]) -> tuple[Array, Array]:
+    """Labels (k,) and pools (k, J) of wanted pools at wanted labels (k_i,), pool by pool: first all labels with the
+    least of that pool that was measured, then all with the most; no others."""
+    points = []
+    for index, labels in wanted:
+        column = task.varied[index]
+        for some in ((task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0):
+            point = np.zeros((len(labels), 1 + len(task.varied)))
+            point[:, 0], point[:, 1 + index] = labels, some
+            points.append(point)
+    every = np.concatenate(points)
+    return every[:, 0], every[:, 1:]
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:
