@@ -43,8 +43,8 @@ class Correction:
     def at(self, points: Array, laws: Logits) -> Array:
         """(k,) corrected logits at points (k, 1 + J)."""
         labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
-        law = laws(np.hstack([labels, pools]))
-        whole = laws(np.hstack([labels, np.ones_like(pools)])) if pools.shape[1] else law
+        ends = [pools, np.ones_like(pools)] if pools.shape[1] else [pools]
+        law, whole = (_at_once(laws, [np.hstack([labels, end]) for end in ends]) * 2)[:2]
         outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
         few = points[:, 0] < 1.0
