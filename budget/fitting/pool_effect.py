@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
+from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
@@ -22,7 +22,8 @@ REACH = 100.0  # fading is looked for up to so many times the largest pilot
 @dataclass(frozen=True)
 class PoolEffect:
     """`few`, `most`: rise of the score from the smallest to the largest pool pilot at the fewest and the most labels
-    measured. `p_value`: of the F test that the pool does nothing (None: too few cells). `fades_at`: labels beyond which
+    measured. `p_value`: of the F test that the pool does nothing, and `harm`: of the t test that it lowers no score, by
+    the cells alone (None: too few). `fades_at`: labels beyond which
     it is not told from nothing with 90 % probability or brings less than a hundredth of the way from worst to best
     (None: nowhere up to 100 times the largest pilot)."""
 
@@ -30,6 +31,7 @@ class PoolEffect:
     most: Score
     p_value: float | None
     fades_at: float | None
+    harm: float | None = None
 
 
 def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, PoolEffect]:
@@ -53,38 +55,50 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
         told = looked[k][2:][np.quantile(rises[k][:, 2:], 0.1, axis=0) > 0]
         last = int(told.max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
-        answer[task.pools[column]] = PoolEffect(few, most, f_test(task, column, prior), fades_at)
+        p_value, harm = measured_effect(task, column, prior) or (None, None)
+        answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
     return answer
 
 
-def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
-    """P value of the F test that a pool does nothing: cells weighted by their noise, one mean for every set of
-    labels and
-    other pools, against a pool effect that may change with ln labels (Fisher's test of nested regressions)."""
+def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
+    """P values of what the cells themselves say of a pool (None: too few), that it does nothing, and that it does no
+    harm.
+
+    Cells are weighted by their noise. Against one mean for every set of labels and other pools stands a pool effect
+    that may change with ln labels: Fisher's test of nested regressions. Harm is the larger of the rises of the error,
+    from the least to the most of the pool, at the fewest and at the most labels, over its standard error: Student's t,
+    one-sided, times two because there are two.
+    """
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
     pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
-    pool = pool - pool.mean()
     logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
-    columns = [pool] if np.ptp(task.labels) == 0 else [pool, pool * (logs - logs.mean())]
+    logs = logs - logs.mean()
+    columns = [pool - pool.mean()] if np.ptp(logs) == 0 else [pool - pool.mean(), (pool - pool.mean()) * logs]
     design = np.column_stack([means, *columns])
     rank = int(np.linalg.matrix_rank(design))
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
-    variance = one_run(task, prior)[0] / growth(task) / task.repeats
-    weight = 1 / np.maximum(variance, 1e-12)
-    without, left = (_squares(each, task.error, weight) for each in (means, design))
+    root = 1 / np.sqrt(np.maximum(one_run(task, prior)[0] / growth(task) / task.repeats, 1e-12))
+    without, _ = _regression(means, task.error, root)
+    left, found = _regression(design, task.error, root)
     freedom = len(task.labels) - rank
-    ratio = (without - left) / len(columns) / max(left / freedom, 1e-300)
-    return float(fdtrc(len(columns), freedom, max(ratio, 0.0)))
+    spread = max(left / freedom, 1e-300)
+    ratio = (without - left) / len(columns) / spread
+    ends = np.zeros((2, design.shape[1]))
+    ends[:, means.shape[1]] = np.ptp(pool)
+    ends[:, means.shape[1] + 1 :] = np.ptp(pool) * np.array([[logs.min()], [logs.max()]])
+    inverse = np.linalg.inv((root[:, None] * design).T @ (root[:, None] * design))
+    rises = ends @ found / np.sqrt(spread * np.einsum("ij,jk,ik->i", ends, inverse, ends))
+    harm = min(2 * float(stdtr(freedom, -rises.max())), 1.0)
+    return float(fdtrc(len(columns), freedom, max(ratio, 0.0))), harm
 
 
-def _squares(design: Array, error: Array, weight: Array) -> float:
-    """What a weighted regression leaves: the weighted sum of its squared residuals."""
-    root = np.sqrt(weight)
-    found = np.linalg.lstsq(root[:, None] * design, root * error, rcond=None)[0]
-    return float((weight * (error - design @ found) ** 2).sum())
+def _regression(design: Array, error: Array, root: Array) -> tuple[float, Array]:
+    """What a regression with weights root^2 leaves, its weighted sum of squared residuals, and its coefficients."""
+    found = np.asarray(np.linalg.lstsq(root[:, None] * design, root * error, rcond=None)[0], np.float64)
+    return float(((root * (error - design @ found)) ** 2).sum()), found
 
 
 def _ends(task: Cells, wanted: Sequence[tuple[int, Array]]) -> tuple[Array, Array]:
