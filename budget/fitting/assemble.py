@@ -13,9 +13,9 @@ from budget.errors import Fault, InvalidInput
 from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
-from budget.fitting.misfit import Misfit, misfit
+from budget.fitting.misfit import misfit
 from budget.fitting.noise import NoisePrior, learn, one_run
-from budget.fitting.pool_effect import pool_effect
+from budget.fitting.pool_effect import pool_effects
 from budget.fitting.posterior import Array, Posterior, posteriors
 from budget.fitting.strategies import strategies
 from budget.fitting.surface import Surface
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
-CHUNK = 64  # tasks fitted at once: bounds the memory
+CHUNK = 32  # tasks fitted at once: bounds the memory
 
 
 def fit(
@@ -54,13 +54,12 @@ def fit(
 
 @dataclass(frozen=True)
 class Forecast:
-    """One task's posterior, its equally likely truths, and how far the cells lie from them beyond noise."""
+    """One task's posterior and its equally likely truths."""
 
     task: Cells
     prior: NoisePrior
     posterior: Posterior
     truths: Draws
-    misfit: Misfit
 
 
 def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> Iterator[Forecast]:
@@ -68,8 +67,7 @@ def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> Iter
     prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
     for alike in _alike(tasks):
         for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
-            truths = draw(posterior, task, prior, DRAWS, seed)
-            yield Forecast(task, prior, posterior, truths, misfit(truths, task, prior))
+            yield Forecast(task, prior, posterior, draw(posterior, task, prior, DRAWS, seed))
 
 
 def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:
@@ -94,7 +92,7 @@ def _surface(one: Forecast) -> Surface:
     task, prior, posterior, truths = one.task, one.prior, one.posterior, one.truths
     labels, pools = task.largest
     most = task.pool_labels.max(axis=0, initial=0)
-    effects = {task.pools[j]: pool_effect(task, truths, k, prior) for k, j in enumerate(task.varied)}
+    effects = pool_effects(task, truths, prior)
     width = _width(truths, len(task.varied))
     return Surface(
         task=task.task,
@@ -110,7 +108,7 @@ def _surface(one: Forecast) -> Surface:
         exponent=_score(posterior.exponents(), posterior.weight),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
-        trust=judge(task, Fitted(width, one.misfit, effects, prior)),
+        trust=judge(task, Fitted(width, misfit(truths, task, prior), effects, prior)),
         effects=effects,
     )
 

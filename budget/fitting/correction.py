@@ -8,7 +8,7 @@ pilot; between them it is linear in what the laws say along labels and of the po
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,8 +43,8 @@ class Correction:
     def at(self, points: Array, laws: Logits) -> Array:
         """(k,) corrected logits at points (k, 1 + J)."""
         labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
-        law = laws(np.hstack([labels, pools]))
-        whole = laws(np.hstack([labels, np.ones_like(pools)])) if pools.shape[1] else law
+        ends = [pools, np.ones_like(pools)] if pools.shape[1] else [pools]
+        law, whole = (_at_once(laws, [np.hstack([labels, end]) for end in ends]) * 2)[:2]
         outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
         few = points[:, 0] < 1.0
@@ -68,19 +68,26 @@ def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
 def correction(cells: Array, laws: Logits, missed: Logits) -> Correction:
     """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
     mixes = _mixes(cells, laws)
-    largest = np.hstack([np.ones((len(mixes), 1)), mixes])
-    whole = laws(np.ones((1, cells.shape[1])))
-    help_ = laws(largest) - whole + APART * np.arange(len(mixes))
-    real = _rising(help_, help_ + missed(largest), _steepest(mixes, laws))
-    labels, log, level = _labels(cells, laws)
+    pilot, largest = np.ones((1, cells.shape[1])), np.hstack([np.ones((len(mixes), 1)), mixes])
+    labels, dense = _labels(cells)
     points = np.hstack([np.repeat(labels, len(mixes))[:, None], np.tile(mixes, (len(labels), 1))])
-    law = laws(points).reshape(len(labels), len(mixes))
+    along = np.hstack([dense[:, None], np.ones((len(dense), mixes.shape[1]))])
+    whole, law, level, help_, falls = _at_once(laws, [pilot, points, along, largest, _beyond(mixes)])
+    help_ = help_ - whole + APART * np.arange(len(mixes))
+    real = _rising(help_, help_ + missed(largest), _steepest(falls.reshape(len(mixes) + 1, -1)))
+    law = law.reshape(len(labels), len(mixes))
     points[:, 0] = np.clip(points[:, 0], cells[:, 0].min(), 1.0)  # what was found at the edge stays
     table = missed(points).reshape(law.shape) + (1 - KEPT) * law
     table[0] = whole + real - KEPT * law[0]
     table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1) + KEPT * law
     table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1)
+    log, level = -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
     return Correction(help_, real, log, level, level[np.isin(log, -np.log(labels))], table)
+
+
+def _at_once(laws: Logits, parts: Sequence[Array]) -> list[Array]:
+    """What the laws say at several sets of points, in one call."""
+    return np.split(laws(np.vstack(parts)), np.cumsum([len(part) for part in parts])[:-1])
 
 
 def _mixes(cells: Array, laws: Logits) -> Array:
@@ -91,14 +98,13 @@ def _mixes(cells: Array, laws: Logits) -> Array:
     return np.vstack([np.repeat(np.array(BEYOND)[:, None], measured.shape[1], 1), measured[order]])
 
 
-def _labels(cells: Array, laws: Logits) -> tuple[Array, Array, Array]:
-    """Falling labels (K,) of the rows; and more of them, minus their logarithms (G,), with what the laws say (G,)."""
+def _labels(cells: Array) -> tuple[Array, Array]:
+    """Falling labels (K,) of the rows; and more of them (G,), 14 between two of those."""
     sizes = np.maximum(np.unique(np.append(cells[:, 0], 1.0)), LEAST)
     between = [np.sqrt(a * b) for a, b in pairwise(sizes)]
     labels = np.unique(np.concatenate([sizes, between, np.maximum(sizes[0] / np.array(BEYOND), LEAST), [LEAST]]))
-    dense = np.unique(np.concatenate([np.geomspace(a, b, 16)[1:-1] for a, b in pairwise(labels)] + [labels]))[::-1]
-    level = laws(np.hstack([dense[:, None], np.ones((len(dense), cells.shape[1] - 1))]))
-    return labels[::-1], -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
+    dense = np.unique(np.append(np.geomspace(labels[:-1], labels[1:], 16)[1:-1], labels))
+    return labels[::-1], dense[::-1]
 
 
 def _rising(help_: Array, real: Array, steepest: float) -> Array:
@@ -111,12 +117,17 @@ def _rising(help_: Array, real: Array, steepest: float) -> Array:
     return real
 
 
-def _steepest(mixes: Array, laws: Logits) -> float:
-    """Times s that pools may add what the laws say before the error rises with labels beyond the largest pilot: l, w
-    the falls of the laws' logits with few and with all pool labels, w + s (l - w) >= 0."""
+def _beyond(mixes: Array) -> Array:
+    """Places from the largest pilot's labels on, with every mix of pools and then with all pools at their largest."""
     labels = np.geomspace(1, 256, 9)
-    points = np.hstack([np.tile(labels, len(mixes))[:, None], np.repeat(mixes, len(labels), 0)])
-    fall = np.diff(laws(points).reshape(len(mixes), -1))
-    whole = np.diff(laws(np.hstack([labels[:, None], np.ones((len(labels), mixes.shape[1]))])))
-    least = float(np.clip((fall / np.minimum(whole, -1e-9)).min(), 0.0, 1.0))
+    every = np.vstack([mixes, np.ones((1, mixes.shape[1]))])
+    return np.hstack([np.tile(labels, len(every))[:, None], np.repeat(every, len(labels), 0)])
+
+
+def _steepest(levels: Array) -> float:
+    """Times s that pools may add what the laws say before the error rises with labels beyond the largest pilot: l, w
+    the falls of the laws' logits with few and with all pool labels, w + s (l - w) >= 0; from those logits (H + 1, 9),
+    with all pool labels last."""
+    falls = np.diff(levels)
+    least = float(np.clip((falls[:-1] / np.minimum(falls[-1], -1e-9)).min(), 0.0, 1.0))
     return min(1 / (1 - 0.8 * least), STEEPEST)

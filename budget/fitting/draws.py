@@ -79,6 +79,8 @@ class Draws:
         for g in self.groups:
             weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
             some = weight > 0
+            if not some.any():
+                continue
             nodes = replace(g, theta=g.theta[some], floor=g.floor[some], pilot=g.pilot[some], most=g.most[some])
             answer.append((nodes, weight[some]))
         return tuple(answer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,11 +116,12 @@ class Deviation:
         phases = self.waves @ far.T
         total = np.sqrt(FIELD) * (self.heights[:, :1] * _cos(phases) + self.heights[:, 1:] * _sin(phases))
         for i, u in enumerate(within.T):
-            level, slope = _walk(u)
+            begun = np.flatnonzero(u)  # at the largest pilot and beyond it the walk stands at 0
+            level, slope = _walk(u[begun])
             basis = np.concatenate([level, slope]) / np.sqrt(2) if i else level
-            phase = phases - np.outer(self.waves[:, i], far[:, i])
-            total += _cos(phase) * (self.walks[:, i, 0, : len(basis)] @ basis)[self.order]
-            total += _sin(phase) * (self.walks[:, i, 1, : len(basis)] @ basis)[self.order]
+            phase = phases[:, begun] - np.outer(self.waves[:, i], far[begun, i])
+            one, other = (walk[:, : len(basis)] @ basis for walk in self.walks[:, i].swapaxes(0, 1))
+            total[:, begun] += _cos(phase) * one[self.order] + _sin(phase) * other[self.order]
         return np.asarray(total)
 
 
@@ -139,6 +141,20 @@ def _walk(within: Array) -> tuple[Array, Array]:
     frequency = (np.arange(TERMS) + 0.5)[:, None] * np.pi / FARTHEST
     size = np.sqrt(2 / FARTHEST) / frequency
     return size * np.sin(frequency * within), np.sqrt(3) * size / frequency * (1 - np.cos(frequency * within))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Of N measured cells in logits: `seeds` (N, N), the covariance by seeds, of which a truth has the square of its
+    `times` (S,), and `items` (N,), the variance by test items."""
+
+    times: Array
+    seeds: Array
+    items: Array
+
+    def covariance(self, times: float) -> Array:
+        """(N, N), for one value of `times`; nothing is measured without any noise."""
+        return np.asarray(times**2 * self.seeds + np.diag(self.items + 1e-9))
 
 
 def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviation:
@@ -164,20 +180,6 @@ def _luck(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Of what was measured, in logits: `times` (S,) the standard deviation of a run each truth has, `seeds` (N, N) the
-    covariance by seeds, `items` (N,) the variance by test items."""
-
-    times: Array
-    seeds: Array
-    items: Array
-
-    def covariance(self, times: float) -> Array:
-        """(N, N), for one value of `times`; nothing is measured without any noise."""
-        return np.asarray(times**2 * self.seeds + np.diag(self.items + 1e-9))
-
-
 def led(path: Deviation, off: Array, noise: Noise, random: np.random.Generator) -> tuple[Deviation, Array]:
     """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
 
@@ -185,21 +187,19 @@ def led(path: Deviation, off: Array, noise: Noise, random: np.random.Generator) 
     what kriging says of the difference to the cells (Matheron's rule), and widened by as much as the cells, left out
     one at a time, miss what the others say of them.
     """
-    covariances, luck, normal = (
-        kernel(path.cells, path.cells),
-        path.paths(path.cells),
-        random.standard_normal(off.shape),
-    )
+    covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
+    chance = random.standard_normal(off.shape)
     mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
     middle = np.median(off, axis=0)
-    kinds, which = np.unique(np.column_stack([path.rate, noise.times]), axis=0, return_inverse=True)
-    for number, (rate, times) in enumerate(kinds):
-        some = which.reshape(-1) == number
+    for rate, times in product(np.unique(path.rate), np.unique(noise.times)):
+        some = np.flatnonzero((path.rate == rate) & (noise.times == times))
+        if not len(some):
+            continue
         scatter = noise.covariance(times)
         inverse = np.linalg.inv(covariances + scatter / rate**2)
-        luck[some] += normal[some] @ np.linalg.cholesky(scatter).T / rate
-        mean[some], own[some] = off[some] / rate @ inverse, luck[some] @ inverse
-        missed += some.sum() * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
+        mean[some] = off[some] / rate @ inverse
+        own[some] = (luck[some] + chance[some] @ np.linalg.cholesky(scatter).T / rate) @ inverse
+        missed += len(some) * float(((middle / rate @ inverse) ** 2 / np.diag(inverse)).sum())
     left = max(off.shape[1] - 1 - path.cells.shape[1], 1)
     widening = float(np.clip(missed / len(off) / left, 1.0, WIDEST**2)) ** 0.5
     pull = mean - widening * own

@@ -14,28 +14,45 @@ from budget.fitting.drift import places
 from budget.fitting.noise import NoisePrior, cell_variance, one_run
 
 Array = NDArray[np.float64]
-SPENT = 2.0  # parameters that the averaged laws spend along labels, and two for every varied pool
+SPENT = 2.0  # parameters that the averaged laws spend along labels, and one for every varied pool
 ENOUGH = 2.0  # degrees of freedom between repeats that tell noise from lack of fit
 
 
 @dataclass(frozen=True)
 class Misfit:
     """`deviation`: of the truth from the averaged laws, in errors, noise taken off, root mean square over the cells;
-    `p_value` of the F test that the residuals are noise (None where no repeats or too few cells measure it)."""
+    `p_value` of the F test that some law leaves nothing but noise (None where no repeats or too few cells measure
+    it)."""
 
     deviation: float
     p_value: float | None
 
 
 def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
-    """Residuals of the averaged laws, N / (N - parameters) times for what the laws absorbed."""
+    """Deviation: from the averaged laws, N / (N - parameters) times for what they absorbed. Test: every law's least
+    weighted squares over its draws, floor and scale free, against what the repeats scatter by; a task departs from
+    every law only where it departs from the one that fits best."""
     points = places(task)
     residual = task.error - draws.averaged(points[:, 0], points[:, 1:])
     variance = cell_variance(task, prior)
-    left = len(residual) - SPENT - len(task.varied)
+    spent = max(len(residual) - SPENT - len(task.varied), 1.0)
+    deviation = max(float((residual**2 - variance).sum()) / spent, 0.0) ** 0.5
     repeats = one_run(task, prior)[1]
-    deviation = max(float((residual**2 - variance).sum()) / max(left, 1.0), 0.0) ** 0.5
-    if left < 1 or repeats < ENOUGH:
+    if repeats < ENOUGH:
         return Misfit(deviation, None)
-    ratio = float((residual**2 / np.maximum(variance, 1e-12)).sum()) / left
-    return Misfit(deviation, float(fdtrc(left, repeats + prior.runs, ratio)))
+    weight, found = 1 / np.maximum(variance, 1e-12), []
+    for group in draws.groups:
+        left = len(residual) - 2 - group.theta.shape[1]
+        if left > 0:
+            squares = _least(group.law.shape(group.theta[:, None], points[:, 0], points[:, 1:]), task.error, weight)
+            found.append(float(fdtrc(left, repeats + prior.runs, squares / left)))
+    return Misfit(deviation, max(found) if found else None)
+
+
+def _least(shape: Array, error: Array, weight: Array) -> float:
+    """The least weighted sum of squares of E + B g - e over these shapes g (U, N) and any E and B."""
+    total = weight.sum()
+    shape = shape - (shape @ weight)[:, None] / total
+    error = error - error @ weight / total
+    explained = (shape @ (weight * error)) ** 2 / np.maximum(shape**2 @ weight, 1e-300)
+    return float((weight * error**2).sum() - explained.max())

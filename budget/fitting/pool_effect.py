@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
+from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
@@ -21,7 +22,8 @@ REACH = 100.0  # fading is looked for up to so many times the largest pilot
 @dataclass(frozen=True)
 class PoolEffect:
     """`few`, `most`: rise of the score from the smallest to the largest pool pilot at the fewest and the most labels
-    measured. `p_value`: of the F test that the pool does nothing (None: too few cells). `fades_at`: labels beyond which
+    measured. `p_value`: of the F test that the pool does nothing, and `harm`: of the t test that it lowers no score, by
+    the cells alone (None: too few). `fades_at`: labels beyond which
     it is not told from nothing with 90 % probability or brings less than a hundredth of the way from worst to best
     (None: nowhere up to 100 times the largest pilot)."""
 
@@ -29,65 +31,88 @@ class PoolEffect:
     most: Score
     p_value: float | None
     fades_at: float | None
+    harm: float | None = None
 
 
-def pool_effect(task: Cells, draws: Draws, index: int, prior: NoisePrior) -> PoolEffect:
-    """Of varied pool number `index` of the task."""
+def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, PoolEffect]:
+    """Of every pool of the task that was varied."""
+    if not task.varied:
+        return {}
     labels = task.labels / task.largest[0]
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
-    at = _ends(task, draws, index, np.concatenate([[labels.min(), 1.0], grid]))
-    expected, errors = draws.forecast(*at)
-    without, with_most = expected.reshape(2, -1)
-    each = errors.reshape(-1, 2, len(grid) + 2)
-    rise, rises = without - with_most, each[:, 0] - each[:, 1]
-    few, most = _rises(task, rise[:2], rises[:, :2])
-    last = _fades_at(rise[2:], rises[:, 2:])
-    fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
-    return PoolEffect(few, most, f_test(task, task.varied[index], prior), fades_at)
+    at = np.array([labels.min(), 1.0, *grid])
+    pools = range(len(task.varied))
+    expected = np.split(draws.expected(*_ends(task, [(k, at) for k in pools])), len(pools))
+    rise = [np.subtract(*np.split(each, 2)) for each in expected]
+    # the draws are looked at where a pool may not have faded only
+    looked = [np.concatenate([[0, 1], 2 + np.flatnonzero(each[2:] >= POINT)]) for each in rise]
+    errors = draws.errors(*_ends(task, [(k, at[looked[k]]) for k in pools]))
+    each = np.split(errors, 2 * np.cumsum([len(some) for some in looked])[:-1], axis=1)
+    rises = [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+    answer = {}
+    for k, column in enumerate(task.varied):
+        few, most = _rises(task, rise[k][:2], rises[k][:, :2])
+        told = looked[k][2:][np.quantile(rises[k][:, 2:], 0.1, axis=0) > 0]
+        last = int(told.max(initial=2)) - 2
+        fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
+        p_value, harm = measured_effect(task, column, prior) or (None, None)
+        answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
+    return answer
 
 
-def _fades_at(rise: Array, rises: Array) -> int:
-    """The last place (k,) where a pool is still told from nothing with 90 % probability by the draws (S, k), and
-    expected to bring a point, by the same surface as every forecast; the first where it is nowhere."""
-    useful = np.flatnonzero((np.quantile(rises, 0.1, axis=0) > 0) & (rise >= POINT))
-    return int(useful[-1]) if len(useful) else 0
+def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
+    """P values of what the cells themselves say of a pool (None: too few), that it does nothing, and that it does no
+    harm.
 
-
-def f_test(task: Cells, column: int, prior: NoisePrior) -> float | None:
-    """P value of the F test that a pool does nothing: generalised least squares with the covariance that seeds give the
-    cells, one mean for every set of labels and other pools, against a pool effect that may change with ln labels
-    (Fisher's test of nested regressions)."""
+    Generalised least squares: the cells have the covariance that seeds give them. Against one mean for every set of
+    labels and other pools stands a pool effect that may change with ln labels: Fisher's test of nested regressions.
+    Harm is the larger of the rises of the error, from the least to the most of the pool, at the fewest and at the most
+    labels, over its standard error: Student's t, one-sided, times two because there are two.
+    """
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
     pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
-    pool = pool - pool.mean()
     logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
-    columns = [pool] if np.ptp(task.labels) == 0 else [pool, pool * (logs - logs.mean())]
+    logs = logs - logs.mean()
+    columns = [pool - pool.mean()] if np.ptp(logs) == 0 else [pool - pool.mean(), (pool - pool.mean()) * logs]
     design = np.column_stack([means, *columns])
     rank = int(np.linalg.matrix_rank(design))
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
     whiten = np.linalg.inv(np.linalg.cholesky(seed_covariance(task, prior) + 1e-12 * np.eye(len(task.labels))))
-    without, left = (_squares(whiten @ each, whiten @ task.error) for each in (means, design))
+    without, _ = _regression(whiten @ means, whiten @ task.error)
+    left, found = _regression(whiten @ design, whiten @ task.error)
     freedom = len(task.labels) - rank
-    ratio = (without - left) / len(columns) / max(left / freedom, 1e-300)
-    return float(fdtrc(len(columns), freedom, max(ratio, 0.0)))
+    spread = max(left / freedom, 1e-300)
+    ratio = (without - left) / len(columns) / spread
+    ends = np.zeros((2, design.shape[1]))
+    ends[:, means.shape[1]] = np.ptp(pool)
+    ends[:, means.shape[1] + 1 :] = np.ptp(pool) * np.array([[logs.min()], [logs.max()]])
+    inverse = np.linalg.inv((whiten @ design).T @ (whiten @ design))
+    rises = ends @ found / np.sqrt(spread * np.einsum("ij,jk,ik->i", ends, inverse, ends))
+    harm = min(2 * float(stdtr(freedom, -rises.max())), 1.0)
+    return float(fdtrc(len(columns), freedom, max(ratio, 0.0))), harm
 
 
-def _squares(design: Array, error: Array) -> float:
-    """What least squares leaves: the sum of its squared residuals."""
-    return float(((error - design @ np.linalg.lstsq(design, error, rcond=None)[0]) ** 2).sum())
+def _regression(design: Array, error: Array) -> tuple[float, Array]:
+    """What least squares leaves, the sum of its squared residuals, and its coefficients."""
+    found = np.asarray(np.linalg.lstsq(design, error, rcond=None)[0], np.float64)
+    return float(((error - design @ found) ** 2).sum()), found
 
 
-def _ends(task: Cells, draws: Draws, index: int, labels: Array) -> tuple[Array, Array]:
-    """Labels (2 k,) and pools (2 k, J): first with the least of one pool that was measured, then with the most; no
-    others."""
-    column = task.varied[index]
-    pools = np.zeros((2 * len(labels), len(task.varied)))
-    pools[: len(labels), index] = (task.pool_labels[:, column] / task.largest[1][column]).min()
-    pools[len(labels) :, index] = 1.0
-    return np.tile(labels, 2), pools
+def _ends(task: Cells, wanted: Sequence[tuple[int, Array]]) -> tuple[Array, Array]:
+    """Labels (k,) and pools (k, J) of wanted pools at wanted labels (k_i,), pool by pool: first all labels with the
+    least of that pool that was measured, then all with the most; no others."""
+    points = []
+    for index, labels in wanted:
+        column = task.varied[index]
+        for some in ((task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0):
+            point = np.zeros((len(labels), 1 + len(task.varied)))
+            point[:, 0], point[:, 1 + index] = labels, some
+            points.append(point)
+    every = np.concatenate(points)
+    return every[:, 0], every[:, 1:]
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:

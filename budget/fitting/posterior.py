@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
+from budget.fitting.designs import Designs, designs, over
 from budget.fitting.drift import covariance
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, seed_covariance
@@ -27,7 +29,6 @@ from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, s
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
-HUGE = 1e100  # times the error at the largest pilot: squares of it are still numbers
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
 LEAST = -80.0  # logarithm of the least weight in a proposal: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
@@ -60,8 +61,8 @@ class Batch:
     """T tasks with at most N cells and J varied pools; labels and pools in units of the largest pilot."""
 
     names: tuple[str, ...]
-    labels: Array  # (T, N)
-    pools: Array  # (T, N, J)
+    pools: int
+    places: Designs
     error: Array  # (T, N)
     scale: Array  # (T, N) magnitude
     noise: Array  # (T, N, N) covariance of the means over seeds
@@ -123,19 +124,12 @@ def natural(law: Law, pools: int, latent: Array) -> Array:
     return answer
 
 
-def relative_shape(law: Law, theta: Array, labels: Array, pools: Array) -> Array:
-    """g (..., M, N), shape over the shape at the largest pilot: theta (..., M, p), labels (..., N), pools (..., N,
-    J)."""
-    t = theta[..., :, None, :]
-    shape = law.shape(t, labels[..., None, :], pools[..., None, :, :])
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        ratio = shape / law.shape(t, np.ones(1), np.ones((1, pools.shape[-1])))
-    return np.where(ratio < HUGE, ratio, HUGE)  # also where it is no number: such a shape fits nothing
-
-
 def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: Array) -> Array:
-    """h (M, N) = f + (1 - f) g, error over the error at the largest pilot: theta (M, p), floor (M,)."""
-    return np.asarray(floor[:, None] + (1 - floor[:, None]) * relative_shape(law, theta, labels, pools))
+    """h (M, N) = f + (1 - f) g, error over the error at the largest pilot: theta (M, p), floor (M,), labels (N,), pools
+    (N, J)."""
+    each = theta[:, None]
+    shape = over(law.shape(each, labels, pools), law.shape(each, np.ones(1), np.ones((1, pools.shape[-1]))))
+    return np.asarray(floor[:, None] + (1 - floor[:, None]) * shape)
 
 
 def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
@@ -157,7 +151,7 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
         noise[i, :n, :n], sampling[i, :n] = seed_covariance(task, prior), own_sampling(task)
         walk[i, :n, :n] = covariance(task)
-    return Batch(tuple(t.task for t in tasks), labels, pool, error, scale, noise, sampling, walk, known)
+    return Batch(tuple(t.task for t in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known)
 
 
 @dataclass(frozen=True)
@@ -176,11 +170,15 @@ class _Whitened:
 
 
 class Evaluated(NamedTuple):
-    """Of C drifts, T tasks, M nodes and F floors each: log evidence, level and its precision, (C, T, M, F)."""
+    """Of C drifts, T tasks and M nodes: log evidence, level and its precision, (C, T, M)."""
 
     log: Array
     level: Array
     precision: Array
+
+    def part(self, some: slice) -> Evaluated:
+        """Some of the nodes."""
+        return Evaluated(*(each[:, :, some] for each in self))
 
 
 def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
@@ -204,30 +202,30 @@ def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
     return answer
 
 
-def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], latent: Array, floor: Array) -> Evaluated:
-    """Nodes (T or 1, M, p) with floors (T or 1, M, F) at C drifts.
+def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], theta: Array, f: Array, answer: Evaluated) -> None:
+    """Nodes (T or 1, M, p) with floors (T or 1, F, M) at C drifts: fills the answer, (C, T, M F).
 
     h = f + (1 - f) g: with the whitened g, 1 and errors' inner products at hand every floor costs next to nothing.
     """
-    g = relative_shape(law, natural(law, b.pools.shape[-1], latent), b.labels, b.pools)
-    f = law.floor.natural(law.floor.mean + law.floor.deviation * floor)
-    rest = 1 - f
-    both, mixed = f * f, 2 * f * rest
+    g, rest = b.places.shapes(law, theta), 1 - f
+    both, mixed, square = f * f, 2 * f * rest, rest * rest
     drifts = len(whitened[0].paths)
-    answer = Evaluated(*np.empty((3, drifts * len(whitened), len(g), *floor.shape[1:])))
+    room = [part.reshape(*part.shape[:2], -1, f.shape[1]).swapaxes(2, 3) for part in answer]
     for k, w in enumerate(whitened):
-        a = g @ w.turn
-        one, error = w.one[:, :, None] * w.weight, w.error[:, :, None] * w.weight  # (T, N, C)
-        gg, go, gy = a * a @ w.weight, a @ one, a @ error  # (T, M, C)
-        oo, oy, yy = ((part[:, :, None] * by).sum(1) for part, by in ((w.one, one), (w.one, error), (w.error, error)))
+        a = w.turn.transpose(0, 2, 1) @ g
+        one, error = ((part[:, :, None] * w.weight).transpose(0, 2, 1) for part in (w.one, w.error))  # (T, C, N)
+        go, gy = one @ a, error @ a  # (T, C, M)
+        gg = w.weight.transpose(0, 2, 1) @ np.square(a, out=a)
+        oo, oy, yy = ((part[:, None] * by).sum(2) for part, by in ((w.one, one), (w.one, error), (w.error, error)))
         for c in range(drifts):
-            log, level, hh = (part[k * drifts + c] for part in answer)
-            hh[...] = both * oo[:, c, None, None] + mixed * go[:, :, c, None] + rest * rest * gg[:, :, c, None]
+            log, level, precision = (part[k * drifts + c] for part in room)  # (T, F, M)
+            hh = both * oo[:, c, None, None] + mixed * go[:, c, None] + square * gg[:, c, None]
             np.maximum(hh, 1e-12, out=hh)
-            hy = f * oy[:, c, None, None] + rest * gy[:, :, c, None]
-            level[...] = hy / hh
-            log[...] = (w.prior[c] - w.logdet[c] - 0.5 * yy[:, c])[:, None, None] + 0.5 * (hy * level - np.log(hh))
-    return answer
+            precision[...] = hh
+            hy = f * oy[:, c, None, None] + rest * gy[:, c, None]
+            best = hy / hh
+            level[...] = best
+            log[...] = (w.prior[c] - w.logdet[c] - 0.5 * yy[:, c])[:, None, None] + 0.5 * (hy * best - np.log(hh))
 
 
 class _Shared(NamedTuple):
@@ -278,37 +276,65 @@ def _shared_density(shared: _Shared, mean: Array, factor: Array) -> Array:
     return np.asarray(np.concatenate([-spread[:, None], toward, products], 1) @ shared.features)
 
 
-def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings) -> tuple[Array, Evaluated]:
-    """Latent nodes (T, M, p + 1), the floor last, and what they are worth at C drifts, weighted by the mixture of all
-    proposals: (C, T, M)."""
-    tasks, p = len(b.names), len(law.parameters(b.pools.shape[-1]))
+class _Nodes(NamedTuple):
+    """The nodes of one law: parameters (T, p, M) and floors (T, M) as the formula has them, and what each is worth over
+    all drifts, its log weight (T, M)."""
+
+    theta: Array
+    floor: Array
+    log: Array
+
+    def of(self, task: int) -> _Nodes:
+        return _Nodes(*(part[task] for part in self))
+
+
+def _size(law: Law, settings: Settings) -> int:
+    """Nodes of a law: from the prior with several floors each, and of every round."""
+    j = law.joint
+    return settings.nodes[j] * settings.floors + settings.rounds[j] * settings.near[j]
+
+
+def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings, found: Evaluated) -> _Nodes:
+    """Nodes of all tasks, and in `found` (C, T, M) what they are worth, weighted by the mixture of all proposals."""
+    tasks, p, total = len(b.names), len(law.parameters(b.pools)), found.log.shape[2]
+    near, often = settings.near[law.joint], settings.near[law.joint] / settings.nodes[law.joint] / settings.floors
     points = sequence(settings.nodes[law.joint], p + 1)
     floors = ndtri((np.arange(settings.floors) + points[:, -1:]) / settings.floors)  # (nodes, floors)
     theta = ndtri(points[:, :-1])
-    parts = [_flat(_evaluate(law, b, whitened, theta[None], floors[None]))]
     shared = _shared(np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1).T)
-    count = shared.latent.shape[1]
-    latent = np.empty((tasks, p + 1, 0))  # nodes of each task's own
-    near, often = ndtri(sequence(settings.near[law.joint], p + 1)).T, np.log(settings.near[law.joint])
-    evidence = log_sum(parts[0].log)
-    prior = np.broadcast_to(-0.5 * (shared.latent**2).sum(0), (tasks, count))
-    mixture = np.log(count) + prior
-    proposals: list[tuple[Array, Array]] = []
-    for _ in range(settings.rounds[law.joint]):
-        weight = tempered(evidence + prior - mixture, ENOUGH * (p + 1))
-        nodes, mean, factor = _around(shared, latent, weight, near)
+    first = shared.latent.shape[1]  # the others are each task's own
+    evidence, prior, mixture = np.empty((3, tasks, total))  # the mixture over its first part, the prior
+    answer = _Nodes(np.empty((tasks, p, total)), np.empty((tasks, total)), evidence)
+    latent = np.empty((tasks, p + 1, total - first))
+
+    def put(where: slice, nodes: Array, floor: Array, repeats: int = 1) -> None:
+        """Nodes (T or 1, p, M) with floors (T or 1, repeats, M)."""
+        parameters = natural(law, b.pools, nodes.transpose(0, 2, 1))
+        f = law.floor.natural(law.floor.mean + law.floor.deviation * floor)
+        answer.theta[:, :, where] = np.repeat(parameters.transpose(0, 2, 1), repeats, 2)
+        answer.floor[:, where] = f.transpose(0, 2, 1).reshape(len(f), -1)
+        _evaluate(law, b, whitened, parameters, f, found.part(where))
+        evidence[:, where] = log_sum(found.log[:, :, where])
+
+    put(slice(first), theta.T[None], floors.T[None], settings.floors)
+    prior[:, :first] = -0.5 * (shared.latent**2).sum(0)
+    mixture[:, :first] = 1.0
+    normal, proposals = ndtri(sequence(near, p + 1)).T, []
+    for done in range(first, total, near):
+        so_far, new, own = slice(done), slice(done, done + near), slice(done - first)
+        weight = tempered(evidence[:, so_far] - np.log(mixture[:, so_far]), ENOUGH * (p + 1))
+        nodes, mean, factor = _around(shared, latent[:, :, own], weight, normal)
         proposals.append((mean, factor))
-        parts.append(_flat(_evaluate(law, b, whitened, *np.split(nodes.transpose(0, 2, 1), [p], axis=2))))
-        here = -0.5 * np.einsum("tqm,tqm->tm", nodes, nodes)
-        added = np.concatenate([_shared_density(shared, mean, factor), _density(latent, mean, factor)], 1)
-        densities = [np.log(count) + here, *(often + _density(nodes, *proposal) for proposal in proposals)]
-        mixture = np.concatenate([_added(mixture, often + added), log_sum(densities)], 1)
-        evidence = np.concatenate([evidence, log_sum(parts[-1].log)], 1)
-        prior, latent = np.concatenate([prior, here], 1), np.concatenate([latent, nodes], 2)
-    log, level, precision = (np.concatenate([e[i] for e in parts], 2) for i in range(3))
-    log += prior - mixture + np.log(law.weight)
-    every = np.concatenate([np.broadcast_to(shared.latent, (tasks, p + 1, count)), latent], 2)
-    return every.transpose(0, 2, 1), Evaluated(log, level, precision)
+        put(new, nodes[:, :p], nodes[:, p:])
+        prior[:, new] = -0.5 * np.einsum("tqm,tqm->tm", nodes, nodes)
+        added = [_shared_density(shared, mean, factor), _density(latent[:, :, own], mean, factor)]
+        mixture[:, so_far] += often * np.exp(np.concatenate(added, 1) - prior[:, so_far])
+        mixture[:, new] = 1 + often * sum(np.exp(_density(nodes, *one) - prior[:, new]) for one in proposals)
+        latent[:, :, done - first : done - first + near] = nodes
+    share = np.log(law.weight / first) - np.log(mixture)
+    found.log[...] += share
+    evidence += share
+    return answer
 
 
 def tempered(logs: Array, enough: float) -> Array:
@@ -327,17 +353,7 @@ def log_sum(logs: Array | Sequence[Array]) -> Array:
     """ln of the sum of exponentials over the first axis."""
     stacked = np.asarray(logs)
     most = stacked.max(0)
-    return np.asarray(most + np.log(np.exp(stacked - most).sum(0)))
-
-
-def _added(one: Array, other: Array) -> Array:
-    """ln of the sum of two exponentials: as numpy's logaddexp, in a third of its time."""
-    return np.asarray(np.maximum(one, other) + np.log1p(np.exp(-np.abs(one - other))))
-
-
-def _flat(evaluated: Evaluated) -> Evaluated:
-    """(C, T, M, F) -> (C, T, M F)."""
-    return Evaluated(*(part.reshape(*part.shape[:2], -1) for part in evaluated))
+    return np.asarray(most + np.log(np.exp(np.maximum(stacked - most, LEAST)).sum(0)))
 
 
 def posteriors(
@@ -346,36 +362,35 @@ def posteriors(
     """Posteriors of tasks with equally many varied pools."""
     b = batch(tasks, prior)
     whitened = _whiten(b, settings)
-    pools = b.pools.shape[-1]
-    laws = tuple(law for law in laws if law.joint == bool(pools) and law.weight > 0)
-    samples = [_sample(law, b, whitened, settings) for law in laws]
+    laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
     paths = np.concatenate([w.paths for w in whitened])
+    ends = np.cumsum([0, *(_size(law, settings) for law in laws)])
+    found = Evaluated(*np.empty((3, len(paths), len(tasks), ends[-1])))
+    nodes = [
+        _sample(law, b, whitened, settings, found.part(slice(start, end)))
+        for law, (start, end) in zip(laws, pairwise(ends), strict=True)
+    ]
     return [
-        _collect(laws, [(x[i], *(part[:, i] for part in e)) for x, e in samples], paths, pools)
+        _collect(laws, [each.of(i) for each in nodes], Evaluated(*(part[:, i] for part in found)), paths)
         for i in range(len(tasks))
     ]
 
 
-def _collect(laws: tuple[Law, ...], samples: Sequence[tuple[Array, ...]], paths: Array, pools: int) -> Posterior:
-    """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out."""
-    log, level, precision = (np.concatenate([s[part] for s in samples], 1) for part in (1, 2, 3))  # (C, nodes)
-    log -= log_sum(log.ravel())
+def _collect(laws: tuple[Law, ...], nodes: Sequence[_Nodes], found: Evaluated, paths: Array) -> Posterior:
+    """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out: theta
+    (p, M_l), floor and log weight (M_l,) of every law's nodes, and what they are worth at every drift, (C, M)."""
+    log = found.log - log_sum(np.concatenate([each.log for each in nodes]))
     keep = log > np.log(NEGLIGIBLE)
     some = keep.any(0)
-    drift, node = np.nonzero(keep)
-    ends = np.cumsum([len(s[0]) for s in samples])
-    latents = [s[0][kept] for s, kept in zip(samples, np.split(some, ends[:-1]), strict=True)]
-    theta = tuple(natural(law, pools, x[:, :-1]) for law, x in zip(laws, latents, strict=True))
-    floors = [
-        law.floor.natural(law.floor.mean + law.floor.deviation * x[:, -1]) for law, x in zip(laws, latents, strict=True)
-    ]
+    path, node = np.nonzero(keep)
+    kept = np.split(some, np.cumsum([len(each.floor) for each in nodes])[:-1])
     return Posterior(
         laws,
-        theta,
-        np.concatenate(floors),
+        tuple(each.theta[:, those].T for each, those in zip(nodes, kept, strict=True)),
+        np.concatenate([each.floor for each in nodes])[some],
         (np.cumsum(some) - 1)[node],
         np.exp(log[keep]),
-        level[keep],
-        precision[keep] ** -0.5,
-        *paths[drift].T,
+        found.level[keep],
+        1 / np.sqrt(found.precision[keep]),
+        *paths[path].T,
     )

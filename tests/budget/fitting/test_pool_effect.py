@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as formula
+from scipy import stats
 
 from budget import Measurements
 from budget.fitting.cells import cells
 from budget.fitting.noise import NoisePrior, one_run
-from budget.fitting.pool_effect import f_test
+from budget.fitting.pool_effect import measured_effect
 from tests.budget.fitting.curves import pooled, rows
 
 SIZES = (50, 100, 200, 400, 800)
@@ -36,7 +37,12 @@ def test_the_f_test_of_a_pool_is_that_of_nested_weighted_regressions(truth):
         formula.wls(f"error ~ {terms}", table, weights=weight).fit()
         for terms in ("C(labels)", "C(labels) + pool + pool:logs")
     )
-    ours = f_test(task, 0, NoisePrior())
-    assert ours is not None
-    assert ours == pytest.approx(with_pool.compare_f_test(without)[1], rel=1e-6, abs=1e-300)
-    assert ours < 1e-6 if truth is pooled else ours > 0.01
+    found = measured_effect(task, 0, NoisePrior())
+    assert found is not None
+    nothing, harm = found
+    assert nothing == pytest.approx(with_pool.compare_f_test(without)[1], rel=1e-6, abs=1e-300)
+    assert nothing < 1e-6 if truth is pooled else nothing > 0.01
+    logs = np.log(table.labels + 0.8)
+    rises = [with_pool.t_test(f"pool + {end} * pool:logs") for end in (logs.min(), logs.max())]
+    least = min(float(stats.t.sf(rise.tvalue.item(), with_pool.df_resid)) for rise in rises)
+    assert harm == pytest.approx(min(2 * least, 1.0), rel=1e-6)
