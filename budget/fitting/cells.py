@@ -91,7 +91,7 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
     table = np.nan_to_num(rows[["labels", *(f"pool:{p}" for p in pools)]].to_numpy(float))[fine]
     points, where = np.unique(table, axis=0, return_inverse=True)
     where = where.reshape(-1)
-    tamed, outliers = _tamed(error[fine], where, len(points))
+    tamed, outliers = _tamed(error[fine], where, points[:, 0])
     count = np.asarray(np.bincount(where, minlength=len(points)), np.float64)
     mean = np.bincount(where, tamed, minlength=len(points)) / np.maximum(count, 1)
     squares = np.asarray(np.bincount(where, (tamed - mean[where]) ** 2, minlength=len(points)), np.float64)
@@ -125,18 +125,32 @@ def _by_seed(off: Array, cell: NDArray[np.intp], seed: Array, cells: int) -> Arr
     return table[:, np.isfinite(table).sum(axis=0) > 1]
 
 
-def _tamed(error: Array, cell: NDArray[np.intp], cells: int) -> tuple[Array, int]:
-    """Runs with those moved in that lie more than OUTLIER robust deviations off the median of three or more repeats."""
-    off, repeats = np.zeros(len(error)), np.bincount(cell, minlength=cells)
+def _tamed(error: Array, cell: NDArray[np.intp], labels: Array) -> tuple[Array, int]:
+    """Runs with those moved in that lie more than OUTLIER robust deviations off the median of three or more repeats.
+    Cells have these labels (N,); the variance of a run falls with them, so that few labels make no outliers."""
+    off, repeats = np.zeros(len(error)), np.bincount(cell, minlength=len(labels))
     for i in np.flatnonzero(repeats >= 3):
         inside = cell == i
         off[inside] = error[inside] - np.median(error[inside])
-    sized = repeats[cell] >= 3
-    if sized.sum() < ENOUGH:
+    if (repeats[cell] >= 3).sum() < ENOUGH or not off.any():
         return error, 0
+    root = np.sqrt(grown(labels))[cell]
+    off *= root
     # spread of each cell by its repeats, shrunk to the task's: a quiet cell must not make its own runs outliers
-    typical = 1.4826 * float(np.median(np.abs(off[sized]))) / 0.8
-    spread = np.array([np.hypot(typical, 1.4826 * float(np.median(np.abs(off[cell == i])))) for i in range(cells)])
-    excess = np.abs(off) - OUTLIER * spread[cell]
-    far = (excess > 0) & (spread[cell] > 0)
-    return np.where(far, error - np.sign(off) * excess, error), int(far.sum())
+    typical = 1.4826 * float(np.median(np.abs(off[off != 0])))  # without the medians themselves
+    own = [1.4826 * float(np.median(np.abs(off[cell == i]))) for i in range(len(labels))]
+    excess = np.abs(off) - OUTLIER * np.hypot(typical, own)[cell]
+    far = (excess > 0) & (np.abs(off) > excess)
+    return np.where(far, error - np.sign(off) * excess / root, error), int(far.sum())
+
+
+def grown(labels: Array) -> Array:
+    """(N,) labels over the largest pilot's, none as half of the fewest; 1 where they were not varied.
+
+    >>> grown(np.array([0.0, 100.0, 400.0])).tolist(), grown(np.array([100.0, 100.0])).tolist()
+    ([0.125, 0.25, 1.0], [1.0, 1.0])
+    """
+    positive = labels[labels > 0]
+    if np.ptp(labels) == 0 or not len(positive):
+        return np.ones_like(labels)
+    return np.asarray(np.maximum(labels, positive.min() / 2) / labels.max())

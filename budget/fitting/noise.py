@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from budget.fitting.cells import Cells
+from budget.fitting.cells import Cells, grown
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
@@ -41,11 +41,7 @@ def magnitude(error: Array) -> Array:
 
 def growth(task: Cells) -> Array:
     """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where labels were not varied."""
-    x = task.labels / task.largest[0]
-    positive = x[x > 0]
-    if np.ptp(x) == 0 or not len(positive):
-        return np.ones_like(x)
-    return np.asarray(np.maximum(x, positive.min() / 2))
+    return grown(task.labels)
 
 
 def seen(task: Cells) -> tuple[float, float]:
