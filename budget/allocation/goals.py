@@ -27,7 +27,7 @@ def goal_value(problem: Problem, choice: Choice) -> float:
 
 
 def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
-    """The same for several plans; the mean score of all of them in one call a task."""
+    """The same for several plans; the mean score of all of them at once."""
     if problem.goal == "mean" and problem.risk == 0 and choices:
         return [float(value) for value in means(problem, choices) @ problem.weights]
     return [goal_value(problem, choice) for choice in choices]

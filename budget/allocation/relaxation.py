@@ -225,8 +225,8 @@ def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
 
     The best of the table's levels of pools for each case, moved to the top of the parabola through its neighbours.
     """
-    tasks, pools = np.zeros((len(cases), len(table.tasks))), np.zeros((len(cases), len(table.pools)))
-    bought, mixes = np.stack([grid.bought for grid in table.tasks])[:, ::THIN], table.mixes
+    tasks, pools = np.zeros((len(cases), len(table.bought))), np.zeros((len(cases), len(table.pools)))
+    bought, mixes = table.bought[:, ::THIN], table.mixes
     for group in alike(cases):
         first, budgets = cases[group[0]], np.array([cases[k].budget for k in group])
         costs = piece_costs(first, bought)

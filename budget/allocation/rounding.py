@@ -103,14 +103,13 @@ def _windows(lines: Sequence[Line], amounts: Array, width: float) -> tuple[Array
 
 def _values(cases: Sequence[Problem], points: Array, mixes: Array) -> Array:
     """(k, T, C) weighted expected score of each task line at the points."""
-    first, values = cases[0], np.zeros(points.shape)
-    weights = np.stack([case.weights for case in cases])
-    for i, one in enumerate(first.scored):
-        bought = points[:, one.line]
-        labels = (bought + first.tasks[one.line].owned).ravel()
-        found = first.expected(i, labels, np.repeat(mixes, bought.shape[1], axis=0)).reshape(bought.shape)
-        values[:, one.line] += weights[:, i, None] * found
-    return values
+    first = cases[0]
+    owned = np.array([line.owned for line in first.tasks], float)[:, None, None]
+    labels = first.of_scored(np.moveaxis(points, 1, 0) + owned)  # (n, k, C)
+    mix = np.repeat(mixes, points.shape[2], axis=0)
+    found = first.scores(labels.reshape(len(labels), -1), mix).reshape(labels.shape)
+    weights = np.stack([case.weights for case in cases], axis=1)
+    return np.moveaxis(first.by_line(weights[..., None] * found), 0, 1)
 
 
 def _fill(case: Problem, points: Array, values: Array, pools: tuple[int, ...]) -> Array:
@@ -128,22 +127,19 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     extra = np.stack(
         [_about(case, choice, float(rest)) for case, choice, rest in zip(cases, choices, left, strict=True)]
     )
-    gains = np.zeros(extra.shape)
     bought = np.array([choice.tasks for choice in choices], float)
     mixes = np.array([choice.pools for choice in choices], float).reshape(len(choices), -1)
-    weights = np.stack([case.weights for case in cases])
     tasks = len(problem.tasks)
-    for i, one in enumerate(problem.scored):
-        labels = bought[:, one.line] + problem.tasks[one.line].owned
-        richer = np.repeat(mixes[None], 2 + len(problem.pools), axis=0)  # as it is, more labels, more of each pool
-        for j in range(len(problem.pools)):
-            richer[2 + j, :, j] += extra[:, tasks + j]
-        more = np.repeat(labels[None], len(richer), axis=0)
-        more[1] += extra[:, one.line]
-        here, own, *others = problem.expected(i, more.ravel(), richer.reshape(more.size, -1)).reshape(more.shape)
-        gains[:, one.line] += weights[:, i] * (own - here)
-        for j, other in enumerate(others):
-            gains[:, tasks + j] += weights[:, i] * (other - here)
+    labels = (bought + np.array([line.owned for line in problem.tasks], float)).T  # (T, k)
+    richer = np.repeat(mixes[None], 2 + len(problem.pools), axis=0)  # as it is, more labels, more of each pool
+    for j in range(len(problem.pools)):
+        richer[2 + j, :, j] += extra[:, tasks + j]
+    more = np.repeat(labels[:, None], len(richer), axis=1)  # (T, 2 + P, k)
+    more[:, 1] += extra[:, :tasks].T
+    more = problem.of_scored(more)
+    scores = problem.scores(more.reshape(len(more), -1), richer.reshape(more[0].size, -1)).reshape(more.shape)
+    rises = np.stack([case.weights for case in cases], axis=1)[:, None] * (scores[:, 1:] - scores[:, :1])
+    gains = np.concatenate([problem.by_line(rises[:, 0]), rises[:, 1:].sum(axis=0)]).T
     return [_topped(case, *each) for case, *each in zip(cases, choices, left, gains, strict=True)]
 
 

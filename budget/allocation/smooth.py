@@ -116,11 +116,7 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
     at, mixes = np.maximum(tasks + owned, step), np.maximum(pools + shared, steps)
     moves = _moves(pools.shape[-1], bends)  # (q, 1 + P)
     mix = _rows(mixes[..., None, :] + moves[:, 1:] * steps[..., None, :] - shared)
-    found = np.zeros((*tasks.shape, len(moves)))
-    for i, one in enumerate(first.scored):
-        labels = at[..., one.line, None] + moves[:, 0] * step[..., one.line, None]
-        score = first.expected(i, labels.ravel(), mix).reshape(labels.shape)
-        found[..., one.line, :] += cases.weights[:, i, None, None] * score
+    found = _weighted(cases, at[..., None] + moves[:, 0] * step[..., None], mix)
     count = 1 + pools.shape[-1]
     rise = _rises(found, count)
     sides = Slopes(found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared)
@@ -129,12 +125,15 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
 
 def values(cases: Cases, tasks: Array, pools: Array) -> Array:
     """(k, m, T) score of each task line at purchases of tasks (k, m, T) and pools (k, m, P)."""
-    found, mix = np.zeros(tasks.shape), _rows(pools)
-    for i, one in enumerate(cases.first.scored):
-        labels = tasks[..., one.line] + cases.owned[0][one.line]
-        score = cases.first.expected(i, labels.ravel(), mix).reshape(labels.shape)
-        found[..., one.line] += cases.weights[:, i, None] * score
-    return found
+    return _weighted(cases, (tasks + cases.owned[0])[..., None], _rows(pools))[..., 0]
+
+
+def _weighted(cases: Cases, labels: Array, mix: Array) -> Array:
+    """(k, m, T, q) weighted score of each task line at its labels (k, m, T, q) and pools (k m q, P), all at once."""
+    first = cases.first
+    each = first.of_scored(np.moveaxis(labels, 2, 0))  # (n, k, m, q)
+    scores = first.scores(each.reshape(len(each), -1), mix).reshape(each.shape)
+    return np.moveaxis(first.by_line(cases.weights.T[:, :, None, None] * scores), 0, 2)
 
 
 def _rows(mixes: Array) -> Array:
