@@ -73,7 +73,7 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             binding=_binding(line, solution.plan.choice.tasks[one.line], task.max_labels),
             beyond_pilot=_beyond(labels, surfaces[one.name].most_labels),
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
-            label_cost=float(line.price) if line.name == one.name else 0.0,
+            label_cost=line.about if line.name == one.name else 0.0,
             metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,
             band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
@@ -93,7 +93,7 @@ def pool_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
             beyond_pilot=_beyond(line.owned + buy, most),
             binding=_binding(line, buy, brief.pools[line.name].max_labels),
-            label_cost=float(line.price), brings=_brings(solution, j),
+            label_cost=line.about, brings=_brings(solution, j),
             next_gain=float(gains[first + j] @ problem.weights),
             band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
         )  # fmt: skip
@@ -105,7 +105,7 @@ def _alone(solution: Solution, count: int) -> list[Array]:
     problem, plan = solution.problem, solution.plan.choice
     moved = []
     for j, line in enumerate(problem.lines[:count]):
-        extra = int(solution.amount / float(line.price)) if line.price > 0 else 0
+        extra = int(solution.amount / line.about) if line.price > 0 else 0
         buys = [*plan.tasks, *plan.pools]
         buys[j] += extra
         moved.append(Choice(tuple(buys[: len(plan.tasks)]), tuple(buys[len(plan.tasks) :])))

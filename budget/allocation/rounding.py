@@ -145,7 +145,7 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
 
 def _about(case: Problem, choice: Choice, left: float) -> Array:
     """(lines,) about how many labels more of each line this money buys."""
-    price, lot, most = (np.array([float(getattr(x, key)) for x in case.lines]) for key in ("price", "lot", "most"))
+    price, lot, most = (np.array([getattr(x, key) for x in case.lines], float) for key in ("about", "lot", "most"))
     room = np.maximum(most - np.array(choice.all, float), 0.0)
     more = np.floor(left / np.maximum(price * lot, 1e-300) + 1e-9) * lot
     for j, line in enumerate(case.lines):
@@ -161,9 +161,13 @@ def _chunk(line: Line, buy: int, money: Fraction) -> int:
 
 def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choice:
     buys, count = list(choice.all), len(case.tasks)
-    for index in np.argsort(-gains, kind="stable"):
+    lots = (np.array([line.about * line.lot for line in case.lines]) * (1 - 1e-9)).tolist()
+    money = float(left)
+    for index in np.argsort(-gains, kind="stable").tolist():
         if gains[index] <= 0:
             break
+        if lots[index] > money:
+            continue
         line, before = case.lines[index], buys[index]
         extra = _chunk(line, before, left)
         while extra > 0:
@@ -171,6 +175,7 @@ def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choi
             more = Choice(tuple(buys[:count]), tuple(buys[count:]))
             if line.allows(before + extra) and not (case.rows and case.broken(more)):
                 left -= line.cost(before + extra) - line.cost(before)
+                money = float(left)
                 break
             buys[index] = before
             extra = extra // 2 // line.lot * line.lot

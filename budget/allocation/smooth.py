@@ -69,7 +69,7 @@ def cases_of(problems: Sequence[Problem]) -> Cases:
     """Problems as arrays: they differ in nothing but budget, prices, weights and right sides."""
     uses, right, units = [], [], []
     for case in problems:
-        prices = np.array([float(line.price) for line in case.lines])
+        prices = np.array([line.about for line in case.lines])
         rows, limits = [prices], [case.budget]
         for row in case.rows:
             buy, cost = (np.array([float(side.get(x.name, 0)) for x in case.lines]) for side in (row.buy, row.cost))
@@ -111,7 +111,7 @@ class Bends:
 
 def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tuple[Slopes, Bends | None]:
     """Scores and slopes at purchases of tasks (k, m, T) and pools (k, m, P), one question to every surface."""
-    first, (owned, shared) = cases.first, cases.owned
+    owned, shared = cases.owned
     step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
     at, mixes = np.maximum(tasks + owned, step), np.maximum(pools + shared, steps)
     moves = _moves(pools.shape[-1], bends)  # (q, 1 + P)

@@ -174,7 +174,7 @@ def _bound(problem: Problem, near: Array, low: float, high: float) -> float:
     mixes = np.array([[middle], [low], [high], [middle + step], [max(middle - step, 0.0)]])
     here, first, last, more, less = _values(problem, points, mixes)
     slope = (more - less) / (mixes[3, 0] - mixes[4, 0])
-    price, worst = float(line.price), -np.inf
+    price, worst = line.about, -np.inf
     paid = _price(points, costs, here, problem.budget - price * middle).price
     for end, there in ((low, first), (high, last)):
         worth = np.maximum(here + slope * (end - middle), there) - paid * costs

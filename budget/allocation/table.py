@@ -182,9 +182,9 @@ def grid(line: Line, points: int) -> Grid:
 
 def purchases(lines: Sequence[Line], size: int) -> Array:
     """(T, size) purchases of several lines from the fewest to the most, spaced as those of a grid."""
-    owned, least, most = (np.array([getattr(line, key) for line in lines], float) for key in ("owned", "least", "most"))
-    shift = np.where(owned + least > 0, owned, 1.0)
-    return _spaced(*(end[:, None] for end in (least, most, shift)), np.linspace(0, 1, size))
+    ends = ("owned", "least", "most")
+    owned, least, most = (np.array([getattr(line, end) for line in lines], float)[:, None] for end in ends)
+    return _spaced(least, most, np.where(owned + least > 0, owned, 1.0), np.linspace(0, 1, size))
 
 
 def outline(problem: Problem, points: int, levels: Mapping[int, int]) -> Table:
