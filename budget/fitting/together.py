@@ -117,10 +117,10 @@ def _error(one: Surface, labels: Array, law: Array, whole: Array) -> Array:
 
 
 def _nodes(law: Law, parts: Sequence[tuple[int, tuple[Array, ...]]]) -> Nodes:
-    theta, *columns = (np.concatenate(each) for each in zip(*(part for _, part in parts), strict=True))
+    theta, floor, pilot, most, weight = (np.concatenate([part[k] for _, part in parts]) for k in range(5))
     tasks, sizes = np.array([i for i, _ in parts]), np.array([len(part[0]) for _, part in parts])
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    return Nodes(law, theta, *columns, np.repeat(tasks, sizes), tasks, starts)
+    return Nodes(law, theta, floor, pilot, most, weight, np.repeat(tasks, sizes), tasks, starts)
 
 
 class Together:
