@@ -11,7 +11,8 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -297,15 +298,19 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON sees it: dictionaries, lists, text, numbers."""
-        values: dict[str, Any] = json.loads(self.to_json())
+        values: dict[str, Any] = json.loads(json.dumps(self._values, allow_nan=False))
         return values
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return {"format": FORMAT, **_plain(self)}
 
     def to_json(self) -> str:
         """The plan as JSON, every number with all its digits, so that `from_json` gives the same plan again.
 
         Raises ValueError if a number is infinite or not a number: a plan has none.
         """
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(self._values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_csv(self) -> str:
         """What to buy, one row a pool or task, for a spreadsheet."""
@@ -371,6 +376,17 @@ ALLOCATION_COLUMNS = (
     *("kind", "name", "group", "owned", "buy", "labels", "label_cost", "cost"),
     *("metric", "now", "expected", "low", "high", "trust"),
 )
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, within mappings and tuples too; as `dataclasses.asdict`, without its copies."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return value
 
 
 def _cell(text: str) -> str:

@@ -160,9 +160,11 @@ def _chunk(line: Line, buy: int, money: Fraction) -> int:
 
 
 def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choice:
+    """The choice with more whole lots of the lines that gain most, within the money left and every row."""
     buys, count = list(choice.all), len(case.tasks)
     lots = (np.array([line.about * line.lot for line in case.lines]) * (1 - 1e-9)).tolist()
-    money = float(left)
+    money, bought = float(left), case.buys(choice) if case.rows else {}
+    room = [row.limit(case.money) - row.use(case.lines, bought) for row in case.rows]
     for index in np.argsort(-gains, kind="stable").tolist():
         if gains[index] <= 0:
             break
@@ -171,12 +173,14 @@ def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choi
         line, before = case.lines[index], buys[index]
         extra = _chunk(line, before, left)
         while extra > 0:
-            buys[index] = before + extra
-            more = Choice(tuple(buys[:count]), tuple(buys[count:]))
-            if line.allows(before + extra) and not (case.rows and case.broken(more)):
-                left -= line.cost(before + extra) - line.cost(before)
-                money = float(left)
+            paid = line.cost(before + extra) - line.cost(before)
+            taken = [row.takes(line.name, extra, paid) for row in case.rows]
+            if line.allows(before + extra) and all(
+                use <= 0 or use <= rest for use, rest in zip(taken, room, strict=True)
+            ):
+                buys[index] += extra
+                left -= paid
+                money, room = float(left), [rest - use for use, rest in zip(taken, room, strict=True)]
                 break
-            buys[index] = before
             extra = extra // 2 // line.lot * line.lot
     return Choice(tuple(buys[:count]), tuple(buys[count:]))

@@ -22,6 +22,7 @@ from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
 ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
+RISE, STALE = 1e-10, 4  # so do so many rounds, one after the other, that raise the score by less: it has a kink there
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
 TINY, BINDS = 1e-12, 1e-9
@@ -187,12 +188,13 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
 
     A step that ends lower than it began, prices of the rows included, is taken back by half, and by half again.
     """
+    stale = np.zeros(len(tasks), int)
     low, high, least, most = cases.ends
     there = tasks.copy(), pools.copy()
     base, height = (tasks.copy(), pools.copy()), np.full(len(tasks), -np.inf)
     room, prices, step = np.zeros(cases.right.shape), np.zeros(cases.right.shape), np.full(len(tasks), np.inf)
     for _ in range(ROUNDS):
-        moving = np.flatnonzero(step >= SETTLED)
+        moving = np.flatnonzero((step >= SETTLED) & (stale < STALE))
         if not len(moving):
             break
         some, here = cases.only(moving), (there[0][moving], there[1][moving])
@@ -200,7 +202,9 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
         assert bends is not None
         newton = Newton(some, around, bends, *here)
         value = around.value.sum(axis=(1, 2))
-        lower = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) < height[moving] - SAME
+        rise = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) - height[moving]
+        stale[moving] = np.where(rise < RISE, stale[moving] + 1, 0)
+        lower = rise < -SAME
         back, on = moving[lower], moving[~lower]
         for place, start in zip(there, base, strict=True):
             place[back] = (place[back] + start[back]) / 2
