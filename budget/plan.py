@@ -57,7 +57,7 @@ class NextMoney:
     amount: float
     gain: float
     buys: dict[str, int] = field(default_factory=dict)
-    gap: float | None = None  # of that plan; None where its goal is not the mean score
+    gap: float | None = None  # of that plan, in what the goal counts; None: not proved
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """The plan that was solved for one budget. `gap`: no plan scores more than this above it; None: not proved."""
+    """The plan that was solved for one budget. `value`: what the goal counts, where that is not the mean score (the
+    lowest score, over its target if it has one; the mean over the worst draws). `gap`: no plan has more than this above
+    it; None: not proved."""
 
     budget: float
     cost: float
@@ -134,6 +136,7 @@ class FrontierPoint:
     costs: dict[str, float]
     tasks: dict[str, Score]
     gap: float | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)

@@ -92,15 +92,14 @@ class Problem:
 
     @property
     def smooth(self) -> bool:
-        """Is this only: spend money for the best mean score, at one price a label, within linear rows?"""
-        asks = any(one.target is not None for one in self.scored)
+        """Is this only: spend money for the best mean or lowest score, at one price a label, within linear rows?"""
         priced = self.budget > 0 and any(line.price > 0 for line in self.lines)
-        return priced and not asks and self.goal == "mean" and all(line.plain for line in self.lines)
+        return priced and not self.targets and self.goal != "cheapest" and all(line.plain for line in self.lines)
 
     @property
     def plain(self) -> bool:
         """Is this smooth, and about the expected score?"""
-        return self.smooth and self.risk == 0
+        return self.smooth and self.linear
 
     @property
     def of_lots(self) -> bool:
@@ -111,6 +110,12 @@ class Problem:
     def of_labels(self) -> bool:
         """Are labels bought one by one, so that a plan may be as good as one without lots?"""
         return all(line.lot == 1 for line in self.lines)
+
+    @property
+    def scales(self) -> Array:
+        """(n,) what each score is measured by under the goal `worst`: its target, else 1."""
+        targets = [1.0 if one.target is None else float(one.normal(np.array(one.target))) for one in self.scored]
+        return np.array([target if target > 0 else 1.0 for target in targets])
 
     @property
     def linear(self) -> bool:

@@ -17,6 +17,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
+LOTS = 4  # a task that are added one by one
 MOVES, HAIR = (
     60,
     1e-9,
@@ -53,6 +54,27 @@ def to_lots(
     if cases[0].rows:
         floors = [mended(case, *each) for case, *each in zip(cases, floors, points, values, strict=True)]
     return spend_rest(cases, floors)
+
+
+def raised(case: Problem, choice: Choice) -> Choice:
+    """The choice with more whole lots for the lowest score, over its scale, that can still be raised: one after the
+    other, as long as the money and the rows allow it."""
+    owned = np.array([line.owned for line in case.tasks], float)
+    mix, buys = np.array([choice.pools], float), list(choice.tasks)
+    scores = case.scores(case.of_scored((np.array(buys) + owned)[:, None]), mix)[:, 0] / case.scales
+    for _ in range(LOTS * len(buys)):
+        for i in np.argsort(scores, kind="stable").tolist():
+            at = case.scored[i].line
+            more = Choice(
+                (*buys[:at], max(buys[at] + case.tasks[at].lot, case.tasks[at].first), *buys[at + 1 :]), choice.pools
+            )
+            if more.tasks[at] <= case.tasks[at].most and not case.broken(more):
+                break
+        else:
+            break
+        buys = list(more.tasks)
+        scores = case.scores(case.of_scored((np.array(buys) + owned)[:, None]), mix)[:, 0] / case.scales
+    return Choice(tuple(buys), choice.pools)
 
 
 def mended(case: Problem, choice: Choice, points: Array, values: Array) -> Choice:

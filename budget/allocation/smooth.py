@@ -26,7 +26,7 @@ RISE, STALE = 1e-10, 4  # so do so many rounds, one after the other, that raise 
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
 TINY, BINDS = 1e-12, 1e-9
-SWITCHES, PATIENCE = 100, 8  # of the lines that are held at an end, within one step
+SWITCHES, PATIENCE = 40, 8  # of the lines that are held at an end, within one step
 
 
 Flags = NDArray[np.bool_]
@@ -308,7 +308,7 @@ class Newton:
         right[:, :rows] = self.room + (weighted @ self.gain[..., None] - self.use @ fixed[..., None])[..., 0]
         right[:, rows:] = (mixed @ (self.gain * supple - fixed)[..., None])[..., 0] - self.across
         most = np.abs(self.use).max(axis=2, initial=0.0) + np.abs(self.uses).max(axis=2, initial=0.0)
-        flat = 1e-10 * (self.use**2 / np.abs(self.bend)[:, None]).sum(axis=2) + 1e-12 * most**2 + 1e-30
+        flat = 1e-10 * np.abs(weighted * self.use).sum(axis=2) + 1e-12 * most**2 + 1e-30
         # So that rows that say the same, or cannot all be kept in one step, still have a solution.
         matrix[:, range(rows), range(rows)] -= flat
         for off, value, first in ((~binds, np.zeros(binds.shape), 0), (~loose, kept, rows)):
@@ -335,8 +335,8 @@ def _next(state: Whole, wanted: Whole) -> Whole:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The weighted scores of all draws at one point and around it: `found` (S, T, q), with the widths `size` (T,) and
-    `sizes` (P,) of the lines."""
+    """What may be mixed at one point and around it, S draws or scores: `found` (S, T, q), with the widths `size` (T,)
+    and `sizes` (P,) of the lines."""
 
     found: Array
     size: Array
@@ -365,15 +365,18 @@ class Drawn:
 
 
 def drawn(cases: Cases, tasks: Array, pools: Array) -> Drawn:
-    """All draws at purchases of tasks (T,) and pools (P,) and around them."""
+    """What the goal takes the least mixture of at purchases of tasks (T,) and pools (P,) and around them: the draws of
+    the mean score, or with the goal `worst` the scores, each over its scale."""
     first, (owned, shared) = cases.first, cases.owned
     step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
     at, moves = np.maximum(tasks + owned, step), _moves(len(pools), True)
     mix = np.maximum(pools + shared, steps) + moves[:, 1:] * steps - shared
-    found: Array | None = None
-    for i, one in enumerate(first.scored):
-        draws = first.draws(i, at[one.line] + moves[:, 0] * step[one.line], mix)  # (S, q)
-        found = np.zeros((len(draws), len(tasks), len(moves))) if found is None else found
-        found[:, one.line] += cases.weights[0, i] * draws
-    assert found is not None
+    labels = first.of_scored(at[:, None] + moves[:, 0] * step[:, None])  # (n, q)
+    if first.goal == "worst":
+        found = np.zeros((len(labels), len(tasks), len(moves)))
+        each = np.arange(len(labels))
+        found[each, [one.line for one in first.scored]] = first.scores(labels, mix) / first.scales[:, None]
+    else:
+        draws = np.stack([first.draws(i, row, mix) for i, row in enumerate(labels)])  # (n, S, q)
+        found = np.moveaxis(first.by_line(cases.weights[0, :, None, None] * draws), 0, 1)
     return Drawn(found, step / WIDTH, steps / WIDTH)
