@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,24 @@ class EffectiveData:
 
     def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         return np.asarray(1 - self.floor[:, None] - self.scale[:, None] * self._shape(labels, pools))
+
+    @staticmethod
+    def together(surfaces: Sequence[EffectiveData]) -> Curves:
+        return Curves(*(np.array([[getattr(s, key)] for s in surfaces]) for key in Curves.__annotations__))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Expected scores of several such surfaces; all parameters (n, 1)."""
+
+    exponent: Array
+    gain: Array
+    mean_floor: Array
+    mean_scale: Array
+
+    def expected(self, labels: Array, pools: Mapping[str, Array]) -> Array:
+        effective = labels + self.gain * pools["pool"] ** 0.5 * (labels + 1) ** 0.4
+        return np.asarray(1 - self.mean_floor - self.mean_scale * (1 + effective / 100.0) ** -self.exponent)
 
 
 def surface(rng: np.random.Generator) -> EffectiveData:

@@ -27,10 +27,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief, Measurements
+from budget.allocation.forecasts import Forecast
 from budget.allocation.further import further_pilots
 from budget.allocation.information import worth
 from budget.allocation.optimum import optimum
-from budget.allocation.problem import Choice, Forecast, Problem, labels_of, problem
+from budget.allocation.problem import Choice, Problem, labels_of, problem
 from budget.allocation.table import tabulate
 from budget.fitting.assemble import surfaces
 from budget.fitting.cells import cells

@@ -11,7 +11,8 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class NextMoney:
     amount: float
     gain: float
     buys: dict[str, int] = field(default_factory=dict)
-    gap: float | None = None  # of that plan; None where its goal is not the mean score
+    gap: float | None = None  # of that plan, in what the goal counts; None: not proved
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """The plan that was solved for one budget. `gap`: no plan scores more than this above it; None: not proved."""
+    """The plan that was solved for one budget. `value`: what the goal counts, where that is not the mean score (the
+    lowest score, over its target if it has one; the mean over the worst draws). `gap`: no plan has more than this above
+    it; None: not proved."""
 
     budget: float
     cost: float
@@ -133,6 +136,7 @@ class FrontierPoint:
     costs: dict[str, float]
     tasks: dict[str, Score]
     gap: float | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -297,15 +301,19 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON sees it: dictionaries, lists, text, numbers."""
-        values: dict[str, Any] = json.loads(self.to_json())
+        values: dict[str, Any] = json.loads(json.dumps(self._values, allow_nan=False))
         return values
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return {"format": FORMAT, **_plain(self)}
 
     def to_json(self) -> str:
         """The plan as JSON, every number with all its digits, so that `from_json` gives the same plan again.
 
         Raises ValueError if a number is infinite or not a number: a plan has none.
         """
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(self._values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_csv(self) -> str:
         """What to buy, one row a pool or task, for a spreadsheet."""
@@ -371,6 +379,17 @@ ALLOCATION_COLUMNS = (
     *("kind", "name", "group", "owned", "buy", "labels", "label_cost", "cost"),
     *("metric", "now", "expected", "low", "high", "trust"),
 )
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, within mappings and tuples too; as `dataclasses.asdict`, without its copies."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return value
 
 
 def _cell(text: str) -> str:

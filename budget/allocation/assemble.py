@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from budget.allocation.evaluation import LEVEL, Evaluated, draws_of, means, spread
 from budget.allocation.evidence import dots, evidence
 from budget.allocation.frontier import Point
-from budget.allocation.goals import meets_targets
+from budget.allocation.goals import goal_value, meets_targets
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem, Scored
 from budget.plan import (
@@ -73,7 +73,7 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             binding=_binding(line, solution.plan.choice.tasks[one.line], task.max_labels),
             beyond_pilot=_beyond(labels, surfaces[one.name].most_labels),
             next_gain=float(gains[one.line][i] * (one.best - one.worst)), weight=task.weight, group=task.group,
-            label_cost=float(line.price) if line.name == one.name else 0.0,
+            label_cost=line.about if line.name == one.name else 0.0,
             metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,
             band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
@@ -93,7 +93,7 @@ def pool_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             owned=line.owned, buy=buy, labels=line.owned + buy, cost=float(line.cost(buy)),
             beyond_pilot=_beyond(line.owned + buy, most),
             binding=_binding(line, buy, brief.pools[line.name].max_labels),
-            label_cost=float(line.price), brings=_brings(solution, j),
+            label_cost=line.about, brings=_brings(solution, j),
             next_gain=float(gains[first + j] @ problem.weights),
             band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
         )  # fmt: skip
@@ -105,7 +105,7 @@ def _alone(solution: Solution, count: int) -> list[Array]:
     problem, plan = solution.problem, solution.plan.choice
     moved = []
     for j, line in enumerate(problem.lines[:count]):
-        extra = int(solution.amount / float(line.price)) if line.price > 0 else 0
+        extra = int(solution.amount / line.about) if line.price > 0 else 0
         buys = [*plan.tasks, *plan.pools]
         buys[j] += extra
         moved.append(Choice(tuple(buys[: len(plan.tasks)]), tuple(buys[len(plan.tasks) :])))
@@ -171,22 +171,28 @@ def next_money(solution: Solution) -> NextMoney:
     before, after = (solution.problem.buys(each.choice) for each in (solution.plan, solution.richer))
     changes = {name: after[name] - before[name] for name in before if after[name] != before[name]}
     gain = solution.richer.expected - solution.plan.expected
-    return NextMoney(solution.amount, gain, changes, gap(solution.problem, solution.richer, solution.richer_bound))
+    value = goal_value(replace(solution.problem, goal=raised(solution.problem)), solution.richer.choice)
+    return NextMoney(solution.amount, gain, changes, gap(value, solution.richer_bound))
 
 
-def gap(problem: Problem, plan: Evaluated, bound: float) -> float | None:
-    """How far a plan's mean score is from the best at most; None where that is not known or not what counts."""
-    counts = problem.linear and np.isfinite(bound)
-    return max(bound - plan.expected, 0.0) if counts else None
+def raised(problem: Problem) -> str:
+    """The goal of plans for other budgets: where the least money is sought, more of it buys the best mean score."""
+    return "mean" if problem.goal == "cheapest" else problem.goal
+
+
+def gap(value: float, bound: float) -> float | None:
+    """How far a plan is from the best at most, in what its goal counts; None where that is not known."""
+    return max(bound - value, 0.0) if np.isfinite(bound) else None
 
 
 def frontier_points(points: Sequence[Point], problem: Problem) -> tuple[FrontierPoint, ...]:
+    plain = raised(problem) == "mean" and problem.risk == 0  # what counts is the mean score
     return tuple(
         FrontierPoint(
             budget=point.budget, cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
             costs={name: float(cost) for name, cost in problem.costs(each.choice).items()},
             tasks={one.name: task_score(one, each, i) for i, one in enumerate(problem.scored)},
-            gap=gap(problem, each, point.bound),
+            gap=gap(point.value, point.bound), value=None if plain else point.value,
         )
         for point in points
         if (each := point.plan) is not None

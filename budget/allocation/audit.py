@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from budget.allocation.forecasts import Forecast
 from budget.allocation.optimum import optimum
-from budget.allocation.problem import Choice, Forecast, Problem, Scored, labels_of
+from budget.allocation.problem import Choice, Problem, Scored, labels_of
 from budget.allocation.problem import problem as posed
 from budget.allocation.rows import Row
 from budget.allocation.table import Table, tabulate

@@ -66,4 +66,4 @@ def split(problem: Problem, shares: Mapping[str, float]) -> Choice:
 
 def _labels(line: Line, money: float) -> int:
     """The whole lots that this money buys; all that may be had where labels cost nothing."""
-    return line.most if line.price == 0 else line.down(money / float(line.price))
+    return line.most if line.price == 0 else line.down(money / line.about)

@@ -128,7 +128,7 @@ def _beside(cases: Cases, smooth: Smooth, least: Array, most: Array) -> Array:
 def _over_table(table: Table, cases: Cases, planes: Mixed) -> Array:
     """(k, C, T) how far sampled scores rise above the planes."""
     above = np.zeros(planes.level.shape)
-    bought = np.stack([grid.bought for grid in table.tasks])
+    bought = table.bought
     shape = (*(grid.size for grid in table.pools), bought.shape[1])
     scores = None
     for k, weights in enumerate(cases.weights):

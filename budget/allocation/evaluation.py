@@ -49,9 +49,9 @@ def spread(expected: float, draws: Array) -> Score:
 
 
 def means(problem: Problem, choices: Sequence[Choice]) -> Array:
-    """Expected score (k, n) of every scored task under several choices, one call a task."""
+    """Expected score (k, n) of every scored task under several choices."""
     labels, bought = labels_of(problem, choices)
-    return np.stack([problem.expected(i, labels[:, i], bought) for i in range(len(problem.scored))], axis=1)
+    return problem.scores(labels.T, bought).T
 
 
 def expected(problem: Problem, choices: Sequence[Choice]) -> Array:

@@ -22,11 +22,12 @@ SHARES = 10
 
 @dataclass(frozen=True)
 class Point:
-    """What one budget brings: the best plan, of which no other exceeds `bound` (infinite where that is not proved), or
-    the reason why there is none."""
+    """What one budget brings: the best plan, with what the goal makes of it (`value`) and what no other plan exceeds
+    (`bound`, infinite where that is not proved), or the reason why there is none."""
 
     budget: float
     plan: Evaluated | None
+    value: float = np.nan
     bound: float = np.inf
     reason: str = ""
 
@@ -54,15 +55,16 @@ def along_budgets(
     if problem.targets:
         plans = [choice for choice in plans if meets_targets(problem, choice)]
     ranked = sorted(zip(goal_values(asked, plans), plans, strict=True), key=lambda pair: -pair[0])
-    priced = [(problem.cost(choice), choice) for _, choice in ranked]
+    priced = [(problem.cost(choice), value, choice) for value, choice in ranked]
     best = {}
     for case in cases:
-        first = next((choice for cost, choice in priced if cost <= case.money and not case.broken(choice)), None)
+        each = ((value, choice) for cost, value, choice in priced if cost <= case.money and not case.broken(choice))
+        first = next(each, None)
         if first is not None:
             best[case.budget] = first
-    scored = dict(zip(best, evaluate(problem, list(best.values())), strict=True))
+    scored = dict(zip(best, evaluate(problem, [choice for _, choice in best.values()]), strict=True))
     return [
-        Point(b, scored[b], found[b].bound if b in found else np.inf)
+        Point(b, scored[b], best[b][0], found[b].bound if b in found else np.inf)
         if b in scored
         else Point(b, None, reason=_reason(problem, case, least))
         for b, case in zip(budgets, cases, strict=True)

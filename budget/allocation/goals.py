@@ -18,7 +18,7 @@ def goal_value(problem: Problem, choice: Choice) -> float:
         return -float(problem.cost(choice)) / max(problem.budget, 1e-12)
     if problem.goal == "worst":
         scores = means(problem, [choice])[0]
-        return float(min(score / scale(problem, i) for i, score in enumerate(scores)))
+        return float((scores / problem.scales).min())
     if problem.risk > 0:
         labels, bought = labels_of(problem, [choice])
         totals = sum(one.weight * problem.draws(i, labels[:, i], bought)[:, 0] for i, one in enumerate(problem.scored))
@@ -27,7 +27,7 @@ def goal_value(problem: Problem, choice: Choice) -> float:
 
 
 def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
-    """The same for several plans; the mean score of all of them in one call a task."""
+    """The same for several plans; the mean score of all of them at once."""
     if problem.goal == "mean" and problem.risk == 0 and choices:
         return [float(value) for value in means(problem, choices) @ problem.weights]
     return [goal_value(problem, choice) for choice in choices]
@@ -35,9 +35,7 @@ def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
 
 def scale(problem: Problem, index: int) -> float:
     """What a score is measured by under the goal `worst`: its target, else 1."""
-    one = problem.scored[index]
-    target = 1.0 if one.target is None else float(one.normal(np.array(one.target)))
-    return target if target > 0 else 1.0
+    return float(problem.scales[index])
 
 
 def worst_tail(problem: Problem, totals: Array) -> tuple[Array, float]:

@@ -157,11 +157,10 @@ def options(problem: Problem, now: Optimum) -> list[Options]:
     for line, bought in zip(problem.pools, mixes.T, strict=True):
         spent += line.costs(bought)
         charged += _charge(problem, prices, line, bought)
-    values = np.zeros((len(mixes), *costs.shape))
-    for i, one in enumerate(problem.scored):
-        labels = np.tile(problem.tasks[one.line].owned + grids[one.line], len(mixes))
-        score = problem.expected(i, labels, np.repeat(mixes, points, axis=0))
-        values[:, one.line] += one.weight * score.reshape(len(mixes), -1)
+    labels = np.stack([line.owned + bought for line, bought in zip(problem.tasks, grids, strict=True)])
+    scores = problem.scores(problem.of_scored(np.tile(labels, len(mixes))), np.repeat(mixes, points, axis=0))
+    weighted = problem.by_line(problem.weights[:, None] * scores)
+    values = np.moveaxis(weighted.reshape(len(grids), len(mixes), -1), 1, 0).copy()
     for t, line in enumerate(problem.tasks):
         values[:, t] -= _charge(problem, prices, line, grids[t])
     left = (problem.budget - spent)[:, None, None] - costs  # money for the other tasks

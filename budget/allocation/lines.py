@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,23 +37,31 @@ class Line:
     hours: Fraction = Fraction(0)
     room: int | None = None
 
-    @property
+    @cached_property
     def price(self) -> Fraction:
         """Money for the first label."""
         return self.tiers[0][1]
 
-    @property
+    @cached_property
+    def about(self) -> float:
+        """The same as a float."""
+        return float(self.price)
+
+    @cached_property
     def plain(self) -> bool:
         """Does every lot cost the same, with no step at the start?"""
         return len(self.tiers) == 1 and self.setup == 0 and self.first <= max(self.lot, self.least)
 
+    @cached_property
+    def _ratio(self) -> tuple[int, int] | None:
+        """Numerator and denominator of the price, where all labels have one and nothing else is paid."""
+        return self.price.as_integer_ratio() if len(self.tiers) == 1 and self.setup == 0 else None
+
     def exact_cost(self, buy: int) -> tuple[int, int]:
         """Numerator and denominator of `cost`, not always in lowest terms."""
-        if buy > 0 and (len(self.tiers) > 1 or self.setup):
-            cost = self.cost(buy)
-            return cost.numerator, cost.denominator
-        price = self.tiers[0][1]
-        return price.numerator * max(buy, 0), price.denominator
+        if self._ratio is None:
+            return self.cost(buy).as_integer_ratio()
+        return self._ratio[0] * max(buy, 0), self._ratio[1]
 
     def cost(self, buy: int) -> Fraction:
         """Money for `buy` labels, exactly as the prices say."""

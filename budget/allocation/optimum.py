@@ -17,7 +17,7 @@ from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array
-from budget.allocation.plain import plain, risky
+from budget.allocation.plain import Mixed, mixed, plain, summed
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
@@ -127,6 +127,11 @@ def quick(
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
         for k, made, bound in zip(easy, solved.choices, bounds, strict=True):
             found[k] = Quick(made if kept(cases[k], made) else None, bound)
+    # Under risk a mixture has to be sought for each case, which pays where proofs are wanted.
+    hard = [k for k, case in enumerate(cases) if case.smooth and not case.plain and (proofs or case.risk == 0)]
+    if hard and table.bulge <= BULGE:
+        for k, each in zip(hard, _least_mixtures(table, [cases[k] for k in hard], solver, proofs), strict=True):
+            found[k] = each
     rest = [k for k in range(len(cases)) if found[k].choice is None]
     slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
     for k, choice in zip(rest, slow, strict=True):
@@ -136,6 +141,38 @@ def quick(
             proved = prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound
         found[k] = Quick(choice, proved)
     return found
+
+
+def _least_mixtures(table: Table, cases: list[Problem], solver: str, proofs: bool) -> list[Quick]:
+    """The same for smooth cases under risk, or with the goal `worst`: there, where the gap stays open, by whole choices
+    too."""
+    solved = mixed(table, cases)
+    choices = [each.choice if kept(case, each.choice) else None for case, each in zip(cases, solved, strict=True)]
+    if not proofs:
+        return [Quick(choice) for choice in choices]
+    bounds = [each.cuts.bounds(solver)[0] for each in solved]
+    if cases[0].risk > 0:  # no mixture of the worst draws is above the mean
+        means = plain(table, [summed(case, case.weights) for case in cases]).cuts(table).bounds(solver)
+        return [Quick(choice, min(pair)) for choice, *pair in zip(choices, bounds, means, strict=True)]
+    return [
+        Quick(choice, bound)
+        if choice is not None and bound - goal_value(case, choice) <= CLOSED
+        else _closer(table, case, Quick(choice, bound), each, solver)
+        for case, choice, bound, each in zip(cases, choices, bounds, solved, strict=True)
+    ]
+
+
+def _closer(table: Table, case: Problem, quick: Quick, near: Mixed, solver: str) -> Quick:
+    """A plan for the goal `worst` by whole choices at the same pools, and the bound by its prices."""
+    search = Search(case, solver, None, CLOSED)
+    if quick.choice is not None:
+        search.offer(quick.choice)
+    search.attempt(near.choice.pools, np.array(near.choice.tasks, float))
+    if search.best is None:
+        return quick
+    here = np.array(search.best.choice.tasks, float), np.array(search.best.choice.pools, float)
+    again = plain(table, [summed(case, search.best.weights)], here)
+    return Quick(search.choice, min(quick.bound, again.cuts(table).bounds(solver)[0]))
 
 
 def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: str) -> list[Choice | None]:
@@ -174,10 +211,19 @@ def optimum(
     for choice in others:
         search.offer(choice)
     if problem.smooth:
-        easy, sampled = risky(table, problem) if problem.risk > 0 else (plain(table, [problem]), table)
-        search.offer(easy.choices[0])
-        answer = easy.cuts(sampled).program(0).solve(solver)
-        if -DISPROVED <= answer.bound - search.value <= (SMOOTH if problem.of_labels else CLOSED):
+        if problem.plain:
+            easy = plain(table, [problem])
+            made, over = easy.choices[0], easy.cuts(table)
+        else:
+            least = mixed(table, [problem])[0]
+            easy, made, over = least.plain, least.choice, least.cuts
+        search.offer(made)
+        answer = over.program(0).solve(solver)
+        if (
+            -DISPROVED
+            <= answer.bound - search.value
+            <= (SMOOTH if problem.of_labels and problem.goal != "worst" else CLOSED)
+        ):
             return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
     elif fits(table, problem):
         steps = by_prices(table, problem, SMOOTH / 2)
@@ -231,8 +277,8 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
     if problem.pools:
         for _ in range(TURNS):
             before = search.best
-            summed, sampled = _summed(table, problem, before)
-            tasks, pools = relax(sampled, summed, before.rows[1:])
+            case, sampled = _summed(table, problem, before)
+            tasks, pools = relax(sampled, case, before.rows[1:])
             if pools in search.tried:
                 break
             search.attempt(pools, tasks)
@@ -240,16 +286,16 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
         if bound - search.value > NEARLY:
             _around(search)
         if proof is None:
-            summed, sampled = _summed(table, problem, search.best)
+            case, sampled = _summed(table, problem, search.best)
             near = np.array(search.best.choice.tasks, float), search.best.choice.pools
-            proof = prove(sampled, summed, near, search.solver, search.seconds)
+            proof = prove(sampled, case, near, search.solver, search.seconds)
             bound = proof.bound
             if proof.found:
                 search.attempt(whole_pools(problem, proof.pools), proof.tasks)
         if search.value > bound + DISPROVED:
-            summed, sampled = _summed(table, problem, search.best)
+            case, sampled = _summed(table, problem, search.best)
             near = np.array(search.best.choice.tasks, float), search.best.choice.pools
-            bound = max(prove(sampled, summed, near, search.solver, search.seconds).bound, search.best.bound)
+            bound = max(prove(sampled, case, near, search.solver, search.seconds).bound, search.best.bound)
         form = TANGENT + ", then " + CHOICES
         if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
             limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)
@@ -270,10 +316,9 @@ def _summed(table: Table, problem: Problem, fixed: Fixed) -> tuple[Problem, Tabl
     if problem.goal == "cheapest":
         return problem, table
     scored = tuple(replace(one, weight=float(w)) for one, w in zip(problem.scored, fixed.weights, strict=True))
-    summed = replace(problem, goal="mean", risk=0.0, scored=scored, mixture=fixed.mixture)
-    if problem.goal == "worst":
-        summed = replace(summed, scored=tuple(replace(one, target=None, confidence=None) for one in scored))
-    return summed, tabulate(summed) if fixed.mixture is not None else table
+    case = summed(problem, fixed.weights) if problem.goal == "worst" else replace(problem, risk=0.0, scored=scored)
+    case = replace(case, mixture=fixed.mixture)
+    return case, tabulate(case) if fixed.mixture is not None else table
 
 
 def _around(search: Search) -> None:

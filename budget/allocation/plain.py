@@ -12,6 +12,7 @@ import numpy as np
 
 from budget.allocation.cuts import Cuts, cuts
 from budget.allocation.lines import Array
+from budget.allocation.lowest import levelled, weights_of_worst
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import roughly, whole_pools
 from budget.allocation.rounding import to_lots
@@ -48,11 +49,48 @@ def plain(table: Table, problems: Sequence[Problem], near: tuple[Array, Array] |
     return Plain(to_lots(problems, list(smooth.tasks), mixes, prices[:, 1:], width=1.0), prices, cases, smooth)
 
 
-def risky(table: Table, problem: Problem) -> tuple[Plain, Table]:
-    """Solve one smooth problem under risk: the plain case of the mixture of draws that counts, and its table."""
-    expected = replace(problem, risk=0.0)
-    start = climb(cases_of([expected]), *roughly(table, [expected]))
-    found = worst_mixture(problem, start.tasks[0], start.pools[0])
-    mixed = replace(expected, mixture=found.mixture)
-    coarse = tabulate(mixed, COARSE, LEVELS)
-    return plain(coarse, [mixed], (found.tasks, found.pools)), coarse
+@dataclass(frozen=True)
+class Mixed:
+    """A smooth problem under risk, or with the goal `worst`: its plan in whole lots, and the plain case of the mixture
+    that counts, with its `table`."""
+
+    choice: Choice
+    plain: Plain
+    table: Table
+
+    @property
+    def cuts(self) -> Cuts:
+        """What proves the plan: the value of any mixture is above that of the least."""
+        return self.plain.cuts(self.table)
+
+
+def mixed(table: Table, problems: Sequence[Problem]) -> list[Mixed]:
+    """Solve problems under risk, or with the goal `worst`, that are alike as plain cases are."""
+    expected = [summed(problem, problem.weights) for problem in problems]
+    start = climb(cases_of(expected), *roughly(table, expected))
+    if problems[0].goal == "worst":
+        return _lowest(table, problems, start)
+    found = []
+    for problem, easy, *here in zip(problems, expected, start.tasks, start.pools, strict=True):
+        tail = worst_mixture(problem, *here)
+        case = replace(easy, mixture=tail.mixture)
+        sampled = tabulate(case, COARSE, LEVELS)
+        solved = plain(sampled, [case], (tail.tasks, tail.pools))
+        found.append(Mixed(solved.choices[0], solved, sampled))
+    return found
+
+
+def _lowest(table: Table, problems: Sequence[Problem], start: Smooth) -> list[Mixed]:
+    """The same for the goal `worst`."""
+    best, found = weights_of_worst(problems, start.tasks, start.pools), []
+    for problem, weights, tasks, pools in zip(problems, best.weights, best.tasks, best.pools, strict=True):
+        solved = plain(table, [summed(problem, weights / problem.scales)], (tasks, pools))
+        found.append(Mixed(levelled(problem, weights, solved.smooth.tasks[0], solved.choices[0]), solved, table))
+    return found
+
+
+def summed(problem: Problem, weights: Array) -> Problem:
+    """The problem of the sum of the scores with these weights, and no targets."""
+    each = zip(problem.scored, weights.tolist(), strict=True)
+    scored = tuple(replace(one, weight=weight, target=None, confidence=None) for one, weight in each)
+    return replace(problem, goal="mean", risk=0.0, scored=scored)

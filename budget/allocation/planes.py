@@ -95,7 +95,7 @@ def lifted(table: Table, values: Array, planes: Planes) -> Planes:
     for i, line in enumerate(table.line):
         mine = order[starts[i] : starts[i + 1]]
         if len(mine):
-            along = planes.labels[mine, None] * table.tasks[line].bought
+            along = planes.labels[mine, None] * table.bought[line]
             across = planes.pools[mine] @ table.mixes.T
             level = at_zero[mine, None, None] + across[:, :, None] + along[:, None, :]
             above = values[i].reshape(level.shape[1:]) - level

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from budget import prices
+from budget.allocation.forecasts import Forecast, Forecasts, forecasts
 from budget.allocation.lines import Array, Line, line
 from budget.allocation.rows import Row, rows
 from budget.errors import InvalidInput
@@ -23,26 +24,6 @@ if TYPE_CHECKING:
     from budget.brief import Brief, Task
 
 Whole = NDArray[np.int64]
-
-
-class Forecast(Protocol):
-    """What planning asks of a fitted task: labels (k,), pools {name: one number or (k,)}."""
-
-    @property
-    def most_labels(self) -> int: ...
-    @property
-    def most_pools(self) -> Mapping[str, int]: ...
-    def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
-        """(k,) expected score, in the task's own unit."""
-        ...
-
-    def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
-        """(S, k) equally likely truths."""
-        ...
-
-    def scatter(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None, repeats: ArrayLike = 1) -> Array:
-        """(k,) standard deviation of the mean score of further runs around the truth."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +64,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Problem:
-    """One brief, ready to be solved. `mixture` (S,): weights of the draws that make the score, if not the expected."""
+    """One brief, ready to be solved. `forecasts`: the surfaces of the scored tasks, asked at once; `mixture` (S,):
+    weights of the draws that make the score, if not the expected."""
 
     budget: float
     goal: str
@@ -91,6 +73,7 @@ class Problem:
     tasks: tuple[Line, ...]
     pools: tuple[Line, ...]
     scored: tuple[Scored, ...]
+    forecasts: Forecasts
     rows: tuple[Row, ...] = ()
     mixture: Array | None = None
 
@@ -109,15 +92,14 @@ class Problem:
 
     @property
     def smooth(self) -> bool:
-        """Is this only: spend money for the best mean score, at one price a label, within linear rows?"""
-        asks = any(one.target is not None for one in self.scored)
+        """Is this only: spend money for the best mean or lowest score, at one price a label, within linear rows?"""
         priced = self.budget > 0 and any(line.price > 0 for line in self.lines)
-        return priced and not asks and self.goal == "mean" and all(line.plain for line in self.lines)
+        return priced and not self.targets and self.goal != "cheapest" and all(line.plain for line in self.lines)
 
     @property
     def plain(self) -> bool:
         """Is this smooth, and about the expected score?"""
-        return self.smooth and self.risk == 0
+        return self.smooth and self.linear
 
     @property
     def of_lots(self) -> bool:
@@ -128,6 +110,12 @@ class Problem:
     def of_labels(self) -> bool:
         """Are labels bought one by one, so that a plan may be as good as one without lots?"""
         return all(line.lot == 1 for line in self.lines)
+
+    @property
+    def scales(self) -> Array:
+        """(n,) what each score is measured by under the goal `worst`: its target, else 1."""
+        targets = [1.0 if one.target is None else float(one.normal(np.array(one.target))) for one in self.scored]
+        return np.array([target if target > 0 else 1.0 for target in targets])
 
     @property
     def linear(self) -> bool:
@@ -174,6 +162,30 @@ class Problem:
     def pool_labels(self, bought: Array) -> dict[str, Array]:
         """Bought pool labels (k, P) as what a surface wants: {pool: owned + bought (k,)}."""
         return {each.name: each.owned + bought[:, j] for j, each in enumerate(self.pools)}
+
+    @property
+    def own_lines(self) -> bool:
+        """Has every task line one score, in the same order?"""
+        return len(self.scored) == len(self.tasks) and all(one.line == i for i, one in enumerate(self.scored))
+
+    def scores(self, labels: Array, bought: Array) -> Array:
+        """Normalised scores (n, k) of all scored tasks at labels of their own (n, k) and bought pool labels (k, P)."""
+        if self.mixture is not None:
+            return np.stack([self.mixture @ self.draws(i, row, bought) for i, row in enumerate(labels)])
+        best, worst = (np.array([getattr(one, end) for one in self.scored])[:, None] for end in ("best", "worst"))
+        return np.asarray((self.forecasts.expected(labels, self.pool_labels(bought)) - worst) / (best - worst))
+
+    def of_scored(self, lines: Array) -> Array:
+        """What belongs to task lines (T, ...) for each scored task: (n, ...)."""
+        return lines if self.own_lines else lines[[one.line for one in self.scored]]
+
+    def by_line(self, scores: Array) -> Array:
+        """What belongs to scored tasks (n, ...) summed over those of each task line: (T, ...)."""
+        if self.own_lines:
+            return scores
+        lines = np.zeros((len(self.tasks), *scores.shape[1:]))
+        np.add.at(lines, [one.line for one in self.scored], scores)
+        return lines
 
     def expected(self, index: int, labels: Array, bought: Array) -> Array:
         """Normalised score (k,) of one scored task at labels (k,) and bought pool labels (k, P)."""
@@ -224,7 +236,8 @@ def problem(brief: Brief, surfaces: Mapping[str, Forecast], reach: int = 1) -> P
     pools = tuple(line(name, brief.pools[name], money) for name in sorted(brief.pools))
     at = {name: own.index(brief.tasks[name].measured_on or name) for name in names}
     scored = tuple(_scored(name, brief.tasks[name], surfaces[name], total, at[name]) for name in names)
-    return Problem(brief.budget, brief.goal, brief.risk, tasks, pools, scored, rows(brief, tasks + pools))
+    asked = forecasts([one.surface for one in scored])
+    return Problem(brief.budget, brief.goal, brief.risk, tasks, pools, scored, asked, rows(brief, tasks + pools))
 
 
 def _scored(name: str, task: Task, surface: Forecast, total: float, at: int) -> Scored:

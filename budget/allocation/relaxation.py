@@ -97,7 +97,7 @@ def spare_money(problem: Problem) -> float:
 
 def piece_costs(problem: Problem, points: Array) -> Array:
     """(T, C) money for purchases of every task line, that of free labels next to nothing."""
-    costs = np.array([float(line.price) for line in problem.tasks])[:, None] * points
+    costs = np.array([line.about for line in problem.tasks])[:, None] * points
     tiny = spare_money(problem) / max(len(problem.tasks), 1)
     for t, line in enumerate(problem.tasks):
         if len(line.tiers) > 1 or line.setup:
@@ -225,13 +225,13 @@ def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
 
     The best of the table's levels of pools for each case, moved to the top of the parabola through its neighbours.
     """
-    tasks, pools = np.zeros((len(cases), len(table.tasks))), np.zeros((len(cases), len(table.pools)))
-    bought, mixes = np.stack([grid.bought for grid in table.tasks])[:, ::THIN], table.mixes
+    tasks, pools = np.zeros((len(cases), len(table.bought))), np.zeros((len(cases), len(table.pools)))
+    bought, mixes = table.bought[:, ::THIN], table.mixes
     for group in alike(cases):
         first, budgets = cases[group[0]], np.array([cases[k].budget for k in group])
         costs = piece_costs(first, bought)
         found = fill(np.moveaxis(table.by_line(first.weights)[..., ::THIN], 1, 0), costs)
-        spent = mixes @ np.array([float(line.price) for line in first.pools])
+        spent = mixes @ np.array([line.about for line in first.pools])
         money = budgets[:, None] - spent - costs[:, 0].sum() + spare_money(first)  # (g, L)
         scores = np.stack([found.score(row, money[:, row]) for row in range(len(mixes))], axis=1)
         for g, k in enumerate(group):
@@ -257,10 +257,10 @@ def _top(table: Table, scores: Array, best: int) -> Array:
 
 
 def alike(cases: Sequence[Problem]) -> list[list[int]]:
-    """The numbers of the cases that differ in nothing but the budget, group by group."""
+    """The numbers of the cases that differ in nothing but the budget, group by group: they share their lines."""
     groups: dict[object, list[int]] = {}
     for k, case in enumerate(cases):
-        groups.setdefault((case.tasks, case.pools, case.goal, *case.weights.tolist()), []).append(k)
+        groups.setdefault((id(case.tasks), id(case.pools), case.goal, case.weights.tobytes()), []).append(k)
     return list(groups.values())
 
 
@@ -310,7 +310,7 @@ def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Arr
 def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
     """The nearest allowed purchase of each pool that the budget affords after every least purchase, or the next lower
     ones where limits on pools alone are not kept."""
-    left = problem.money - sum((line.cost(line.least) for line in problem.lines), Fraction(0))
+    left = problem.money - sum((line.cost(line.least) for line in problem.lines if line.least), Fraction(0))
     bought = {line.name: line.least for line in problem.pools}
     alone = [row for row in problem.rows if not any(line.name in (*row.buy, *row.cost) for line in problem.tasks)]
     for line, amount in zip(problem.pools, pools, strict=True):

@@ -17,6 +17,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
+LOTS = 4  # a task that are added one by one
 MOVES, HAIR = (
     60,
     1e-9,
@@ -53,6 +54,27 @@ def to_lots(
     if cases[0].rows:
         floors = [mended(case, *each) for case, *each in zip(cases, floors, points, values, strict=True)]
     return spend_rest(cases, floors)
+
+
+def raised(case: Problem, choice: Choice) -> Choice:
+    """The choice with more whole lots for the lowest score, over its scale, that can still be raised: one after the
+    other, as long as the money and the rows allow it."""
+    owned = np.array([line.owned for line in case.tasks], float)
+    mix, buys = np.array([choice.pools], float), list(choice.tasks)
+    scores = case.scores(case.of_scored((np.array(buys) + owned)[:, None]), mix)[:, 0] / case.scales
+    for _ in range(LOTS * len(buys)):
+        for i in np.argsort(scores, kind="stable").tolist():
+            at = case.scored[i].line
+            more = Choice(
+                (*buys[:at], max(buys[at] + case.tasks[at].lot, case.tasks[at].first), *buys[at + 1 :]), choice.pools
+            )
+            if more.tasks[at] <= case.tasks[at].most and not case.broken(more):
+                break
+        else:
+            break
+        buys = list(more.tasks)
+        scores = case.scores(case.of_scored((np.array(buys) + owned)[:, None]), mix)[:, 0] / case.scales
+    return Choice(tuple(buys), choice.pools)
 
 
 def mended(case: Problem, choice: Choice, points: Array, values: Array) -> Choice:
@@ -103,14 +125,13 @@ def _windows(lines: Sequence[Line], amounts: Array, width: float) -> tuple[Array
 
 def _values(cases: Sequence[Problem], points: Array, mixes: Array) -> Array:
     """(k, T, C) weighted expected score of each task line at the points."""
-    first, values = cases[0], np.zeros(points.shape)
-    weights = np.stack([case.weights for case in cases])
-    for i, one in enumerate(first.scored):
-        bought = points[:, one.line]
-        labels = (bought + first.tasks[one.line].owned).ravel()
-        found = first.expected(i, labels, np.repeat(mixes, bought.shape[1], axis=0)).reshape(bought.shape)
-        values[:, one.line] += weights[:, i, None] * found
-    return values
+    first = cases[0]
+    owned = np.array([line.owned for line in first.tasks], float)[:, None, None]
+    labels = first.of_scored(np.moveaxis(points, 1, 0) + owned)  # (n, k, C)
+    mix = np.repeat(mixes, points.shape[2], axis=0)
+    found = first.scores(labels.reshape(len(labels), -1), mix).reshape(labels.shape)
+    weights = np.stack([case.weights for case in cases], axis=1)
+    return np.moveaxis(first.by_line(weights[..., None] * found), 0, 1)
 
 
 def _fill(case: Problem, points: Array, values: Array, pools: tuple[int, ...]) -> Array:
@@ -128,28 +149,25 @@ def spend_rest(cases: Sequence[Problem], choices: Sequence[Choice]) -> list[Choi
     extra = np.stack(
         [_about(case, choice, float(rest)) for case, choice, rest in zip(cases, choices, left, strict=True)]
     )
-    gains = np.zeros(extra.shape)
     bought = np.array([choice.tasks for choice in choices], float)
     mixes = np.array([choice.pools for choice in choices], float).reshape(len(choices), -1)
-    weights = np.stack([case.weights for case in cases])
     tasks = len(problem.tasks)
-    for i, one in enumerate(problem.scored):
-        labels = bought[:, one.line] + problem.tasks[one.line].owned
-        richer = np.repeat(mixes[None], 2 + len(problem.pools), axis=0)  # as it is, more labels, more of each pool
-        for j in range(len(problem.pools)):
-            richer[2 + j, :, j] += extra[:, tasks + j]
-        more = np.repeat(labels[None], len(richer), axis=0)
-        more[1] += extra[:, one.line]
-        here, own, *others = problem.expected(i, more.ravel(), richer.reshape(more.size, -1)).reshape(more.shape)
-        gains[:, one.line] += weights[:, i] * (own - here)
-        for j, other in enumerate(others):
-            gains[:, tasks + j] += weights[:, i] * (other - here)
+    labels = (bought + np.array([line.owned for line in problem.tasks], float)).T  # (T, k)
+    richer = np.repeat(mixes[None], 2 + len(problem.pools), axis=0)  # as it is, more labels, more of each pool
+    for j in range(len(problem.pools)):
+        richer[2 + j, :, j] += extra[:, tasks + j]
+    more = np.repeat(labels[:, None], len(richer), axis=1)  # (T, 2 + P, k)
+    more[:, 1] += extra[:, :tasks].T
+    more = problem.of_scored(more)
+    scores = problem.scores(more.reshape(len(more), -1), richer.reshape(more[0].size, -1)).reshape(more.shape)
+    rises = np.stack([case.weights for case in cases], axis=1)[:, None] * (scores[:, 1:] - scores[:, :1])
+    gains = np.concatenate([problem.by_line(rises[:, 0]), rises[:, 1:].sum(axis=0)]).T
     return [_topped(case, *each) for case, *each in zip(cases, choices, left, gains, strict=True)]
 
 
 def _about(case: Problem, choice: Choice, left: float) -> Array:
     """(lines,) about how many labels more of each line this money buys."""
-    price, lot, most = (np.array([float(getattr(x, key)) for x in case.lines]) for key in ("price", "lot", "most"))
+    price, lot, most = (np.array([getattr(x, key) for x in case.lines], float) for key in ("about", "lot", "most"))
     room = np.maximum(most - np.array(choice.all, float), 0.0)
     more = np.floor(left / np.maximum(price * lot, 1e-300) + 1e-9) * lot
     for j, line in enumerate(case.lines):
@@ -164,18 +182,27 @@ def _chunk(line: Line, buy: int, money: Fraction) -> int:
 
 
 def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choice:
+    """The choice with more whole lots of the lines that gain most, within the money left and every row."""
     buys, count = list(choice.all), len(case.tasks)
-    for index in np.argsort(-gains, kind="stable"):
+    lots = (np.array([line.about * line.lot for line in case.lines]) * (1 - 1e-9)).tolist()
+    money, bought = float(left), case.buys(choice) if case.rows else {}
+    room = [row.limit(case.money) - row.use(case.lines, bought) for row in case.rows]
+    for index in np.argsort(-gains, kind="stable").tolist():
         if gains[index] <= 0:
             break
+        if lots[index] > money:
+            continue
         line, before = case.lines[index], buys[index]
         extra = _chunk(line, before, left)
         while extra > 0:
-            buys[index] = before + extra
-            more = Choice(tuple(buys[:count]), tuple(buys[count:]))
-            if line.allows(before + extra) and not (case.rows and case.broken(more)):
-                left -= line.cost(before + extra) - line.cost(before)
+            paid = line.cost(before + extra) - line.cost(before)
+            taken = [row.takes(line.name, extra, paid) for row in case.rows]
+            if line.allows(before + extra) and all(
+                use <= 0 or use <= rest for use, rest in zip(taken, room, strict=True)
+            ):
+                buys[index] += extra
+                left -= paid
+                money, room = float(left), [rest - use for use, rest in zip(taken, room, strict=True)]
                 break
-            buys[index] = before
             extra = extra // 2 // line.lot * line.lot
     return Choice(tuple(buys[:count]), tuple(buys[count:]))

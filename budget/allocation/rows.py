@@ -34,13 +34,13 @@ class Row:
 
     def use(self, lines: Iterable[Line], buys: Mapping[str, int]) -> Fraction:
         """The left side for these purchases, exactly."""
-        total = Fraction(0)
-        for line in lines:
-            if line.name in self.buy:
-                total += self.buy[line.name] * buys[line.name]
-            if line.name in self.cost:
-                total += self.cost[line.name] * line.cost(buys[line.name])
-        return total
+        concerned = (line for line in lines if buys[line.name] and (line.name in self.buy or line.name in self.cost))
+        used = (self.takes(line.name, buys[line.name], line.cost(buys[line.name])) for line in concerned)
+        return sum(used, Fraction(0))
+
+    def takes(self, name: str, labels: int, money: Fraction) -> Fraction:
+        """What so many labels of one line, for so much money, take of it."""
+        return self.buy.get(name, Fraction(0)) * labels + self.cost.get(name, Fraction(0)) * money
 
 
 def rows(brief: Brief, lines: Iterable[Line]) -> tuple[Row, ...]:

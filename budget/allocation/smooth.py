@@ -22,10 +22,11 @@ from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
 ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
+RISE, STALE = 1e-10, 4  # so do so many rounds, one after the other, that raise the score by less: it has a kink there
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
 TINY, BINDS = 1e-12, 1e-9
-SWITCHES, PATIENCE = 100, 8  # of the lines that are held at an end, within one step
+SWITCHES, PATIENCE = 40, 8  # of the lines that are held at an end, within one step
 
 
 Flags = NDArray[np.bool_]
@@ -69,7 +70,7 @@ def cases_of(problems: Sequence[Problem]) -> Cases:
     """Problems as arrays: they differ in nothing but budget, prices, weights and right sides."""
     uses, right, units = [], [], []
     for case in problems:
-        prices = np.array([float(line.price) for line in case.lines])
+        prices = np.array([line.about for line in case.lines])
         rows, limits = [prices], [case.budget]
         for row in case.rows:
             buy, cost = (np.array([float(side.get(x.name, 0)) for x in case.lines]) for side in (row.buy, row.cost))
@@ -111,16 +112,12 @@ class Bends:
 
 def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tuple[Slopes, Bends | None]:
     """Scores and slopes at purchases of tasks (k, m, T) and pools (k, m, P), one question to every surface."""
-    first, (owned, shared) = cases.first, cases.owned
+    owned, shared = cases.owned
     step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
     at, mixes = np.maximum(tasks + owned, step), np.maximum(pools + shared, steps)
     moves = _moves(pools.shape[-1], bends)  # (q, 1 + P)
     mix = _rows(mixes[..., None, :] + moves[:, 1:] * steps[..., None, :] - shared)
-    found = np.zeros((*tasks.shape, len(moves)))
-    for i, one in enumerate(first.scored):
-        labels = at[..., one.line, None] + moves[:, 0] * step[..., one.line, None]
-        score = first.expected(i, labels.ravel(), mix).reshape(labels.shape)
-        found[..., one.line, :] += cases.weights[:, i, None, None] * score
+    found = _weighted(cases, at[..., None] + moves[:, 0] * step[..., None], mix)
     count = 1 + pools.shape[-1]
     rise = _rises(found, count)
     sides = Slopes(found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared)
@@ -129,12 +126,15 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
 
 def values(cases: Cases, tasks: Array, pools: Array) -> Array:
     """(k, m, T) score of each task line at purchases of tasks (k, m, T) and pools (k, m, P)."""
-    found, mix = np.zeros(tasks.shape), _rows(pools)
-    for i, one in enumerate(cases.first.scored):
-        labels = tasks[..., one.line] + cases.owned[0][one.line]
-        score = cases.first.expected(i, labels.ravel(), mix).reshape(labels.shape)
-        found[..., one.line] += cases.weights[:, i, None] * score
-    return found
+    return _weighted(cases, (tasks + cases.owned[0])[..., None], _rows(pools))[..., 0]
+
+
+def _weighted(cases: Cases, labels: Array, mix: Array) -> Array:
+    """(k, m, T, q) weighted score of each task line at its labels (k, m, T, q) and pools (k m q, P), all at once."""
+    first = cases.first
+    each = first.of_scored(np.moveaxis(labels, 2, 0))  # (n, k, m, q)
+    scores = first.scores(each.reshape(len(each), -1), mix).reshape(each.shape)
+    return np.moveaxis(first.by_line(cases.weights.T[:, :, None, None] * scores), 0, 2)
 
 
 def _rows(mixes: Array) -> Array:
@@ -188,12 +188,13 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
 
     A step that ends lower than it began, prices of the rows included, is taken back by half, and by half again.
     """
+    stale = np.zeros(len(tasks), int)
     low, high, least, most = cases.ends
     there = tasks.copy(), pools.copy()
     base, height = (tasks.copy(), pools.copy()), np.full(len(tasks), -np.inf)
     room, prices, step = np.zeros(cases.right.shape), np.zeros(cases.right.shape), np.full(len(tasks), np.inf)
     for _ in range(ROUNDS):
-        moving = np.flatnonzero(step >= SETTLED)
+        moving = np.flatnonzero((step >= SETTLED) & (stale < STALE))
         if not len(moving):
             break
         some, here = cases.only(moving), (there[0][moving], there[1][moving])
@@ -201,7 +202,9 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
         assert bends is not None
         newton = Newton(some, around, bends, *here)
         value = around.value.sum(axis=(1, 2))
-        lower = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) < height[moving] - SAME
+        rise = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) - height[moving]
+        stale[moving] = np.where(rise < RISE, stale[moving] + 1, 0)
+        lower = rise < -SAME
         back, on = moving[lower], moving[~lower]
         for place, start in zip(there, base, strict=True):
             place[back] = (place[back] + start[back]) / 2
@@ -305,7 +308,7 @@ class Newton:
         right[:, :rows] = self.room + (weighted @ self.gain[..., None] - self.use @ fixed[..., None])[..., 0]
         right[:, rows:] = (mixed @ (self.gain * supple - fixed)[..., None])[..., 0] - self.across
         most = np.abs(self.use).max(axis=2, initial=0.0) + np.abs(self.uses).max(axis=2, initial=0.0)
-        flat = 1e-10 * (self.use**2 / np.abs(self.bend)[:, None]).sum(axis=2) + 1e-12 * most**2 + 1e-30
+        flat = 1e-10 * np.abs(weighted * self.use).sum(axis=2) + 1e-12 * most**2 + 1e-30
         # So that rows that say the same, or cannot all be kept in one step, still have a solution.
         matrix[:, range(rows), range(rows)] -= flat
         for off, value, first in ((~binds, np.zeros(binds.shape), 0), (~loose, kept, rows)):
@@ -332,8 +335,8 @@ def _next(state: Whole, wanted: Whole) -> Whole:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The weighted scores of all draws at one point and around it: `found` (S, T, q), with the widths `size` (T,) and
-    `sizes` (P,) of the lines."""
+    """What may be mixed at one point and around it, S draws or scores: `found` (S, T, q), with the widths `size` (T,)
+    and `sizes` (P,) of the lines."""
 
     found: Array
     size: Array
@@ -362,15 +365,18 @@ class Drawn:
 
 
 def drawn(cases: Cases, tasks: Array, pools: Array) -> Drawn:
-    """All draws at purchases of tasks (T,) and pools (P,) and around them."""
+    """What the goal takes the least mixture of at purchases of tasks (T,) and pools (P,) and around them: the draws of
+    the mean score, or with the goal `worst` the scores, each over its scale."""
     first, (owned, shared) = cases.first, cases.owned
     step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
     at, moves = np.maximum(tasks + owned, step), _moves(len(pools), True)
     mix = np.maximum(pools + shared, steps) + moves[:, 1:] * steps - shared
-    found: Array | None = None
-    for i, one in enumerate(first.scored):
-        draws = first.draws(i, at[one.line] + moves[:, 0] * step[one.line], mix)  # (S, q)
-        found = np.zeros((len(draws), len(tasks), len(moves))) if found is None else found
-        found[:, one.line] += cases.weights[0, i] * draws
-    assert found is not None
+    labels = first.of_scored(at[:, None] + moves[:, 0] * step[:, None])  # (n, q)
+    if first.goal == "worst":
+        found = np.zeros((len(labels), len(tasks), len(moves)))
+        each = np.arange(len(labels))
+        found[each, [one.line for one in first.scored]] = first.scores(labels, mix) / first.scales[:, None]
+    else:
+        draws = np.stack([first.draws(i, row, mix) for i, row in enumerate(labels)])  # (n, S, q)
+        found = np.moveaxis(first.by_line(cases.weights[0, :, None, None] * draws), 0, 1)
     return Drawn(found, step / WIDTH, steps / WIDTH)

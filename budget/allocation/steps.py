@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from budget.allocation.evaluation import expected
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem, Whole
 from budget.allocation.relaxation import roughly, whole_pools
@@ -68,17 +69,12 @@ def by_prices(table: Table, problem: Problem, tolerance: float) -> Steps:
     (choice,) = spend_rest([problem], [Choice(bought, mix)])
     if not problem.pools:
         return Steps(choice, found.bound, found.price)
-    reached = float(sum(one.weight * _score(problem, i, choice) for i, one in enumerate(problem.scored)))
+    reached = float(expected(problem, [choice])[0])
     return Steps(choice, _over_pools(problem, found.bought, float(mix[0]), reached, tolerance), found.price)
 
 
 def _smooth(line: Line) -> Line:
     return replace(line, lot=1, first=1, setup=line.setup * 0)
-
-
-def _score(problem: Problem, index: int, choice: Choice) -> float:
-    labels = choice.tasks[problem.scored[index].line] + problem.tasks[problem.scored[index].line].owned
-    return float(problem.expected(index, np.array([float(labels)]), np.array([choice.pools], float))[0])
 
 
 def _best_pool(problem: Problem, bought: Array, pool: Array) -> tuple[Array, Prices]:
@@ -111,12 +107,11 @@ def _purchases(problem: Problem, near: Array) -> tuple[Array, Array]:
 
 def _values(problem: Problem, points: Array, mixes: Array) -> Array:
     """(m, T, C) weighted scores of purchases at m amounts of the pool (m, P)."""
-    found = np.zeros((len(mixes), *points.shape))
-    mix = np.repeat(mixes, points.shape[1], axis=0)
-    for i, one in enumerate(problem.scored):
-        labels = np.tile(points[one.line] + problem.tasks[one.line].owned, len(mixes))
-        found[:, one.line] += one.weight * problem.expected(i, labels, mix).reshape(len(mixes), -1)
-    return found
+    owned = np.array([line.owned for line in problem.tasks], float)[:, None]
+    labels = problem.of_scored(np.tile(points + owned, len(mixes)))
+    scores = problem.scores(labels, np.repeat(mixes, points.shape[1], axis=0))
+    values = problem.by_line(problem.weights[:, None] * scores).reshape(len(points), len(mixes), -1)
+    return np.moveaxis(values, 1, 0)
 
 
 def _priced(problem: Problem, near: Array, mixes: Array) -> list[Prices]:
@@ -179,7 +174,7 @@ def _bound(problem: Problem, near: Array, low: float, high: float) -> float:
     mixes = np.array([[middle], [low], [high], [middle + step], [max(middle - step, 0.0)]])
     here, first, last, more, less = _values(problem, points, mixes)
     slope = (more - less) / (mixes[3, 0] - mixes[4, 0])
-    price, worst = float(line.price), -np.inf
+    price, worst = line.about, -np.inf
     paid = _price(points, costs, here, problem.budget - price * middle).price
     for end, there in ((low, first), (high, last)):
         worth = np.maximum(here + slope * (end - middle), there) - paid * costs

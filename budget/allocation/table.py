@@ -5,7 +5,7 @@ It steers the search; whatever is reported is asked of the surfaces again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -49,8 +49,7 @@ class Grid:
         """Purchases at positions (0 is the first point, size - 1 the last): the inverse of `position`."""
         if self.size == 1:
             return np.full(len(position), float(self.least))
-        low, high = self.least + self.shift, self.most + self.shift
-        return np.clip(low * (high / low) ** (position / (self.size - 1)) - self.shift, self.least, self.most)
+        return _spaced(self.least, self.most, self.shift, position / (self.size - 1))
 
     def position(self, bought: Array) -> Array:
         """Where purchases lie on the grid: 0 is the first point, size - 1 the last."""
@@ -60,14 +59,22 @@ class Grid:
         return np.asarray((self.size - 1) * np.log((bought + self.shift) / low) / np.log(high / low))
 
 
+def _spaced(least: Array | int, most: Array | int, shift: Array | float, share: Array) -> Array:
+    """Purchases at shares of the way from the least to the most, in the logarithm of the labels there are."""
+    low, high = least + shift, most + shift
+    return np.asarray(np.clip(low * (high / low) ** share - shift, least, most))
+
+
 @dataclass(frozen=True)
 class Table:
-    """`values` (n, L..., K): normalised expected score of each scored task on the pools' grids and its labels'.
+    """`values` (n, L..., K): normalised expected score of each scored task on the pools' grids and at the purchases
+    `bought` (T, K) of its line, of which `owned` (T,) labels are there.
 
     `reaches` (n, L..., K): how far each is above its target, where that has to be kept. `fine` (T, M): the purchases
     that `at` reads the scores for."""
 
-    tasks: tuple[Grid, ...]
+    bought: Array
+    owned: Array
     pools: tuple[Grid, ...]
     values: Array
     reaches: Array
@@ -88,20 +95,24 @@ class Table:
 
     def places(self, index: int) -> tuple[Array, Array]:
         """Labels (k,) and bought pool labels (k, P) of all grid points of one scored task, in the order of `values`."""
-        labels = self.tasks[self.line[index]]
-        return np.tile(labels.bought + labels.owned, self.count), np.repeat(self.mixes, labels.size, axis=0)
+        line = self.line[index]
+        labels = self.bought[line] + self.owned[line]
+        return np.tile(labels, self.count), np.repeat(self.mixes, len(labels), axis=0)
 
     def by_line(self, weights: Array) -> Array:
         """(T, L1 * L2 ..., K) sampled weighted scores of the task lines."""
         values = self.values.reshape(len(self.line), self.count, self.values.shape[-1])
-        scores = np.zeros((len(self.tasks), *values.shape[1:]))
-        np.add.at(scores, list(self.line), weights[:, None, None] * values)
+        weighted = weights[:, None, None] * values
+        if self.line == tuple(range(len(self.bought))):
+            return weighted
+        scores = np.zeros((len(self.bought), *values.shape[1:]))
+        np.add.at(scores, list(self.line), weighted)
         return scores
 
     @cached_property
     def bulge(self) -> float:
         """How far sampled scores lie below the least concave function along their labels that is above them."""
-        labels = np.stack([self.tasks[line].bought for line in self.line])
+        labels = self.bought[list(self.line)]
         width = np.maximum(np.diff(labels, axis=1), 1e-300)
         scores = self.values.reshape(len(labels), self.count, -1)
         slope = np.diff(scores, axis=-1) / width[:, None]
@@ -169,24 +180,31 @@ def grid(line: Line, points: int) -> Grid:
     return Grid(line.owned, line.least, line.most, points if line.most > line.least else 1)
 
 
+def purchases(lines: Sequence[Line], size: int) -> Array:
+    """(T, size) purchases of several lines from the fewest to the most, spaced as those of a grid."""
+    ends = ("owned", "least", "most")
+    owned, least, most = (np.array([getattr(line, end) for line in lines], float)[:, None] for end in ends)
+    return _spaced(least, most, np.where(owned + least > 0, owned, 1.0), np.linspace(0, 1, size))
+
+
 def outline(problem: Problem, points: int, levels: Mapping[int, int]) -> Table:
     """The grids of a problem's table, with so many points a task and, by how many pools there are, levels a pool."""
     pools = tuple(grid(line, levels.get(len(problem.pools), 3)) for line in problem.pools)
-    tasks = tuple(Grid(line.owned, line.least, line.most, points) for line in problem.tasks)
     size = (points - 1) * FINER + 1
-    fine = np.stack([Grid(line.owned, line.least, line.most, size).bought for line in problem.tasks])
     to_fine = interpolation(np.linspace(0, points - 1, size), points).T
     nothing = np.zeros((len(problem.scored), *(g.size for g in pools), points))
-    return Table(
-        tasks, pools, nothing, nothing[:0], problem.targets, tuple(s.line for s in problem.scored), fine, to_fine
-    )
+    lines = tuple(one.line for one in problem.scored)
+    bought, fine = (purchases(problem.tasks, count) for count in (points, size))
+    owned = np.array([line.owned for line in problem.tasks], float)
+    return Table(bought, owned, pools, nothing, nothing[:0], problem.targets, lines, fine, to_fine)
 
 
 def tabulate(problem: Problem, points: int = LABEL_POINTS, levels: Mapping[int, int] = POOL_POINTS) -> Table:
     """Ask every surface once for all grid points."""
     table = outline(problem, points, levels)
     shape = table.values.shape[1:]
-    places = [table.places(i) for i in range(len(problem.scored))]
-    values = [problem.expected(i, *places[i]) for i in range(len(problem.scored))]
-    reaches = [problem.reaches(i, *places[i]) for i in problem.targets]
-    return replace(table, values=np.array(values).reshape(-1, *shape), reaches=np.array(reaches).reshape(-1, *shape))
+    labels = (table.bought + table.owned[:, None])[list(table.line)]
+    mixes = np.repeat(table.mixes, points, axis=0)
+    values = problem.scores(np.tile(labels, table.count), mixes)
+    reaches = [problem.reaches(i, *table.places(i)) for i in problem.targets]
+    return replace(table, values=values.reshape(-1, *shape), reaches=np.array(reaches).reshape(-1, *shape))

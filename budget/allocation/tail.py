@@ -66,7 +66,7 @@ def least_mixture(score: Array, curvature: Array, most: float) -> Array:
     array([0.5, 0.5, 0. ])
     """
     size = len(score)
-    curvature = curvature + np.eye(size) * 1e-9 * max(float(np.trace(curvature)) / size, 1e-12)
+    curvature = curvature + np.eye(size) * max(1e-9 * float(np.trace(curvature)) / size, 1e-13)
     rank = np.argsort(np.argsort(score, kind="stable"), kind="stable")
     state = -np.sign(rank - int(1 / most + 1e-9))  # the worst at most, one free, the others at 0
     fewest, left = size + 1, PATIENCE

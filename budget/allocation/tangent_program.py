@@ -94,7 +94,7 @@ def least_use(problem: Problem, row: Row | None, rows: Sequence[Row], money: Fra
 def _parts(program: Program, line: Line) -> Parts:
     """The variables of one line."""
     if line.plain:
-        room, price = float(line.most - line.least), float(line.price)
+        room, price = float(line.most - line.least), line.about
         x = program.variable(0.0, 1.0 if room > 0 else 0.0)
         return Parts((x,), np.array([room]), np.array([price * room]), float(line.least), price * line.least)
     start = max(line.first, line.least)

@@ -45,11 +45,16 @@ class Correction:
         labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
         ends = [pools, np.ones_like(pools)] if pools.shape[1] else [pools]
         law, whole = (_at_once(laws, [np.hstack([labels, end]) for end in ends]) * 2)[:2]
+        return self.led(points[:, 0], law, whole)
+
+    def led(self, labels: Array, law: Array, whole: Array) -> Array:
+        """(k,) corrected logits at labels (k,) from what the laws say there, at no fewer labels than the largest pilot
+        has: `law` (k,) with the pools there are, `whole` (k,) with all that were measured."""
         outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
-        few = points[:, 0] < 1.0
+        few = labels < 1.0
         if few.any():
-            answer[few] = self._looked_up(points[few, 0], (law - whole)[few]) + outside[few]
+            answer[few] = self._looked_up(labels[few], (law - whole)[few]) + outside[few]
         return np.asarray(answer)
 
     def _looked_up(self, labels: Array, help_: Array) -> Array:

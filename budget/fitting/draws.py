@@ -68,12 +68,12 @@ class Draws:
     def averaged(self, labels: Array, pools: Array) -> Array:
         """Error (k,) by the laws alone: mean over the central half."""
         total = np.zeros(len(labels))
-        for group, weight in self._middle:
+        for group, weight in self.middle:
             total += weight @ self._relative(group, labels, pools)
         return total
 
     @cached_property
-    def _middle(self) -> tuple[tuple[Group, Array], ...]:
+    def middle(self) -> tuple[tuple[Group, Array], ...]:
         """Every group with only the nodes that the central half follows, and their weights: the sums of the levels."""
         answer = []
         for g in self.groups:
@@ -107,13 +107,18 @@ class Draws:
 
     def logits(self, points: Array) -> Array:
         """(k,) of what the laws say at points (k, 1 + J)."""
-        share = np.clip(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling, INSIDE, 1 - INSIDE)
-        return np.asarray(np.log(share) - np.log1p(-share))
+        return log_odds(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling)
 
     def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
         """(U, k) error over the error at the largest pilot, up to the ceiling."""
         shape = group.law.shape(group.theta[:, None], labels, pools) / group.pilot[:, None]
         return np.asarray(np.minimum(group.floor[:, None] * (1 - shape) + shape, group.most[:, None]))
+
+
+def log_odds(share: Array) -> Array:
+    """Of shares of the ceiling, kept a little inside."""
+    inside = np.clip(share, INSIDE, 1 - INSIDE)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:

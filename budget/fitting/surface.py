@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from budget.fitting.draws import Draws
 from budget.fitting.noise import magnitude
 from budget.fitting.pool_effect import PoolEffect
 from budget.fitting.strategies import Strategy
+from budget.fitting.together import Together
 from budget.fitting.trust import Trust
 from budget.plan import Hidden, Score
 
@@ -67,6 +68,11 @@ class Surface:
     def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         """(k,) expected score, in the task's own unit."""
         return self.scale.score(self.truths.expected(*self._points(labels, pools)))
+
+    @staticmethod
+    def together(surfaces: Sequence[Surface]) -> Together:
+        """Several of them, to be asked at once."""
+        return Together(surfaces)
 
     def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
         """(S, k): draw s is one possible truth, the same one at every point."""
