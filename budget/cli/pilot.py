@@ -71,6 +71,12 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
     help="Where runs are carried out; ray and slurm need the extras of these names.",
 )
 @click.option("--address", default="", help="Of the Ray cluster; auto: the one of this machine.")
+@click.option(
+    "--together",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Runs that a process trains side by side at most (default: 32 where there is a GPU, otherwise 1).",
+)
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run; with -v every run, in their order.")
 @output.options
@@ -85,6 +91,7 @@ def run(
     timeout: float | None,
     engine: str,
     address: str,
+    together: int | None,
     retry_failed: bool,
     dry_run: bool,
 ) -> None:
@@ -111,7 +118,7 @@ def run(
         output.answer(forecast(brief, made, store_path, slots))
         return
     with opened(store_path, create=True) as store:
-        summary = carry_out(made, store, slots, retry_failed, engine, address)
+        summary = carry_out(made, store, slots, retry_failed, engine, address, together)
         output.answer(status_table(store.status()))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
@@ -171,6 +178,7 @@ def carry_out(
     retry_failed: bool = False,
     engine: str = "local",
     address: str = "",
+    together: int | None = None,
 ) -> Summary:
     """Carry out the runs of a design, with their progress on stderr."""
     from pilots.engines import Place
@@ -179,7 +187,9 @@ def carry_out(
 
     progress = None if output.is_set("quiet") else printer(earlier=store.rows(pilots.trainer.recipe))
     place = Place(engine, address)
-    summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place)
+    summary = execute(
+        pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place, together=together
+    )
     left = f", {summary.left} not started in time" if summary.left else ""
     counts = f"{summary.done} runs done, {summary.failed} failed, {summary.skipped} were there{left}"
     output.say(f"{counts}; {summary.seconds:.0f} s")

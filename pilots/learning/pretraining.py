@@ -34,7 +34,7 @@ def pretrain(
 ) -> None:
     """Train a backbone in place to tell `classes` classes apart, stopped early on `validate_on`."""
     head = ClassHead(classes, backbone.channels)
-    train(Network(backbone, head), head, train_on, validate_on, recipe, seed)
+    train(Network(backbone, head), train_on, validate_on, recipe, seed)
 
 
 @contextmanager

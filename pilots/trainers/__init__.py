@@ -10,9 +10,10 @@ one more at the fewest.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,25 @@ class Trainer(Protocol):
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Carry out `run` from the checkpoint of its pools under `folder`; pools all 0 mean from scratch."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A trainer that can also carry out several runs at once, faster than one after another."""
+
+    def most_together(self) -> int:
+        """How many runs are best handed to one process on this machine."""
+
+    def kin(self, run: Run) -> Hashable:
+        """Runs of the same answer can be trained together."""
+
+    def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        """Carry out runs of one kin, each as `train` would: their outcomes, each as it is there."""
+
+
+def outcomes(trainer: Trainer, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+    """Carry out runs, together where the trainer can: their outcomes, each as it is there."""
+    if isinstance(trainer, Together):
+        yield from trainer.train_together(runs, folder)
+    else:
+        yield from ((run, trainer.train(run, folder)) for run in runs)

@@ -243,7 +243,7 @@ def test_rates_are_those_that_score_best_on_validation_and_are_chosen_once(train
     def score(trainer, task, labels, seed, used, recipe, folder):
         seen.append((task, used))
         whole = networks.FINE_TUNING if used else networks.SCRATCH
-        return None, None, -abs(recipe.backbone_rate / whole.backbone_rate - best[used]), ""
+        return None, -abs(recipe.backbone_rate / whole.backbone_rate - best[used]), ""
 
     monkeypatch.setattr(NetworkTrainer, "_trained", score)
     tuning = replace(trainer, tune=True)
@@ -259,7 +259,7 @@ def test_a_rate_at_which_training_diverges_is_not_chosen(trainer, tmp_path, monk
     def diverge(trainer, task, labels, seed, used, recipe, folder):
         if recipe.head_rate >= networks.FROZEN.head_rate:
             raise Diverged("the loss is nan")
-        return None, None, 0.1, ""
+        return None, 0.1, ""
 
     monkeypatch.setattr(NetworkTrainer, "_trained", diverge)
     run = Run("keypoints", 16, 0, POOL, mode="frozen")
