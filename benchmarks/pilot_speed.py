@@ -33,13 +33,16 @@ def one_by_one(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Sc
     return {run: trainer.train(run, folder).score for run in runs}
 
 
-def as_chosen(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
-    return {run: outcome.score for run, outcome in trainer.train_together(runs, folder)}
-
-
 def side_by_side(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
     with patch.object(networks, "faster_stacked", lambda *_: True):
-        return as_chosen(trainer, runs, folder)
+        return {run: outcome.score for run, outcome in trainer.train_together(runs, folder)}
+
+
+def as_chosen(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
+    """As `labelbudget pilot run` does it: so many runs to a process as the trainer finds best, and there a trial."""
+    most = trainer.most_together()
+    parts = [runs[first : first + most] for first in range(0, len(runs), most)]
+    return {run: outcome.score for part in parts for run, outcome in trainer.train_together(part, folder)}
 
 
 ALL = (one_by_one, side_by_side, as_chosen)

@@ -44,11 +44,11 @@ class Agenda:
     def __init__(self, runs: Iterable[Run], kin: Callable[[Run], Hashable] = no_kin, most: int = 1) -> None:
         self._runs = deque(runs)
         self._kin, self._most = kin, most
-        self._waiting = deque(dict.fromkeys(pretraining(run) for run in self._runs if run.pools))
+        self._waiting = deque(dict.fromkeys(step for step in map(pretraining, self._runs) if step))
         self._missing = set(self._waiting)
         self._needs: dict[Hashable, set[Pretraining]] = {}
         for run in self._runs:
-            self._needs.setdefault(kin(run), set()).update([pretraining(run)] if run.pools else [])
+            self._needs.setdefault(kin(run), set()).update(filter(None, [pretraining(run)]))
         self._alone: set[Run] = set()
         self._under_way = 0
         self._postponed: list[Run | Pretraining] = []
@@ -110,7 +110,7 @@ class Agenda:
     def give_up(self, step: Pretraining) -> tuple[Run, ...]:
         """This pretraining will never be: the runs that waited for it, taken off the agenda."""
         self.pretrained(step)
-        lost = {run: None for run in self._runs if run.pools and pretraining(run) == step}
+        lost = {run: None for run in self._runs if pretraining(run) == step}
         self._runs = deque(run for run in self._runs if run not in lost)
         return tuple(lost)
 
@@ -122,6 +122,6 @@ class Agenda:
         return self._waiting.popleft()
 
 
-def pretraining(run: Run) -> Pretraining:
-    """The pretraining that a run starts from."""
-    return (run.pools, run.seed)
+def pretraining(run: Run) -> Pretraining | None:
+    """The pretraining that a run waits for; those few that compare another network do their own."""
+    return (run.pools, run.seed) if run.pools and not run.backbone else None

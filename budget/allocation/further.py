@@ -52,8 +52,8 @@ def further_pilots(
     >>> [(pilot.labels, pilot.seconds) for pilot in found if pilot.repeats == 1]
     [(10, 1.0), (20, 2.0), (40, 4.0)]
     """
-    frame, extra = measurements.frame, sizes or {}
-    frame = frame[frame["score"].notna() & (frame["strategy"] == "random")]
+    frame, extra = measurements.of_curves, sizes or {}
+    frame = frame[frame["score"].notna()]
     pools = [name for name in measurements.pools if name in brief.pools]
     mixes = _mixes(brief, [tuple(row) for row in frame[[POOL + name for name in pools]].to_numpy(int)], pools, extra)
     used = {name: int(frame[POOL + name].max()) for name in pools if len(frame)}

@@ -155,7 +155,7 @@ def order_table(pilots: Setup, store_path: Path) -> str:
     rows, pretrained, done = earlier(pilots, store_path)
     lines: list[list[str]] = []
     for each in (run for run in pilots.runs if run not in done):
-        pools = ", ".join(f"{name} {labels:,}" for name, labels in each.pools) or "-"
+        pools = _mix(each)
         seconds = estimate.seconds([each], rows, pretrained)
         taken = "?" if seconds is None else f"{seconds:.1f}"
         lines.append([str(len(lines) + 1), each.task, pools, f"{each.labels:,}", str(each.seed), taken])
@@ -200,13 +200,18 @@ def design_table(runs: tuple[Run, ...]) -> str:
     """Runs by task and pool labels: their sizes and their number."""
     cells: dict[tuple[str, str], list[int]] = {}
     for each in runs:
-        pools = ", ".join(f"{name} {labels:,}" for name, labels in each.pools) or "-"
-        cells.setdefault((each.task, pools), []).append(each.labels)
+        cells.setdefault((each.task, _mix(each)), []).append(each.labels)
     rows = [
         [task, pools, ", ".join(f"{size:,}" for size in sorted(set(sizes))), str(len(sizes))]
         for (task, pools), sizes in sorted(cells.items())
     ]
     return output.table(["task", "pool labels", "labels", "runs"], [*rows, ["all", "", "", str(len(runs))]], left=3)
+
+
+def _mix(run: Run) -> str:
+    """A run's pools, and its network where it is compared with the others'."""
+    pools = ", ".join(f"{name} {labels:,}" for name, labels in run.pools) or "-"
+    return f"{pools} ({run.backbone})" if run.backbone else pools
 
 
 def status_table(tasks: tuple[Status, ...]) -> str:

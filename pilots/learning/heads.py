@@ -116,7 +116,7 @@ class MaskHead(nn.Module):
         return loss
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
-        kinds = outputs.unflatten(1, (self.classes, 4)).argmax(dim=1).to(torch.uint8)
+        kinds = outputs.reshape(len(outputs), self.classes, 4, *outputs.shape[2:]).argmax(dim=1).to(torch.uint8)
         return mean_iou(functional.pixel_shuffle(kinds, 2)[:, 0].numpy(), examples.masks, self.classes)
 
 

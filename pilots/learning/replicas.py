@@ -34,7 +34,7 @@ from pilots.learning.training import (
 
 _DECAYS = (0.9, 0.999)  # AdamW's, of the two moments; torch's own
 _EPSILON = 1e-8
-_TRIAL_STEPS = 4
+_TRIAL_STEPS = 3
 
 
 class Stack:

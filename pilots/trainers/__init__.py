@@ -19,6 +19,7 @@ from typing import Protocol, runtime_checkable
 @dataclass(frozen=True)
 class Run:
     """One pilot: train `task` on `labels` labels after pretraining on the labels of `pools`, as (name, labels) pairs.
+    `backbone`: another network than the trainer's own, to compare.
 
     >>> Run("detection", 100, 0, (("general", 1000),)).mode
     'finetune'
@@ -31,6 +32,7 @@ class Run:
     strategy: str = "random"
     annotators: int = 1
     mode: str = "finetune"
+    backbone: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pilots.data.settings import METRICS, Kind
 from pilots.learning.backbone import Backbone, Channels, backbone_named
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
-from pilots.learning.pretraining import joined, load, pretrain, save, written_whole
+from pilots.learning.pretraining import joined, load, only_one, pretrain, save, written_whole
 from pilots.learning.replicas import faster_stacked, train_stacked
 from pilots.learning.selfsupervised import learn_alone
 from pilots.learning.training import Diverged, Learner, Network, Recipe, device, outputs, train, within_memory
@@ -109,6 +109,12 @@ class NetworkTrainer:
         path = self._checkpoint(used, seed, folder)
         if not used or path.exists():
             return
+        with only_one(path):
+            if not path.exists():
+                self._pretrain(used, seed, path)
+
+    def _pretrain(self, used: Pools, seed: int, path: Path) -> None:
+        folder = path.parent
         _one_thread()
         alone = tuple(pool for pool in used if not self.shared[pool[0]].classes)
         labelled = tuple(pool for pool in used if self.shared[pool[0]].classes)
@@ -157,19 +163,23 @@ class NetworkTrainer:
 
     def kin(self, run: Run) -> Hashable:
         """The same task, from scratch or from pools, learned in the same way."""
-        return run.task, run.mode, bool(_learned_before(run))
+        return run.task, run.mode, run.backbone, bool(_learned_before(run))
 
     def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
         """Train and test a network a run, side by side where a trial of both ways says that it is faster."""
         for run in runs:
             self._check(run)
         _one_thread()
-        alike: dict[Recipe, list[Run]] = {}
+        alike: dict[tuple[str, Recipe], list[Run]] = {}
         for run in runs:
-            alike.setdefault(self._recipe(run, folder), []).append(run)
-        for recipe, mates in alike.items():
+            alike.setdefault((run.backbone, self._with(run.backbone)._recipe(run, folder)), []).append(run)
+        for (backbone, recipe), mates in alike.items():
             for part in self._portions(mates):
-                yield from self._side_by_side(part, recipe, folder)
+                yield from self._with(backbone)._side_by_side(part, recipe, folder)
+
+    def _with(self, backbone: str) -> NetworkTrainer:
+        """The same with another network, if one is named."""
+        return replace(self, backbone=backbone or self.backbone)
 
     def _portions(self, runs: Sequence[Run]) -> Iterator[list[Run]]:
         """Runs in their order, so many at a time as have no more than `MOST_IMAGES` images to be held at once."""

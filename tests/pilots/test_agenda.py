@@ -79,6 +79,12 @@ def test_kin_wait_for_the_pretrainings_of_all_of_them():
     assert agenda.next(1) == Group(tuple(runs))
 
 
+def test_a_run_of_another_network_waits_for_no_pretraining():
+    agenda = Agenda([Run("cars", 1, 0, POOL, backbone="large"), POOLED[0]])
+    assert agenda.next(1).runs[0].backbone == "large"
+    assert agenda.next(1) == (POOL, 0)
+
+
 def test_a_pretraining_that_is_given_up_keeps_no_kin_waiting():
     runs = [Run("cars", 1, seed, POOL) for seed in (0, 1)]
     agenda = Agenda(runs, lambda run: run.task, 9)
@@ -115,4 +121,4 @@ def test_everything_is_done_once_in_a_possible_order_with_every_slot_busy(design
             agenda.pretrained(ended)
             pretrained.append(ended)
     assert sorted(map(repr, done)) == sorted(map(repr, design))
-    assert sorted(pretrained) == sorted({pretraining(run) for run in design if run.pools})
+    assert sorted(pretrained) == sorted({step for step in map(pretraining, design) if step})

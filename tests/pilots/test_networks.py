@@ -137,6 +137,17 @@ def test_another_backbone_is_another_recipe_and_another_result(trainer, tmp_path
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_run_of_another_network_is_what_a_trainer_with_that_network_gives(trainer, tmp_path, stacking):
+    """In the same store as the others, its pretraining done once and apart from theirs."""
+    runs = [Run("keypoints", 16, seed, (("general", 32),), backbone="small") for seed in (0, 1)]
+    small = replace(trainer, backbone="small")
+    scores = together(trainer, tmp_path / "own", runs)
+    assert stacking == [2]
+    assert scores == pytest.approx({r: small.train(replace(r, backbone=""), tmp_path).score for r in runs}, abs=0.02)
+    assert trainer.kin(runs[0]) != trainer.kin(replace(runs[0], backbone=""))
+    assert len(list((tmp_path / "own").iterdir())) == 2
+
+
 def test_noise_replaces_its_share_of_the_labels_to_learn_from_and_no_others(trainer):
     noisy = trainer.with_noise({"general": 0.3, "classification": 1.0})
     for split in ("train", "test"):

@@ -212,6 +212,17 @@ def test_a_backbone_of_one_s_own_is_used_and_a_wrong_one_is_refused(folder):
         assert "small, medium, large" in text
 
 
+def test_a_network_to_compare_runs_in_the_same_design_and_another_than_the_own_is_asked_for(folder):
+    plain, made = (setup(Brief.from_dict(a_brief(**more)), folder) for more in ({}, {"compare_backbone": "large"}))
+    assert made.trainer.recipe == plain.trainer.recipe
+    assert made.runs[: len(plain.runs)] == plain.runs
+    assert {run.backbone for run in made.runs[len(plain.runs) :]} == {"large"}
+    assert "pilots.compare_backbone: found 'small'" in refusal(
+        a_brief(backbone="small", compare_backbone="small"), folder
+    )
+    assert "pilots.compare_backbone: found 'huge'" in refusal(a_brief(compare_backbone="huge"), folder)
+
+
 def test_noise_is_for_what_has_class_labels(folder):
     clean = setup(Brief.from_dict(a_brief()), folder).trainer
     assert (
