@@ -1,5 +1,7 @@
 """Pilots on a team's own files, named in the brief: run from the command line, and every fault at its place."""
 
+import shutil
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -198,6 +200,39 @@ def test_no_key_is_ignored(folder):
 def test_files_without_images_for_every_split_are_refused(folder):
     for path in sorted((folder / "pool").rglob("*.png"))[1:]:
         path.unlink()
+    assert "split without images" in refusal(a_brief(), folder)
+
+
+def pixels(source, *splits):
+    return {image.tobytes() for split in splits for image in source.examples(split, source.items(split)).images}
+
+
+def test_a_pool_learns_from_no_image_that_a_task_is_judged_by_and_the_report_counts_them(folder):
+    before = setup(Brief.from_dict(a_brief()), folder)
+    assert not any("test image of" in note for note in before.notes)
+    for path in sorted((folder / "images").glob("*.png")):
+        shutil.copy(path, folder / "pool" / "0" / f"copy-{path.name}")
+    made = setup(Brief.from_dict(a_brief()), folder)
+    tasks = [problem.source for problem in made.trainer.problems.values()]
+    judged = set.union(*(pixels(source, "test", "validation") for source in tasks))
+    learned = pixels(made.trainer.shared["general"], "train", "validation")
+    assert not learned & judged
+    copies = set.union(*(pixels(source, "train") for source in tasks)) - judged
+    assert learned & copies
+    (note,) = made.notes
+    assert "x image with the pixels of a test image of boxes, which is left out: 0/copy-" in note
+    assert made.trainer.recipe != before.trainer.recipe
+    assert setup(Brief.from_dict(a_brief()), folder).trainer.recipe == made.trainer.recipe
+    assert "image with the pixels of a test image of" in refusal(a_brief(strict=True), folder)
+
+
+def test_a_pool_of_nothing_but_what_the_tasks_are_judged_by_is_refused(folder):
+    judged = setup(Brief.from_dict(a_brief()), folder).trainer.problems["boxes"].source
+    shutil.rmtree(folder / "pool")
+    (folder / "pool" / "0").mkdir(parents=True)
+    for row in judged.items("test"):
+        for copy in range(9):
+            shutil.copy(folder / "images" / f"{row:03d}.png", folder / "pool" / "0" / f"{row}-{copy}.png")
     assert "split without images" in refusal(a_brief(), folder)
 
 
