@@ -12,7 +12,6 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -47,14 +46,14 @@ def carry_out(trainer: Trainer, job: Job) -> None:
     free = [place for place, folder in enumerate(job.folders) if _locked(folder)]
     todo = [place for place in free if read_result(job.folders[place]) is None]
     job.shared.mkdir(parents=True, exist_ok=True)
+    started, clock = now(), time.perf_counter()
     if todo and not job.runs:
-        started, clock = now(), time.perf_counter()
         trainer.pretrain(job.pools, job.seed, job.shared)
         _write_result(job.folder, Outcome(None, 0, time.perf_counter() - clock, "", "pretrained"), started)
     elif todo:
         folders = {job.runs[place]: job.folders[place] for place in todo}
-        for run, outcome, started in _timed(trainer, tuple(folders), job.shared):
-            _write_result(folders[run], outcome, started)
+        for run, outcome in outcomes(trainer, tuple(folders), job.shared):
+            _write_result(folders[run], _finite(outcome), started)
     if len(free) < len(job.folders):
         sys.exit(BUSY)
 
@@ -81,16 +80,6 @@ def read_result(folder: Path) -> tuple[Outcome, str] | None:
 def forget_result(folder: Path) -> None:
     """Let a job be done again."""
     (folder / "result.json").unlink(missing_ok=True)
-
-
-def _timed(trainer: Trainer, runs: Sequence[Run], shared: Path) -> Iterator[tuple[Run, Outcome, str]]:
-    """Each run's outcome and when it began. Its seconds: at any time those not yet done share the time evenly."""
-    started, clock, share, left = now(), time.perf_counter(), 0.0, len(runs)
-    for run, outcome in outcomes(trainer, runs, shared):
-        moment = time.perf_counter()
-        share += (moment - clock) / left
-        clock, left = moment, left - 1
-        yield run, _finite(replace(outcome, seconds=share)), started
 
 
 def _finite(outcome: Outcome) -> Outcome:

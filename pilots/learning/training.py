@@ -122,7 +122,8 @@ def optimizer_of(
     return optimizer, _cycle(optimizer, [rate for _, rate in moving], steps)
 
 
-def cycle_of(steps: int) -> list[float]:
+@lru_cache
+def cycle_of(steps: int) -> tuple[float, ...]:
     """The same cycle as the share of its highest rate at each step.
 
     >>> [round(share, 2) for share in cycle_of(10)]
@@ -134,7 +135,7 @@ def cycle_of(steps: int) -> list[float]:
         shares.append(float(optimizer.param_groups[0]["lr"]))
         optimizer.step()
         cycle.step()
-    return shares
+    return tuple(shares)
 
 
 def _cycle(optimizer: torch.optim.Optimizer, rates: list[float], steps: int) -> torch.optim.lr_scheduler.LRScheduler:

@@ -10,8 +10,9 @@ one more at the fewest.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -79,7 +80,8 @@ class Together(Protocol):
         """Runs of the same answer can be trained together."""
 
     def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
-        """Carry out runs of one kin, each as `train` would: their outcomes, each as it is there."""
+        """Carry out runs of one kin, each as `train` would: their outcomes, each as it is there, with its share of the
+        seconds."""
 
 
 def outcomes(trainer: Trainer, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
@@ -87,4 +89,7 @@ def outcomes(trainer: Trainer, runs: Sequence[Run], folder: Path) -> Iterator[tu
     if isinstance(trainer, Together):
         yield from trainer.train_together(runs, folder)
     else:
-        yield from ((run, trainer.train(run, folder)) for run in runs)
+        for run in runs:
+            started = time.perf_counter()
+            outcome = trainer.train(run, folder)
+            yield run, replace(outcome, seconds=time.perf_counter() - started)

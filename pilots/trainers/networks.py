@@ -217,13 +217,15 @@ class NetworkTrainer:
         learners = [learner for learner, _ in prepared]
         if not faster_stacked(learners, recipe):
             return
-        source = self.problems[runs[0].task].source
-        for place, result in train_stacked(learners, _whole(source, "validation"), recipe):
-            if isinstance(result, Diverged):
-                yield runs[place], self._outcome(runs[place], None, str(result), started)
-            else:
-                score, note = self._tested(learners[place], runs[place].task), prepared[place][1]
-                yield runs[place], self._outcome(runs[place], score, _noted(note), started)
+        validation = _whole(self.problems[runs[0].task].source, "validation")
+        seconds, left = 0.0, len(runs)
+        for place, result in train_stacked(learners, validation, recipe):
+            run, failed = runs[place], isinstance(result, Diverged)
+            score = None if failed else self._tested(learners[place], run.task)
+            moment = time.perf_counter()
+            seconds += (moment - started) / left  # at any time those that are not yet done share it evenly
+            started, left = moment, left - 1
+            yield run, self._outcome(run, score, str(result) if failed else _noted(prepared[place][1]), seconds)
 
     def _alone(self, run: Run, recipe: Recipe, folder: Path) -> Outcome:
         started = time.perf_counter()
@@ -235,14 +237,15 @@ class NetworkTrainer:
         try:
             (score, before), note = within_memory(recipe, attempt)
         except Diverged as failure:
-            return self._outcome(run, None, str(failure), started)
-        return self._outcome(run, score, "; ".join(filter(None, (_noted(before), note))), started)
+            return self._outcome(run, None, str(failure), time.perf_counter() - started)
+        said = "; ".join(filter(None, (_noted(before), note)))
+        return self._outcome(run, score, said, time.perf_counter() - started)
 
-    def _outcome(self, run: Run, score: float | None, note: str, started: float) -> Outcome:
+    def _outcome(self, run: Run, score: float | None, note: str, seconds: float) -> Outcome:
         where = device()
         name = torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
         tested = len(_whole(self.problems[run.task].source, "test"))
-        return Outcome(score, tested, time.perf_counter() - started, name, note)
+        return Outcome(score, tested, seconds, name, note)
 
     def _tested(self, learner: Learner, task: str) -> float:
         test = _whole(self.problems[task].source, "test")

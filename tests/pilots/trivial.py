@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pilots.trainers import Outcome, Run
@@ -70,7 +70,8 @@ class Siblings(Trivial):
         append(self.log.with_name("groups"), str(len(runs)))
         for run in runs:
             self._go_wrong(dict(self.spoil).get(f"{run.task} {run.labels}"), folder)
-            yield run, self.train(run, folder)
+            started = time.perf_counter()
+            yield run, replace(self.train(run, folder), seconds=time.perf_counter() - started)
 
 
 def append(log: Path, line: str) -> None:
