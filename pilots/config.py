@@ -91,8 +91,9 @@ class Setup:
     notes: tuple[str, ...] = ()
 
 
-def setup(brief: Brief, folder: Path) -> Setup:
-    """The pilots of a brief; paths in it and its commands start from `folder`. Raises InvalidInput with every fault.
+def setup(brief: Brief, folder: Path, strict: bool = False) -> Setup:
+    """The pilots of a brief; paths in it and its commands start from `folder`. `strict`: as if the brief said so.
+    Raises InvalidInput with every fault.
 
     >>> from budget import Brief
     >>> tasks = {"cars": {"label_cost": 1, "owned": 800}}
@@ -103,6 +104,7 @@ def setup(brief: Brief, folder: Path) -> Setup:
     ('train.py', 10)
     """
     keys = keys_of(brief)
+    keys = keys.model_copy(update={"strict": True}) if strict else keys
     trainer, notes = _trainer(brief, keys, folder)
     faults = [
         brief.fault(("pilots", part, name), shown(name), f"a name of the brief's {part}", nearest(name, known))

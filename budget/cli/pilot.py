@@ -77,6 +77,7 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
     metavar="N",
     help="Runs that a process trains side by side at most (default: 32 where there is a GPU, otherwise 1).",
 )
+@click.option("--strict", is_flag=True, help="Any fault in the files that the brief names is an error.")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run; with -v every run, in their order.")
 @output.options
@@ -92,6 +93,7 @@ def run(
     engine: str,
     address: str,
     together: int | None,
+    strict: bool,
     retry_failed: bool,
     dry_run: bool,
 ) -> None:
@@ -106,7 +108,7 @@ def run(
     from pilots.estimate import within
 
     brief = Brief.from_file(brief_path)
-    made = setup(brief, brief_path.parent)
+    made = setup(brief, brief_path.parent, strict)
     for note in made.notes:
         output.say(note)
     affordable = made.runs if money is None else within(brief, made.runs, money)

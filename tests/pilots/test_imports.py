@@ -150,7 +150,7 @@ def test_trials_of_optuna_become_measurements(tmp_path):
 
 
 def test_a_study_that_optuna_itself_wrote_is_read(tmp_path):
-    optuna = pytest.importorskip("optuna", exc_type=ImportError)
+    optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'optuna.db'}", study_name="grid", direction="maximize")
 

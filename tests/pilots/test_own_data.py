@@ -64,6 +64,8 @@ def test_the_command_measures_every_kind_of_files(folder, monkeypatch):
     ran = CliRunner().invoke(main, ["pilot", "run", "brief.yaml", "--slots", "2"])
     assert ran.exit_code == 0, ran.output
     assert "1 x image or mask that cannot be used: 007.png" in ran.stderr
+    refused = CliRunner().invoke(main, ["pilot", "run", "brief.yaml", "--strict"])
+    assert (refused.exit_code, "image or mask that cannot be used" in refused.stderr) == (2, True)
     CliRunner().invoke(main, ["pilot", "export", "-o", "measurements.csv"])
     frame = Measurements.from_csv("measurements.csv").frame
     assert sorted(frame["task"]) == sorted([*a_brief()["tasks"]] * 2)
