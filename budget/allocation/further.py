@@ -85,7 +85,7 @@ def _mixes(
 
 
 def _seconds(measurements: Measurements, cells: list[tuple[str, int]]) -> Sequence[float | None]:
-    frame = measurements.frame
+    frame = measurements.of_curves
     if "seconds" in frame:
         known = frame[frame["score"].notna() & frame["seconds"].notna()]
         timed = zip(known["task"], known["labels"].astype(float), known["seconds"].astype(float), strict=True)

@@ -30,6 +30,8 @@ from pilots.data.report import Report
 _SHARES = {"test": 0.2, "validation": 0.1}
 _VERSION = 3
 _LOOK = 16  # bytes that stand for an image's pixels
+_PAIRS: tuple[tuple[Split, Split], ...] = (("test", "train"), ("test", "validation"), ("validation", "train"))
+"""Splits of which the first keeps an image that is in both."""
 _MODES = {1: "L", 3: "RGB"}
 _DECODING = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -111,21 +113,21 @@ def without_judged(
     names: of the pool's items; what is left out goes into the report.
     """
     left_out: list[int] = []
-    keepers, losers = SPLITS[::-1][:2], SPLITS[:2]
     for task, source in sorted(tasks.items()):
-        for keeper in keepers:
-            judged = set(source.looks(source.items(keeper)))
-            for split in losers:
-                items = np.setdiff1d(pool.items(split), left_out)
-                for item in items[[look in judged for look in pool.looks(items)]].tolist() if len(items) else ():
-                    left_out.append(item)
-                    report.add(f"image with the pixels of a {keeper} image of {task}, which is left out", names[item])
+        for keeper, loser in _PAIRS:
+            judged, items = set(source.looks(source.items(keeper))), pool.items(loser)
+            same = [look in judged for look in pool.looks(items)]
+            for item in np.setdiff1d(items[np.array(same, bool)], left_out).tolist():
+                left_out.append(item)
+                report.add(
+                    f"{loser} image with the pixels of a {keeper} image of {task}, which is left out", names[item]
+                )
     if not left_out:
         return pool
     report.kept -= len(left_out)
     digest = hashlib.sha256(repr((pool.digest, sorted(left_out))).encode()).hexdigest()[:16]
     found = replace(pool, digest=digest, left_out=tuple(sorted(left_out)))
-    for split in losers:
+    for split in SPLITS[:2]:
         if not len(found.items(split)):
             report.add("split without images", split)
     return found
@@ -270,8 +272,7 @@ def _inside(corners: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
 
 def _set_apart(split: NDArray[np.int8], looks: list[bytes], items: tuple[Item, ...], report: Report) -> None:
     """Take out of train what has the same pixels as a test or validation image, and out of validation as a test one."""
-    pairs: tuple[tuple[Split, Split], ...] = (("test", "train"), ("test", "validation"), ("validation", "train"))
-    for keeper, loser in pairs:
+    for keeper, loser in _PAIRS:
         kept = {looks[row] for row in np.flatnonzero(split == SPLITS.index(keeper))}
         for row in np.flatnonzero(split == SPLITS.index(loser)):
             if looks[row] in kept:

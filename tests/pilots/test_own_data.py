@@ -217,15 +217,29 @@ def test_a_pool_learns_from_no_image_that_a_task_is_judged_by_and_the_report_cou
     made = setup(Brief.from_dict(a_brief()), folder)
     tasks = [problem.source for problem in made.trainer.problems.values()]
     judged = set.union(*(pixels(source, "test", "validation") for source in tasks))
-    learned = pixels(made.trainer.shared["general"], "train", "validation")
-    assert not learned & judged
+    tested = set.union(*(pixels(source, "test") for source in tasks))
+    pool = made.trainer.shared["general"]
+    assert not pixels(pool, "train") & judged
+    assert not pixels(pool, "validation") & tested
     copies = set.union(*(pixels(source, "train") for source in tasks)) - judged
-    assert learned & copies
+    assert pixels(pool, "train") & copies
     (note,) = made.notes
-    assert "x image with the pixels of a test image of boxes, which is left out: 0/copy-" in note
+    assert "x train image with the pixels of a test image of boxes, which is left out: 0/copy-" in note
     assert made.trainer.recipe != before.trainer.recipe
     assert setup(Brief.from_dict(a_brief()), folder).trainer.recipe == made.trainer.recipe
-    assert "image with the pixels of a test image of" in refusal(a_brief(strict=True), folder)
+    assert "train image with the pixels of a test image of" in refusal(a_brief(strict=True), folder)
+
+
+def test_a_pool_of_the_very_files_of_a_task_has_the_same_splits_and_loses_nothing(folder):
+    values = a_brief()
+    for part in (values["tasks"], values["pilots"]["data"], values["pilots"]["labels"]):
+        part.pop("classes")  # whose splits go by writers
+    values["pilots"]["data"]["general"] = {"images": "images", "labels": "none"}
+    made = setup(Brief.from_dict(values), folder)
+    pool, task = made.trainer.shared["general"], made.trainer.problems["boxes"].source
+    assert made.notes == ()
+    for split in SPLITS:
+        assert pixels(pool, split) == pixels(task, split) != set()
 
 
 def test_a_pool_of_nothing_but_what_the_tasks_are_judged_by_is_refused(folder):

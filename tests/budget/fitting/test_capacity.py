@@ -69,6 +69,14 @@ def test_the_fit_says_when_a_pool_s_curve_is_held_down_by_the_network(own, other
         assert "with large" in surface.trust.reason
 
 
+def test_where_no_other_network_ran_and_a_pool_brings_nothing_one_is_what_to_try_next():
+    frame = with_more_labels(runs(0.0, 0.0, noise=0.02))
+    alone, compared = (fit(Measurements.from_frame(each))["cars"] for each in (frame[frame["backbone"] == ""], frame))
+    assert "cannot be told from nothing" in alone.trust.reason
+    assert "compare a larger network" in alone.trust.remedy
+    assert "compare a larger network" not in compared.trust.remedy
+
+
 def test_the_curve_is_that_of_the_network_with_most_runs_whatever_another_scores():
     frame = with_more_labels(runs(0.02, 0.3, ahead=0.2))
     whole, own = (fit(Measurements.from_frame(each))["cars"] for each in (frame, frame[frame["backbone"] == ""]))
