@@ -194,7 +194,7 @@ def descent(seeds: int) -> None:
                 recipe = Recipe(2000 / size**0.5, 32, 0.0, 0.1, 0.0, checks=40, patience=5, early_stopping=stopping)
                 learn = digits_alone("train", 0.2, seed)
                 chosen = learn.take(np.random.default_rng(seed).permutation(len(learn))[:size])
-                train(network, head, chosen, validation, recipe, seed)
+                train(network, chosen, validation, recipe, seed)
                 scores.append(head.score(outputs(network, test, device()), test))
             cells.append(cell(scores))
         print(f"| {'yes' if stopping else 'no'} | {' | '.join(cells)} |", flush=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pilots.data.files import prepared
+from pilots.data.files import prepared, without_judged
 from pilots.data.listings import class_folders
 from pilots.trainers import Run
 from pilots.trainers.networks import NetworkTrainer, Problem
@@ -49,10 +49,13 @@ def main() -> None:
         say("libraries loaded")
         listing = class_folders(folder / "images")
         say(f"{len(listing.items):,} images listed")
-        source, _ = prepared(listing, folder / "cache", size=32, channels=3)
+        names = [item.name for item in listing.items]
+        source, report = prepared(listing, folder / "cache", size=32, channels=3)
         del listing
         say("decoded to 32 x 32 in colour")
-        trainer = NetworkTrainer({"all": Problem("classification", source)}, {"pool": source})
+        pool = without_judged(source, names, report, {"all": source})
+        say("compared with the images that a task is tested on")
+        trainer = NetworkTrainer({"all": Problem("classification", source)}, {"pool": pool})
         labels = len(source.items("train"))
         trainer.pretrain((("pool", labels),), 0, folder)
         say(f"pretrained on {labels:,}")

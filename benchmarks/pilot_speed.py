@@ -1,118 +1,93 @@
-"""Runs a minute of the built-in trainer, and what training replicas together would make of its steps, on this device.
+"""Runs a minute of the built-in trainer on this device: one after another, side by side, and as a trial chooses.
 
-python benchmarks/pilot_speed.py
+python benchmarks/pilot_speed.py                 # on a GPU 30 runs a task, without one 4
+
+All three carry out the same runs (one task, label sizes x seeds, fine-tuned from a pool of 1,000) in one process, data,
+scores and all, pretraining done before. One after another is PyTorch as it is used every day; side by side is
+`pilots.learning.replicas`, whatever the trial says. Score off: how far a score is from what it is alone, at most.
+Prints, last, one line of JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
-from torch import Tensor
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from pilots.learning.backbone import as_input, backbone_named
-from pilots.learning.training import Network, device
-from pilots.trainers import Run
-from pilots.trainers.networks import digit_scenes, head_for
+from pilots.trainers import Run, networks
+from pilots.trainers.networks import NetworkTrainer, digit_scenes
 
-BATCH = 16
 POOL = (("general", 1000),)
+Scores = dict[Run, float | None]
+Way = Callable[[NetworkTrainer, Sequence[Run], Path], Scores]
+WAYS = ("one after another", "side by side", "as chosen")
 
 
-def finished(where: torch.device) -> None:
-    """Wait until the device has done what it was told."""
-    if where.type == "cuda":
-        torch.cuda.synchronize(where)
+def one_by_one(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
+    return {run: trainer.train(run, folder).score for run in runs}
 
 
-def seconds(step: Callable[[], object], where: torch.device, times: int) -> float:
-    """Seconds a step, after two to warm up."""
-    for _ in range(2):
-        step()
-    finished(where)
-    started = time.perf_counter()
-    for _ in range(times):
-        step()
-    finished(where)
-    return (time.perf_counter() - started) / times
+def side_by_side(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
+    with patch.object(networks, "faster_stacked", lambda *_: True):
+        return {run: outcome.score for run, outcome in trainer.train_together(runs, folder)}
 
 
-def runs_a_minute(labels: int) -> None:
-    """Whole runs one after another, scored and all, with their pretraining done."""
-    trainer = digit_scenes()
-    print(f"| task | runs a minute, {labels} labels, one after another |\n|---|---:|")
-    with tempfile.TemporaryDirectory() as place:
-        trainer.pretrain(POOL, 0, Path(place))
-        for task in trainer.tasks:
-            run = Run(task, labels, 0, POOL)
-            trainer.train(run, Path(place))  # reads test and validation
-            each = seconds(lambda run=run: trainer.train(run, Path(place)), device(), 2)  # type: ignore[misc]
-            print(f"| {task} | {60 / each:.0f} |", flush=True)
+def as_chosen(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
+    """As `labelbudget pilot run` does it: so many runs to a process as the trainer finds best, and there a trial."""
+    most = trainer.most_together()
+    parts = [runs[first : first + most] for first in range(0, len(runs), most)]
+    return {run: outcome.score for part in parts for run, outcome in trainer.train_together(part, folder)}
 
 
-def gradients(replicas: int, where: torch.device, times: int) -> tuple[float, float, float]:
-    """Seconds for the gradients of so many classifiers, one after another and as one (torch.func.vmap), and the largest
-    difference between the two.
-    """
-    trainer = digit_scenes()
-    problem = trainer.problems["classification"]
-    seen = problem.source.examples("train", problem.source.items("train")[: BATCH * replicas])
-    images = as_input(torch.from_numpy(seen.images).to(where)).reshape(replicas, BATCH, 1, 32, 32)
-    classes = torch.from_numpy(seen.classes).to(where).reshape(replicas, BATCH)
-    torch.manual_seed(0)
-    networks = []
-    for _ in range(replicas):
-        backbone = backbone_named("medium", 1)
-        head = head_for(problem, 0, 32, backbone.channels)
-        networks.append(Network(backbone, head).to(where))
-    weights, buffers = stack_module_state(networks)
-    base = deepcopy(networks[0])
+ALL = (one_by_one, side_by_side, as_chosen)
 
-    def loss(weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor, classes: Tensor) -> Tensor:
-        found = functional_call(base, (weights, buffers), (images,))
-        return torch.nn.functional.cross_entropy(found, classes)
 
-    together = vmap(grad_and_value(loss))
-
-    def one_by_one() -> list[dict[str, Tensor]]:
-        for network, shown, truth in zip(networks, images, classes, strict=True):
-            network.zero_grad()
-            torch.nn.functional.cross_entropy(network(shown), truth).backward()  # type: ignore[no-untyped-call]
-        return [{name: each.grad for name, each in network.named_parameters()} for network in networks]  # type: ignore[misc]
-
-    alone, at_once = one_by_one(), together(weights, buffers, images, classes)[0]
-    apart = max((at_once[name][k] - alone[k][name]).abs().max().item() for k in range(replicas) for name in at_once)
-    return (
-        seconds(one_by_one, where, times),
-        seconds(lambda: together(weights, buffers, images, classes), where, times),
-        apart,
-    )
+def timed(way: Way, trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> tuple[float, Scores]:
+    """Seconds and scores; without a GPU those of the processor, which nobody else's work lengthens."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    started = clock()
+    scores = way(trainer, runs, folder)  # scored on the CPU, so the device is done
+    return clock() - started, scores
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--labels", type=int, default=100)
-    options.add_argument("--replicas", nargs="+", type=int, default=[4, 16])
-    options.add_argument("--times", type=int, default=10)
-    given = options.parse_args()
+    gpu = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=digit_scenes().tasks, choices=digit_scenes().tasks)
+    parser.add_argument("--labels", nargs="+", type=int, default=[50, 100, 200, 400, 800] if gpu else [50, 100])
+    parser.add_argument("--seeds", type=int, default=6 if gpu else 2)
+    parser.add_argument("--times", type=int, default=2, help="the least of so many counts")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    where = device()
-    print(f"device: {torch.cuda.get_device_name(where) if where.type == 'cuda' else 'cpu, one thread'}\n")
-    runs_a_minute(given.labels)
-    print("\n| replicas | ms one after another | ms together | times as fast | largest difference of a gradient |")
-    print("|---:|---:|---:|---:|---:|")
-    for replicas in given.replicas:
-        apart, together, difference = gradients(replicas, where, given.times)
-        print(
-            f"| {replicas} | {1000 * apart:.1f} | {1000 * together:.1f} | {apart / together:.2f} | {difference:.1e} |",
-            flush=True,
-        )
+    device = torch.cuda.get_device_name() if gpu else "cpu, one thread"
+    trainer, found = digit_scenes(), {}
+    print(f"device: {device}; {len(options.labels) * options.seeds} runs a task\n")
+    columns = ("task", *(f"runs a minute, {way}" for way in WAYS), "times as fast as chosen", "score off")
+    print(f"| {' | '.join(columns)} |\n|---|{'---:|' * (len(columns) - 1)}")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for seed in range(options.seeds):
+            trainer.pretrain(POOL, seed, folder)
+        for task in options.tasks:
+            runs = [Run(task, labels, seed, POOL) for labels in options.labels for seed in range(options.seeds)]
+            one_by_one(trainer, runs[:1], folder)  # reads test and validation, starts the device
+            rounds = [[timed(way, trainer, runs, folder) for way in ALL] for _ in range(options.times)]
+            results = [min(each, key=lambda result: result[0]) for each in zip(*rounds, strict=True)]
+            minute = [60 * len(runs) / seconds for seconds, _ in results]
+            alone = results[0][1]
+            off = max(
+                abs((score or 0.0) - (alone[run] or 0.0)) for _, scores in results for run, score in scores.items()
+            )
+            cells = [task, *(f"{each:.0f}" for each in minute), f"{minute[2] / minute[0]:.2f}", f"{off:.3f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
+            found[task] = dict(zip(WAYS, minute, strict=True)) | {"off": off}
+    print(json.dumps({"benchmark": "pilot_speed", "device": device, "runs_a_minute": found}))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from budget.errors import Fault, InvalidInput
 from budget.measurements import MOST_SHOWN, POOL, REQUIRED
 from budget.messages import nearest, number_hint, shown
 
-OPTIONAL = ("strategy", "annotators", "mode", "test_size", "seconds", "device", "run", "started")
+OPTIONAL = ("strategy", "annotators", "mode", "backbone", "test_size", "seconds", "device", "run", "started")
 MODES = ("finetune", "frozen", "scratch")
 MOST = 10**12
 EMPTY = ("", "nan", "na", "n/a", "null", "none")  # what tools write for a number that is missing
@@ -37,13 +37,14 @@ def checked(frame: pd.DataFrame, rows: Sequence[int], source: str) -> pd.DataFra
     table["strategy"] = reader.names("strategy", default="random")
     table["annotators"] = reader.whole("annotators", least=1, default=1)
     table["mode"] = reader.names("mode", default="finetune", options=MODES)
+    table["backbone"] = reader.text("backbone") if "backbone" in frame else ""
     table["test_size"] = reader.numbers("test_size", least=1)
     if "seconds" in frame:
         table["seconds"] = reader.numbers("seconds", least=0)
     table |= {column: reader.text(column) for column in ("device", "run", "started") if column in frame}
     reader.stop_if_faulty()
-    clean = pd.DataFrame(table).astype({"task": "str", "strategy": "str", "mode": "str"})
-    key = ["task", "labels", *pools, "strategy", "annotators", "mode", "seed"]
+    clean = pd.DataFrame(table).astype({"task": "str", "strategy": "str", "mode": "str", "backbone": "str"})
+    key = ["task", "labels", *pools, "strategy", "annotators", "mode", "backbone", "seed"]
     reader.check_repeats(clean, key)
     reader.stop_if_faulty()
     return clean.sort_values([*key, "score"], kind="stable").reset_index(drop=True)

@@ -29,7 +29,8 @@ class Measurements:
     """`frame`: one row a run, in canonical order, index 0..R-1, columns
 
     task str · labels int64 · seed int64 · score float64 (NaN: failed) · pool:NAME int64 (every pool named anywhere) ·
-    strategy str · annotators int64 · mode str · test_size float64 (NaN unknown) · and the bookkeeping that was there.
+    strategy str · annotators int64 · mode str · backbone str ("" where nobody said) · test_size float64 (NaN unknown) ·
+    and the bookkeeping that was there.
 
     >>> import pandas as pd
     >>> rows = {"task": "cars", "labels": [200, 100], "seed": 0, "score": [0.7, None], "pool:web": 5000}
@@ -49,11 +50,23 @@ class Measurements:
         return tuple(c.removeprefix(POOL) for c in self.frame.columns if c.startswith(POOL))
 
     @property
+    def of_curves(self) -> pd.DataFrame:
+        """The runs that surfaces are fitted to: labels chosen at random, the network most used for the task."""
+        rows = self.frame[self.frame["strategy"] == "random"]
+        if not rows["backbone"].any():
+            return rows
+        most = rows.groupby("task")["backbone"].agg(lambda names: names.mode().iloc[0])  # of equals the first
+        return rows[rows["backbone"] == rows["task"].map(most)]
+
+    @property
     def sha256(self) -> str:
         """Of what was measured: the same for another order of rows or columns, or another file format."""
         digest = hashlib.sha256()
+        one_network = not self.frame["backbone"].any()
         for column in sorted(c for c in self.frame.columns if c not in BOOKKEEPING):
             values = self.frame[column]
+            if column == "backbone" and one_network:
+                continue  # as if there were no such column
             numeric = values.dtype.kind in "if"
             content = values.to_numpy("<f8").tobytes() if numeric else "\0".join(values).encode()
             digest.update(f"{column}\0{len(content)}\0".encode() + content)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from budget.errors import Fault, InvalidInput
 from budget.messages import nearest, shown
 from pilots.data.settings import FORMS, METRICS, DataKeys, metric_named
-from pilots.design import for_brief
+from pilots.design import comparison, for_brief
 from pilots.own_data import check_sizes, file_trainer
 from pilots.run import Limits
 from pilots.trainers import Run, Trainer
@@ -61,6 +61,10 @@ class PilotKeys(_Part):
     )
     data: dict[str, DataKeys] = Field({}, description="for each task and pool: " + FORMS)
     backbone: str = Field("medium", description=BACKBONE)
+    compare_backbone: str | None = Field(
+        None,
+        description=f"{BACKBONE}; a larger one, to see at the corners what it makes of the pools",
+    )
     noise: dict[str, Share] = Field(
         {}, description="the share of wrong class labels, 0 to 1, by pool or classified task"
     )
@@ -87,8 +91,9 @@ class Setup:
     notes: tuple[str, ...] = ()
 
 
-def setup(brief: Brief, folder: Path) -> Setup:
-    """The pilots of a brief; paths in it and its commands start from `folder`. Raises InvalidInput with every fault.
+def setup(brief: Brief, folder: Path, strict: bool = False) -> Setup:
+    """The pilots of a brief; paths in it and its commands start from `folder`. `strict`: as if the brief said so.
+    Raises InvalidInput with every fault.
 
     >>> from budget import Brief
     >>> tasks = {"cars": {"label_cost": 1, "owned": 800}}
@@ -99,6 +104,7 @@ def setup(brief: Brief, folder: Path) -> Setup:
     ('train.py', 10)
     """
     keys = keys_of(brief)
+    keys = keys.model_copy(update={"strict": True}) if strict else keys
     trainer, notes = _trainer(brief, keys, folder)
     faults = [
         brief.fault(("pilots", part, name), shown(name), f"a name of the brief's {part}", nearest(name, known))
@@ -109,6 +115,8 @@ def setup(brief: Brief, folder: Path) -> Setup:
     if faults:
         raise InvalidInput(tuple(faults))
     runs = for_brief(brief, trainer, keys.seeds, keys.small_seeds, keys.labels, keys.pools)
+    if keys.compare_backbone is not None:
+        runs += comparison(runs, keys.compare_backbone)
     if keys.data:
         check_sizes(brief, runs, trainer)
     return Setup(trainer, runs, Limits(keys.timeout, keys.retries), notes)
@@ -145,7 +153,7 @@ def _trainer(brief: Brief, keys: PilotKeys, folder: Path) -> tuple[Trainer, tupl
         return _own_trainer(brief, keys, folder), ()
     from pilots.trainers.networks import digit_scenes
 
-    _check_backbone(brief, keys, folder)
+    _check_backbones(brief, keys, folder)
     if keys.data:
         trainer, notes = file_trainer(brief, keys.data, folder, keys.image_size, keys.channels, keys.strict)
     else:
@@ -187,7 +195,7 @@ def _metric_faults(brief: Brief, trainer: NetworkTrainer) -> list[Fault]:
 def _refuse_unused(brief: Brief, keys: PilotKeys, own: bool) -> None:
     """No key is ignored: a program reads its data itself, and the built-in scenes are as they are."""
     files = {"image_size", "channels", "strict"}
-    networks = {"data", "backbone", "noise", "early_stopping", "tune"}
+    networks = {"data", "backbone", "compare_backbone", "noise", "early_stopping", "tune"}
     unused, why = (files | networks, "with a trainer of your own") if own else (files, "without data")
     if keys.data and not own:
         return
@@ -199,17 +207,21 @@ def _refuse_unused(brief: Brief, keys: PilotKeys, own: bool) -> None:
         )
 
 
-def _check_backbone(brief: Brief, keys: PilotKeys, folder: Path) -> None:
-    """Try the backbone on an image, so that what is wrong with it is said before any run."""
+def _check_backbones(brief: Brief, keys: PilotKeys, folder: Path) -> None:
+    """Try the networks on an image, so that what is wrong with them is said before any run."""
     from pilots.learning.backbone import SIZES, backbone_named
 
-    if keys.backbone in SIZES:
-        return
-    _function(brief, "backbone", keys.backbone, folder)
-    try:
-        backbone_named(keys.backbone, keys.channels if keys.data else 1)
-    except ValueError as error:
-        raise InvalidInput((brief.fault(("pilots", "backbone"), str(error), BACKBONE),)) from None
+    for key, name in (("backbone", keys.backbone), ("compare_backbone", keys.compare_backbone)):
+        if name is None or name in SIZES:
+            continue
+        _function(brief, key, name, folder)
+        try:
+            backbone_named(name, keys.channels if keys.data else 1)
+        except ValueError as error:
+            raise InvalidInput((brief.fault(("pilots", key), str(error), BACKBONE),)) from None
+    if keys.compare_backbone == keys.backbone:
+        allowed = "another network than backbone"
+        raise InvalidInput((brief.fault(("pilots", "compare_backbone"), shown(keys.backbone), allowed),))
 
 
 def _own_trainer(brief: Brief, keys: PilotKeys, folder: Path) -> Trainer:
@@ -273,14 +285,14 @@ def _ids(brief: Brief, name: str, path: Path) -> tuple[str, ...]:
 
 def _function(brief: Brief, key: str, text: str, folder: Path) -> Callable[..., Any]:
     """The function that module:function names; modules are looked for beside the brief, too."""
-    path = ("pilots", key) if key == "backbone" else ("pilots", "trainer", key)
+    path = ("pilots", key) if "backbone" in key else ("pilots", "trainer", key)
     module, _, name = text.partition(":")
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        allowed = BACKBONE if key == "backbone" else "module:function, the module beside the brief or installed"
+        allowed = BACKBONE if "backbone" in key else "module:function, the module beside the brief or installed"
         raise InvalidInput((brief.fault(path, f"{shown(text)} ({error})", allowed),)) from None
     if not callable(found):
         raise InvalidInput((brief.fault(path, shown(text), "the name of a function"),))

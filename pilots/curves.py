@@ -21,7 +21,8 @@ class Point:
 
 
 def curves(rows: Iterable[Row]) -> dict[str, dict[Pools, tuple[Point, ...]]]:
-    """By task, and by pool labels (fewest first), the points by labels; runs of other strategies or modes are left out.
+    """By task, and by pool labels (fewest first), the points by labels; runs of other strategies and modes, and
+    of networks to compare, are left out.
 
     >>> from pilots.trainers import Outcome, Run
     >>> rows = [Row(Run("cars", 50, seed), Outcome(0.25 + seed / 2, 9, 1.0, ""), "", "") for seed in (0, 1)]
@@ -31,7 +32,8 @@ def curves(rows: Iterable[Row]) -> dict[str, dict[Pools, tuple[Point, ...]]]:
     cells: dict[tuple[str, Pools, int], list[float]] = {}
     for row in rows:
         run, score = row.run, row.outcome.score
-        if score is not None and (run.strategy, run.mode, run.annotators) == ("random", "finetune", 1):
+        usual = (run.strategy, run.mode, run.annotators, run.backbone) == ("random", "finetune", 1, "")
+        if score is not None and usual:
             cells.setdefault((run.task, run.pools, run.labels), []).append(score)
     found: dict[str, dict[Pools, tuple[Point, ...]]] = {}
     for task, pools, labels in sorted(cells, key=lambda cell: (cell[0], sum(n for _, n in cell[1]), cell[1], cell[2])):

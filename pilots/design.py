@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,28 @@ def grid(
                     priority = (label_rank + pool_rank + seed, seed, size, level, task)
                     ranked.append((priority, Run(task, size, seed, level)))
     return tuple(run for _, run in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def comparison(runs: Sequence[Run], backbone: str) -> tuple[Run, ...]:
+    """The runs that tell whether another network makes more of the pools: for each task, at its fewest and its most
+    labels, each pool alone at its two largest sizes (0, where there is one only), with the seeds there are.
+
+    >>> runs = grid({"cars": (50, 100, 800)}, {"general": (1000, 4000)}, seeds=1, small_seeds=1)
+    >>> [(run.labels, run.pools, run.backbone) for run in comparison(runs, "large")][:2]
+    [(50, (('general', 4000),), 'large'), (800, (('general', 4000),), 'large')]
+    """
+    sizes: dict[str, set[int]] = {}
+    labels: dict[str, set[int]] = {}
+    for run in runs:
+        labels.setdefault(run.task, set()).add(run.labels)
+        for name, size in run.pools:
+            sizes.setdefault(name, {0}).add(size)
+    levels = {((name, size),) if size else () for name, found in sizes.items() for size in sorted(found)[-2:]}
+    return tuple(
+        replace(run, backbone=backbone)
+        for run in runs
+        if run.pools in levels and run.labels in (min(labels[run.task]), max(labels[run.task]))
+    )
 
 
 def _sizes_up_to(owned: int) -> tuple[int, ...]:

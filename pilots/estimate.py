@@ -37,7 +37,11 @@ def minutes(
 def seconds(runs: Iterable[Run], rows: Sequence[Row], pretrained: Mapping[Pretraining, float]) -> float | None:
     """The same in seconds of one slot: the runs, and the pretrainings they need that have not been done."""
     runs = tuple(runs)
-    timed = [(row.run.task, row.run.labels, row.outcome.seconds) for row in rows if row.outcome.score is not None]
+    timed = [
+        (row.run.task, row.run.labels, row.outcome.seconds)
+        for row in rows
+        if row.outcome.score is not None and not row.run.backbone
+    ]
     found = expected_seconds(timed, [(run.task, run.labels) for run in runs])
     if found is None:
         return None
@@ -68,7 +72,7 @@ def with_pretraining(
 
 def _pretraining_seconds(runs: Iterable[Run], pretrained: Mapping[Pretraining, float]) -> float:
     """Seconds of the pretrainings that runs need and nobody has done, in proportion to their labels."""
-    missing = {pretraining(run) for run in runs if run.pools} - set(pretrained)
+    missing = {step for step in map(pretraining, runs) if step} - set(pretrained)
     known = sum(_labels(step) for step in pretrained)
     return sum(pretrained.values()) / known * sum(map(_labels, missing)) if known else 0.0
 

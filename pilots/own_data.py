@@ -26,23 +26,32 @@ def file_trainer(
     size, channels: of the training images. Raises InvalidInput for keys, files and, with `strict`, any fault in them.
     """
     _check(brief, data, folder)
-    from pilots.data.files import prepared
+    from pilots.data.files import prepared, without_judged
     from pilots.trainers.networks import NetworkTrainer, Problem
 
-    problems, shared, notes = {}, {}, []
+    sources, reports, names = {}, {}, {}
     for name, keys in sorted(data.items()):
-        source, report = prepared(listing(keys, folder), folder.resolve() / CACHE, size, channels, strict)
-        notes += [str(report)] if report.lines() else []
+        listed = listing(keys, folder)
+        sources[name], reports[name] = prepared(listed, folder.resolve() / CACHE, size, channels, strict)
+        names[name] = [item.name for item in listed.items]
+    tasks = {name: source for name, source in sources.items() if name in brief.tasks}
+    shared = {
+        name: without_judged(source, names[name], reports[name], tasks)
+        for name, source in sources.items()
+        if name in brief.pools
+    }
+    for name, report in reports.items():
+        if strict:
+            report.refuse()
         if report.kept == 0 or "split without images" in report.counts:
             found = "; ".join(report.lines())
             raise InvalidInput((brief.fault(("pilots", "data", name), found, "images for train, validation and test"),))
-        if name in brief.pools:
-            shared[name] = source
-        else:
-            kind = kind_of(keys)
-            assert kind is not None
-            problems[name] = Problem(kind, source)
-    return NetworkTrainer(problems, shared), tuple(notes)
+    problems = {}
+    for name, source in tasks.items():
+        kind = kind_of(data[name])
+        assert kind is not None
+        problems[name] = Problem(kind, source)
+    return NetworkTrainer(problems, shared), tuple(str(report) for report in reports.values() if report.lines())
 
 
 def _check(brief: Brief, data: Mapping[str, DataKeys], folder: Path) -> None:

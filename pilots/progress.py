@@ -84,5 +84,6 @@ def run_line(row: Row) -> str:
     run, outcome = row.run, row.outcome
     pools = "".join(f" {name}={labels}" for name, labels in run.pools)
     result = f"failed: {outcome.note}" if outcome.score is None else f"{outcome.score:.4f} in {outcome.seconds:.1f} s"
-    line = f"{run.task} labels={run.labels}{pools} seed={run.seed}: {result}"
+    network = f" backbone={run.backbone}" if run.backbone else ""
+    line = f"{run.task} labels={run.labels}{pools}{network} seed={run.seed}: {result}"
     return "".join(character if character.isprintable() else "?" for character in line)

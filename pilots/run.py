@@ -1,4 +1,5 @@
-"""Carries out pilots: one process a run, so many at a time; whatever is interrupted goes on where it stopped.
+"""Carries out pilots: one process a run (or for several that are trained together), so many at a time; whatever is
+interrupted goes on where it stopped.
 
 What was measured lies in the store. A crash, a timeout or an exception is a failed run with its reason, never the end
 of the others.
@@ -9,15 +10,15 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilots.agenda import Agenda, Pretraining
+from pilots.agenda import Agenda, Group, Pretraining, no_kin
 from pilots.engines import HERE, Engine, Place, begin
 from pilots.machine import several_gpus
 from pilots.store import Row, Store, canonical, now, recipe_hash, run_name
-from pilots.trainers import Outcome, Run, Trainer
+from pilots.trainers import Outcome, Run, Together, Trainer
 from pilots.worker import BUSY, Job, forget_result, read_result
 
 LONGEST_WAIT_SECONDS = 3600.0
@@ -69,31 +70,39 @@ def execute(
     retry_failed: bool = False,
     devices: Sequence[str] | None = None,
     place: Place = HERE,
+    together: int | None = None,
 ) -> Summary:
     """Carry out those of `runs` that the store does not hold yet, in their order, `slots` at a time.
 
     `slots`: as many as there are processors, unless given; `place`: on this machine or a cluster. Pretraining happens
     once per (pools, seed), before the first run that needs it and beside those that need none. `retry_failed` does
     failed runs again. `devices`: GPUs of this machine, named as in CUDA_VISIBLE_DEVICES, dealt out to the slots in
-    turn; all there are unless given. Stopped in any way, nothing is left running, and a second call does what is
-    missing. KeyboardInterrupt passes through. `trainer` is pickled for the processes that carry out runs.
+    turn; all there are unless given. `together`: how many runs a process trains at most, where the trainer can train
+    several; unless given, what it finds best on this machine, and one on a cluster. Stopped in any way, nothing is left
+    running, and a second call does what is missing. KeyboardInterrupt passes through. `trainer` is pickled for the
+    processes that carry out runs.
     """
     wanted = tuple(dict.fromkeys(map(canonical, runs)))
     finished = store.finished(trainer.recipe, failed=not retry_failed)
     missing = [run for run in wanted if run not in finished]
-    execution = _Execution(missing, trainer, store, limits or Limits())
+    here = place.engine == "local"
+    if not isinstance(trainer, Together):
+        together = 1
+    elif together is None:
+        together = trainer.most_together() if here else 1
+    execution = _Execution(missing, trainer, store, limits or Limits(), together)
     if retry_failed:
         execution.forget_failures(missing)
     skipped = len(wanted) - len(missing)
     if not missing:
         return execution.summary(skipped)
-    here = place.engine == "local"
     dealt = () if not here else several_gpus() if devices is None else tuple(devices)
-    engine = begin(place, trainer, slots, execution.limits.timeout, store.folder)
+    engine = begin(place, trainer, slots, together * execution.limits.timeout, store.folder)
     try:
         execution.work_through(engine, dealt, on_progress or (lambda progress: None))
     finally:
         engine.close()
+        execution.keep_what_is_there()
     return execution.summary(skipped)
 
 
@@ -101,7 +110,7 @@ def execute(
 class _Attempt:
     """A job under way. `slot` is its place among the slots, `deadline` and `begun` on the monotonic clock."""
 
-    step: Run | Pretraining
+    step: Group | Pretraining
     job: Job
     slot: int
     deadline: float
@@ -112,15 +121,16 @@ class _Attempt:
 class _Execution:
     """One call of `execute`: the agenda, the attempts under way by their engine's number, and the counts."""
 
-    def __init__(self, runs: Sequence[Run], trainer: Trainer, store: Store, limits: Limits) -> None:
+    def __init__(self, runs: Sequence[Run], trainer: Trainer, store: Store, limits: Limits, together: int) -> None:
         self._trainer, self._store, self.limits = trainer, store, limits
         self._devices: tuple[str, ...] = ()
-        self._agenda = Agenda(runs)
+        kin = trainer.kin if together > 1 and isinstance(trainer, Together) else no_kin
+        self._agenda = Agenda(runs, kin, together)
         self._total = len(runs)
         self._done = self._failed = self._elsewhere = 0
         self._busy = 0.0
         self._attempts: dict[int, _Attempt] = {}
-        self._crashes: dict[Run | Pretraining, int] = {}
+        self._crashes: dict[Group | Pretraining, int] = {}
         self._last: Row | None = None
         self._pause_until = math.inf
         self._clock = time.monotonic()
@@ -129,7 +139,7 @@ class _Execution:
     def forget_failures(self, runs: Iterable[Run]) -> None:
         """Results without a score that an earlier call left are no reason not to try again."""
         for run in runs:
-            forget_result(self._job(run).folder)
+            forget_result(self._job(Group((run,))).folder)
 
     def summary(self, skipped: int) -> Summary:
         """What it came to; `skipped` runs were there before."""
@@ -143,9 +153,16 @@ class _Execution:
         on_progress(self._progress())
         while self._fill_slots(engine):
             for number, status in self._ended(engine).items():
-                self._last = None
-                self._settle(self._attempts.pop(number), status, engine)
-                on_progress(self._progress())
+                for last in self._settle(self._attempts.pop(number), status, engine):
+                    self._last = last
+                    on_progress(self._progress())
+
+    def keep_what_is_there(self) -> None:
+        """The results of processes that were ended on the way."""
+        for attempt in self._attempts.values():
+            for run, result in _results(attempt).items():
+                self._keep(run, *result)
+        self._attempts.clear()
 
     def _fill_slots(self, engine: Engine) -> bool:
         """Start jobs while there are free slots and jobs that can start; the answer is whether anything is left."""
@@ -158,9 +175,11 @@ class _Execution:
             step = self._agenda.next(engine.slots)
             if step is None:
                 break
-            if isinstance(step, Run) and self._store.holds(self._trainer.recipe, step):
-                self._elsewhere += 1
-            else:
+            if isinstance(step, Group):
+                left = tuple(run for run in step.runs if not self._store.holds(self._trainer.recipe, run))
+                self._elsewhere += len(step.runs) - len(left)
+                step = Group(left)
+            if step != Group(()):
                 self._start(step, engine)
         return bool(self._agenda or self._attempts)
 
@@ -169,13 +188,16 @@ class _Execution:
         now = time.monotonic()
         return self._busy + sum(now - attempt.begun for attempt in self._attempts.values())
 
-    def _start(self, step: Run | Pretraining, engine: Engine) -> None:
+    def _start(self, step: Group | Pretraining, engine: Engine) -> None:
         slot = min(set(range(engine.slots)) - {attempt.slot for attempt in self._attempts.values()})
         device = {"CUDA_VISIBLE_DEVICES": self._devices[slot % len(self._devices)]} if self._devices else {}
         job = self._job(step)
-        job.folder.mkdir(parents=True, exist_ok=True)
+        for folder in job.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder != job.folder:
+                (folder / "log.txt").write_text(f"trained together with others: see ../{job.folder.name}/log.txt\n")
         number = engine.start(job, job.folder / "log.txt", device)
-        deadline = math.inf if engine.keeps_time else time.monotonic() + self.limits.timeout
+        deadline = math.inf if engine.keeps_time else time.monotonic() + len(job.folders) * self.limits.timeout
         self._attempts[number] = _Attempt(step, job, slot, deadline, now(), time.monotonic())
 
     def _ended(self, engine: Engine) -> dict[int, int]:
@@ -187,61 +209,79 @@ class _Execution:
                 engine.end(number)
         return ended
 
-    def _settle(self, attempt: _Attempt, status: int, engine: Engine) -> None:
-        """Draw the consequence from what an attempt left."""
+    def _settle(self, attempt: _Attempt, status: int, engine: Engine) -> Iterator[Row | None]:
+        """Draw the consequences from what an attempt left: the rows that it came to, or None where there are none."""
         self._busy += time.monotonic() - attempt.begun
-        result = read_result(attempt.job.folder)
-        if result is not None:
-            self._succeed(attempt.step, *result)
+        if isinstance(attempt.step, Group):
+            done = _results(attempt)
+            yield from (self._keep(run, *result) for run, result in done.items())
+            left: Group | Pretraining = Group(tuple(run for run in attempt.step.runs if run not in done))
+            shared = len(attempt.step.runs) > 1
+        else:
+            result = read_result(attempt.job.folder)
+            left, shared = attempt.step, False
+            if result is not None:
+                self._store.record_pretraining(self._trainer.recipe, *attempt.step, result[0].seconds)
+                self._agenda.pretrained(attempt.step)
+                left = Group(())
+        if left == Group(()):
+            yield None
         elif status == BUSY:
-            self._agenda.postpone(attempt.step)
+            self._agenda.postpone(left)
             self._pause_until = min(self._pause_until, time.monotonic() + engine.pause)
+            yield None
+        elif shared:  # which of them is to blame comes out when each goes alone
+            self._agenda.put_back(left)
+            yield None
         else:
-            self._crashed(attempt, _reason(attempt, status, self.limits.timeout))
+            yield from self._crashed(attempt, _reason(attempt, status, self.limits.timeout))
 
-    def _succeed(self, step: Run | Pretraining, outcome: Outcome, started: str) -> None:
-        if isinstance(step, Run):
-            self._keep(step, outcome, started)
-        else:
-            self._store.record_pretraining(self._trainer.recipe, *step, outcome.seconds)
-            self._agenda.pretrained(step)
-
-    def _crashed(self, attempt: _Attempt, reason: str) -> None:
+    def _crashed(self, attempt: _Attempt, reason: str) -> Iterator[Row | None]:
         """Once more, as often as the limits allow; then a failed run, or as many as waited for a pretraining."""
         step, times = attempt.step, self._crashes.get(attempt.step, 0) + 1
         self._crashes[step] = times
         if times <= self.limits.retries:
             self._agenda.put_back(step)
+            yield None
             return
         note = f"{reason} ({times} attempts)"
-        lost = (step,) if isinstance(step, Run) else self._agenda.give_up(step)
-        if not isinstance(step, Run):
+        lost = step.runs if isinstance(step, Group) else self._agenda.give_up(step)
+        if not isinstance(step, Group):
             note = f"pretraining failed: {note}; log: {attempt.job.folder / 'log.txt'}"
         for run in lost:
-            self._keep(run, Outcome(None, 0, 0.0, "", note), attempt.started)
+            yield self._keep(run, Outcome(None, 0, 0.0, "", note), attempt.started)
 
-    def _keep(self, run: Run, outcome: Outcome, started: str) -> None:
-        self._last = Row(run, outcome, run_name(run), started)
-        self._store.record(self._trainer.recipe, self._last)
+    def _keep(self, run: Run, outcome: Outcome, started: str) -> Row:
+        row = Row(run, outcome, run_name(run), started)
+        self._store.record(self._trainer.recipe, row)
         if outcome.score is None:
             self._failed += 1
         else:
             self._done += 1
+        return row
 
     def _progress(self) -> Progress:
-        running = sum(isinstance(attempt.step, Run) for attempt in self._attempts.values())
+        steps = [attempt.step for attempt in self._attempts.values()]
+        running = sum(len(step.runs) for step in steps if isinstance(step, Group))
         ended = self._done + self._failed
         total = self._total - self._elsewhere
         left = (time.monotonic() - self._clock) / ended * (total - ended) if ended else None
         return Progress(total, self._done, self._failed, running, left, self._last)
 
-    def _job(self, step: Run | Pretraining) -> Job:
+    def _job(self, step: Group | Pretraining) -> Job:
         shared = self._folder / "shared"
-        if isinstance(step, Run):
-            return Job(step, step.pools, step.seed, self._folder / "runs" / run_name(step), shared)
+        if isinstance(step, Group):
+            folders = tuple(self._folder / "runs" / run_name(run) for run in step.runs)
+            return Job(step.runs, (), 0, folders, shared)
         pools, seed = step
         name = run_name(Run("", 0, seed, pools))
-        return Job(None, pools, seed, self._folder / "pretraining" / name, shared)
+        return Job((), pools, seed, (self._folder / "pretraining" / name,), shared)
+
+
+def _results(attempt: _Attempt) -> dict[Run, tuple[Outcome, str]]:
+    """What the runs of an attempt have left so far."""
+    found = zip(attempt.job.runs, map(read_result, attempt.job.folders), strict=False)
+    return {run: result for run, result in found if result is not None}
 
 
 def _reason(attempt: _Attempt, status: int, timeout: float) -> str:

@@ -54,16 +54,32 @@ MIGRATIONS = (
         PRIMARY KEY (recipe, pools, seed)
     ) STRICT;
     """,
+    """
+    ALTER TABLE run RENAME TO run_before;
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        recipe TEXT NOT NULL REFERENCES recipe (hash),
+        task TEXT NOT NULL, labels INTEGER NOT NULL CHECK (labels >= 0), pools TEXT NOT NULL,
+        strategy TEXT NOT NULL, annotators INTEGER NOT NULL, mode TEXT NOT NULL, seed INTEGER NOT NULL,
+        backbone TEXT NOT NULL,
+        score REAL, test_size INTEGER, seconds REAL, device TEXT NOT NULL, note TEXT NOT NULL,
+        name TEXT NOT NULL, started TEXT NOT NULL,
+        UNIQUE (recipe, task, labels, pools, strategy, annotators, mode, seed, backbone)
+    ) STRICT;
+    INSERT INTO run SELECT id, recipe, task, labels, pools, strategy, annotators, mode, seed, '',
+        score, test_size, seconds, device, note, name, started FROM run_before;
+    DROP TABLE run_before;
+    """,
 )
 
 KEY = """recipe = ? AND task = ? AND labels = ? AND pools = ?
-         AND strategy = ? AND annotators = ? AND mode = ? AND seed = ?"""
+         AND strategy = ? AND annotators = ? AND mode = ? AND seed = ? AND backbone = ?"""
 
 # A success replaces a failure of the same run, and so does a failure for another reason; nothing replaces a success.
 INSERT = """
-INSERT INTO run (recipe, task, labels, pools, strategy, annotators, mode, seed,
+INSERT INTO run (recipe, task, labels, pools, strategy, annotators, mode, seed, backbone,
                  score, test_size, seconds, device, note, name, started)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET score = excluded.score, test_size = excluded.test_size, seconds = excluded.seconds,
     device = excluded.device, note = excluded.note, name = excluded.name, started = excluded.started
 WHERE run.score IS NULL AND (excluded.score IS NOT NULL OR excluded.note <> run.note)
@@ -112,7 +128,10 @@ def run_name(run: Run) -> str:
     >>> run_name(Run("cars", 50, 0)) == run_name(Run("cars", 50, 0, (("general", 0),)))
     True
     """
-    return hashlib.sha256(json.dumps(asdict(canonical(run)), sort_keys=True).encode()).hexdigest()[:16]
+    defined = asdict(canonical(run))
+    if not run.backbone:
+        del defined["backbone"]  # as it was before there was a choice
+    return hashlib.sha256(json.dumps(defined, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def now() -> str:
@@ -298,11 +317,23 @@ class Store:
         return str(found[0]) if found else ""
 
     def _rows(self, condition: str, values: tuple[str | int, ...]) -> Iterator[Row]:
-        query = f"""SELECT task, labels, seed, pools, strategy, annotators, mode,
+        query = f"""SELECT task, labels, seed, pools, strategy, annotators, mode, backbone,
                     score, test_size, seconds, device, note, name, started FROM run WHERE {condition}"""
-        for task, labels, seed, pools, strategy, annotators, mode, *rest in self._connection.execute(query, values):
-            run = Run(task, labels, seed, tuple(json.loads(pools).items()), strategy, annotators, mode)
-            score, test_size, seconds, device, note, name, started = rest
+        for (
+            task,
+            labels,
+            seed,
+            pools,
+            *how,
+            score,
+            test_size,
+            seconds,
+            device,
+            note,
+            name,
+            started,
+        ) in self._connection.execute(query, values):
+            run = Run(task, labels, seed, tuple(json.loads(pools).items()), *how)
             yield Row(run, Outcome(score, test_size or 0, seconds or 0.0, device, note), name, started)
 
 
@@ -334,6 +365,7 @@ def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
         "strategy": ("str", [row.run.strategy for row in rows]),
         "annotators": ("int64", [row.run.annotators for row in rows]),
         "mode": ("str", [row.run.mode for row in rows]),
+        "backbone": ("str", [row.run.backbone for row in rows]),
         "test_size": ("float64", [row.outcome.test_size or None for row in rows]),
         "seconds": ("float64", [row.outcome.seconds or None for row in rows]),
         "device": ("str", [row.outcome.device for row in rows]),
@@ -358,7 +390,8 @@ def _values(recipe: str, row: Row) -> tuple[object, ...]:
 def _key(recipe: str, run: Run) -> tuple[str | int, ...]:
     """What defines a run, in the order of KEY."""
     run = canonical(run)
-    return (recipe, run.task, run.labels, _json(run.pools), run.strategy, run.annotators, run.mode, run.seed)
+    how = (run.strategy, run.annotators, run.mode, run.seed, run.backbone)
+    return (recipe, run.task, run.labels, _json(run.pools), *how)
 
 
 def _json(pools: Pools) -> str:
@@ -366,7 +399,7 @@ def _json(pools: Pools) -> str:
 
 
 def _order(run: Run) -> tuple[object, ...]:
-    return (run.task, run.labels, run.pools, run.strategy, run.annotators, run.mode, run.seed)
+    return (run.task, run.labels, run.pools, run.strategy, run.annotators, run.mode, run.backbone, run.seed)
 
 
 def _status(task: str, rows: list[Row]) -> Status:

@@ -1,4 +1,4 @@
-"""The inside of a pilot's process: one job, carried out by a trainer, its result left as a file.
+"""The inside of a pilot's process: one job, carried out by a trainer, the result of each run left as a file.
 
 The file `result.json` is the result: it is there whole or not at all, whatever is killed. A job that has one is never
 carried out again.
@@ -16,34 +16,56 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pilots.store import now
-from pilots.trainers import Outcome, Run, Trainer
+from pilots.trainers import Outcome, Run, Trainer, outcomes
 
 BUSY = 75  # EX_TEMPFAIL: another process is at this job
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to carry out or, without a run, the pretraining that runs wait for.
+    """Runs to carry out in one process or, without runs, the pretraining (pools, seed) that runs wait for.
 
-    folder: this job's own (lock, log, result); shared: the folder that is handed to the trainer.
+    folders: of each run, or of the pretraining, its own (lock, log, result); shared: what is handed to the trainer.
     """
 
-    run: Run | None
+    runs: tuple[Run, ...]
     pools: tuple[tuple[str, int], ...]
     seed: int
-    folder: Path
+    folders: tuple[Path, ...]
     shared: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the process writes its log."""
+        return self.folders[0]
 
 
 def carry_out(trainer: Trainer, job: Job) -> None:
-    """What the process does: it ends with a result, with the status BUSY if another is at it, or with a traceback."""
-    lock = os.open(job.folder / "lock", os.O_RDWR | os.O_CREAT)
+    """What the process does: it ends with all results, with the status BUSY if another is at any of it, or with a
+    traceback; each result is there as soon as it can be."""
+    free = [place for place, folder in enumerate(job.folders) if _locked(folder)]
+    todo = [place for place in free if read_result(job.folders[place]) is None]
+    job.shared.mkdir(parents=True, exist_ok=True)
+    started, clock = now(), time.perf_counter()
+    if todo and not job.runs:
+        trainer.pretrain(job.pools, job.seed, job.shared)
+        _write_result(job.folder, Outcome(None, 0, time.perf_counter() - clock, "", "pretrained"), started)
+    elif todo:
+        folders = {job.runs[place]: job.folders[place] for place in todo}
+        for run, outcome in outcomes(trainer, tuple(folders), job.shared):
+            _write_result(folders[run], _finite(outcome), started)
+    if len(free) < len(job.folders):
+        sys.exit(BUSY)
+
+
+def _locked(folder: Path) -> bool:
+    """Whether this process has the lock now, which it keeps to its end; another process may have it."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(BUSY)
-    if read_result(job.folder) is None:
-        _write_result(job.folder, *_timed(job, trainer))
+        return False
+    return True
 
 
 def read_result(folder: Path) -> tuple[Outcome, str] | None:
@@ -60,17 +82,12 @@ def forget_result(folder: Path) -> None:
     (folder / "result.json").unlink(missing_ok=True)
 
 
-def _timed(job: Job, trainer: Trainer) -> tuple[Outcome, str]:
-    started, clock = now(), time.perf_counter()
-    job.shared.mkdir(parents=True, exist_ok=True)
-    if job.run is None:
-        trainer.pretrain(job.pools, job.seed, job.shared)
-        return Outcome(None, 0, time.perf_counter() - clock, "", "pretrained"), started
-    outcome = replace(trainer.train(job.run, job.shared), seconds=time.perf_counter() - clock)
-    if outcome.score is not None and not math.isfinite(outcome.score):
-        note = f"the score is {outcome.score}: diverged" + (f"; {outcome.note}" if outcome.note else "")
-        outcome = replace(outcome, score=None, note=note)
-    return outcome, started
+def _finite(outcome: Outcome) -> Outcome:
+    """A score that is no number is none."""
+    if outcome.score is None or math.isfinite(outcome.score):
+        return outcome
+    note = f"the score is {outcome.score}: diverged" + (f"; {outcome.note}" if outcome.note else "")
+    return replace(outcome, score=None, note=note)
 
 
 def _write_result(folder: Path, outcome: Outcome, started: str) -> None:

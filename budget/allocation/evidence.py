@@ -80,9 +80,7 @@ def _curve(surface: Surface, pools: dict[str, int], labels: np.ndarray) -> Curve
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:
     """Every run that may feed a curve, by task; a failed one has no score."""
-    frame = measurements.frame
-    frame = frame[frame["strategy"] == "random"]
-    pools = measurements.pools
+    frame, pools = measurements.of_curves, measurements.pools
     found: dict[str, list[Dot]] = {}
     columns = [frame[column].tolist() for column in ("task", "labels", "score", "seed", *(f"pool:{p}" for p in pools))]
     for task, labels, score, seed, *mix in zip(*columns, strict=True):

@@ -52,8 +52,8 @@ def further_pilots(
     >>> [(pilot.labels, pilot.seconds) for pilot in found if pilot.repeats == 1]
     [(10, 1.0), (20, 2.0), (40, 4.0)]
     """
-    frame, extra = measurements.frame, sizes or {}
-    frame = frame[frame["score"].notna() & (frame["strategy"] == "random")]
+    frame, extra = measurements.of_curves, sizes or {}
+    frame = frame[frame["score"].notna()]
     pools = [name for name in measurements.pools if name in brief.pools]
     mixes = _mixes(brief, [tuple(row) for row in frame[[POOL + name for name in pools]].to_numpy(int)], pools, extra)
     used = {name: int(frame[POOL + name].max()) for name in pools if len(frame)}
@@ -85,7 +85,7 @@ def _mixes(
 
 
 def _seconds(measurements: Measurements, cells: list[tuple[str, int]]) -> Sequence[float | None]:
-    frame = measurements.frame
+    frame = measurements.of_curves
     if "seconds" in frame:
         known = frame[frame["score"].notna() & frame["seconds"].notna()]
         timed = zip(known["task"], known["labels"].astype(float), known["seconds"].astype(float), strict=True)

@@ -71,6 +71,13 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
     help="Where runs are carried out; ray and slurm need the extras of these names.",
 )
 @click.option("--address", default="", help="Of the Ray cluster; auto: the one of this machine.")
+@click.option(
+    "--together",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Runs that a process trains side by side at most (default: 32 where there is a GPU, otherwise 1).",
+)
+@click.option("--strict", is_flag=True, help="Any fault in the files that the brief names is an error.")
 @click.option("--retry-failed", is_flag=True, help="Try failed runs again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run; with -v every run, in their order.")
 @output.options
@@ -85,6 +92,8 @@ def run(
     timeout: float | None,
     engine: str,
     address: str,
+    together: int | None,
+    strict: bool,
     retry_failed: bool,
     dry_run: bool,
 ) -> None:
@@ -99,7 +108,7 @@ def run(
     from pilots.estimate import within
 
     brief = Brief.from_file(brief_path)
-    made = setup(brief, brief_path.parent)
+    made = setup(brief, brief_path.parent, strict)
     for note in made.notes:
         output.say(note)
     affordable = made.runs if money is None else within(brief, made.runs, money)
@@ -111,7 +120,7 @@ def run(
         output.answer(forecast(brief, made, store_path, slots))
         return
     with opened(store_path, create=True) as store:
-        summary = carry_out(made, store, slots, retry_failed, engine, address)
+        summary = carry_out(made, store, slots, retry_failed, engine, address, together)
         output.answer(status_table(store.status()))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
@@ -148,7 +157,7 @@ def order_table(pilots: Setup, store_path: Path) -> str:
     rows, pretrained, done = earlier(pilots, store_path)
     lines: list[list[str]] = []
     for each in (run for run in pilots.runs if run not in done):
-        pools = ", ".join(f"{name} {labels:,}" for name, labels in each.pools) or "-"
+        pools = _mix(each)
         seconds = estimate.seconds([each], rows, pretrained)
         taken = "?" if seconds is None else f"{seconds:.1f}"
         lines.append([str(len(lines) + 1), each.task, pools, f"{each.labels:,}", str(each.seed), taken])
@@ -171,6 +180,7 @@ def carry_out(
     retry_failed: bool = False,
     engine: str = "local",
     address: str = "",
+    together: int | None = None,
 ) -> Summary:
     """Carry out the runs of a design, with their progress on stderr."""
     from pilots.engines import Place
@@ -179,7 +189,9 @@ def carry_out(
 
     progress = None if output.is_set("quiet") else printer(earlier=store.rows(pilots.trainer.recipe))
     place = Place(engine, address)
-    summary = execute(pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place)
+    summary = execute(
+        pilots.runs, pilots.trainer, store, slots, progress, pilots.limits, retry_failed, place=place, together=together
+    )
     left = f", {summary.left} not started in time" if summary.left else ""
     counts = f"{summary.done} runs done, {summary.failed} failed, {summary.skipped} were there{left}"
     output.say(f"{counts}; {summary.seconds:.0f} s")
@@ -190,13 +202,18 @@ def design_table(runs: tuple[Run, ...]) -> str:
     """Runs by task and pool labels: their sizes and their number."""
     cells: dict[tuple[str, str], list[int]] = {}
     for each in runs:
-        pools = ", ".join(f"{name} {labels:,}" for name, labels in each.pools) or "-"
-        cells.setdefault((each.task, pools), []).append(each.labels)
+        cells.setdefault((each.task, _mix(each)), []).append(each.labels)
     rows = [
         [task, pools, ", ".join(f"{size:,}" for size in sorted(set(sizes))), str(len(sizes))]
         for (task, pools), sizes in sorted(cells.items())
     ]
     return output.table(["task", "pool labels", "labels", "runs"], [*rows, ["all", "", "", str(len(runs))]], left=3)
+
+
+def _mix(run: Run) -> str:
+    """A run's pools, and its network where it is compared with the others'."""
+    pools = ", ".join(f"{name} {labels:,}" for name, labels in run.pools) or "-"
+    return f"{pools} ({run.backbone})" if run.backbone else pools
 
 
 def status_table(tasks: tuple[Status, ...]) -> str:

@@ -3,11 +3,13 @@ repeats."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from budget.fitting.capacity import Capacity, capacities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +60,7 @@ class Cells:
     chance: float | None = None
     test_size: float = np.inf  # items that a run is scored on (harmonic mean); unknown: infinite
     by_seed: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    capacity: tuple[Capacity, ...] = ()  # what other networks make of the pools
 
     @property
     def largest(self) -> tuple[float, Array]:
@@ -73,16 +76,23 @@ class Cells:
 
 
 def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
-    """Random-choice runs of every task, averaged over seeds."""
-    frame = measurements.frame
+    """The runs of every task's curves, averaged over seeds."""
     pools = tuple(sorted(measurements.pools))
-    frame = frame[frame["strategy"] == "random"]
     answer = {}
-    for task, rows in frame.groupby("task", sort=True):
+    for task, rows in measurements.of_curves.groupby("task", sort=True):
         metric = brief.tasks[str(task)].metric if brief is not None and str(task) in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
-        answer[str(task)] = _cells(str(task), scale, pools, rows)
+        answer[str(task)] = replace(
+            _cells(str(task), scale, pools, rows), capacity=_capacity(measurements, rows, scale)
+        )
     return answer
+
+
+def _capacity(measurements: Measurements, rows: pd.DataFrame, scale: Scale) -> tuple[Capacity, ...]:
+    """What other networks make of the pools of the task whose curves `rows` are."""
+    frame, own = measurements.frame, str(rows["backbone"].iloc[0])
+    task = frame[(frame["task"] == rows["task"].iloc[0]) & (frame["strategy"] == "random")]
+    return capacities(task, own, 1 if scale.best > scale.worst else -1) if (task["backbone"] != own).any() else ()
 
 
 def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) -> Cells:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from budget.fitting.capacity import Capacity
 from budget.fitting.cells import Cells
 from budget.fitting.isotonic import falling
 from budget.fitting.misfit import Misfit
@@ -156,9 +157,33 @@ def _pools(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
         elif effect.harm is not None and effect.harm < limits.significance:
             yield Trust("REVIEW", f"pool {name} lowers the score", f"Do not buy {name} for this task.")
         elif effect.p_value > limits.significance and effect.few.low <= 0:
-            yield Trust(
-                "REVIEW", f"what pool {name} brings cannot be told from nothing", f"Repeat the pilots with most {name}."
-            )
+            found = f"what pool {name} brings cannot be told from nothing"
+            if any(each.pool == name for each in task.capacity):
+                yield Trust("REVIEW", found, f"Repeat the pilots with most {name}.")
+            else:
+                yield Trust("REVIEW", found, f"Repeat the pilots with most {name}, and compare a larger network.")
+    for each in task.capacity:
+        if each.p_value < limits.significance and each.ahead > 0:
+            yield _too_small(each)
+
+
+def _too_small(found: Capacity) -> Trust:
+    """Another network, which is ahead with most of a pool's labels, makes more of them than the one of the curves."""
+    pool, few, most, network = found.pool, found.few, found.most, found.backbone
+    own, other, remedy = found.own.expected, found.other.expected, f"Run the pilots with backbone: {network}."
+    if found.own.low <= 0:
+        return Trust(
+            "REVIEW",
+            f"the curve of pool {pool} is flat because the network is too small: from {few:,} to {most:,} labels it "
+            f"brings {own:.3f} with this network and {other:.3f} with {network}",
+            remedy,
+        )
+    return Trust(
+        "REVIEW",
+        f"the network is too small for all that pool {pool} can bring: from {few:,} to {most:,} labels it "
+        f"brings {own:.3f} with this network and {other:.3f} with {network}",
+        remedy,
+    )
 
 
 def dips(task: Cells, prior: NoisePrior, significance: float) -> Iterator[Trust]:

@@ -1,7 +1,8 @@
 """A team's own labelled images as a source: decoded once to the training size, kept in memory-mapped files.
 
 Splits follow from the hash of each item's group, so that test and validation are fixed and no group is in two of them.
-An image of which the very same pixels are in the test split is not learned from.
+An image of which the very same pixels are in the test split is not learned from, and a pool's image that is a test or
+validation image of a task neither.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,21 +28,31 @@ from pilots.data.listings import Item, Listing, Shape
 from pilots.data.report import Report
 
 _SHARES = {"test": 0.2, "validation": 0.1}
-_VERSION = 2
+_VERSION = 3
+_LOOK = 16  # bytes that stand for an image's pixels
+_PAIRS: tuple[tuple[Split, Split], ...] = (("test", "train"), ("test", "validation"), ("validation", "train"))
+"""Splits of which the first keeps an image that is in both."""
 _MODES = {1: "L", 3: "RGB"}
 _DECODING = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Items of a cache that `prepared` wrote. `digest` stands for their content, wherever the cache lies."""
+    """Items of a cache that `prepared` wrote, without those `left_out`. `digest` stands for their content, wherever the
+    cache lies."""
 
     folder: Path = field(repr=False, compare=False)
     digest: str
     classes: int
+    left_out: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     def items(self, split: Split) -> NDArray[np.int64]:
-        return np.flatnonzero(_opened(self.folder)["split"] == SPLITS.index(split)).astype(np.int64)
+        items = np.flatnonzero(_opened(self.folder)["split"] == SPLITS.index(split)).astype(np.int64)
+        return np.setdiff1d(items, self.left_out, assume_unique=True) if self.left_out else items
+
+    def looks(self, items: NDArray[np.int64]) -> list[bytes]:
+        """16 bytes for each item that stand for the pixels of its file: equal pixels, equal bytes."""
+        return [look.tobytes() for look in _opened(self.folder)["looks"][items]]
 
     def examples(self, split: Split, items: NDArray[np.int64]) -> Examples:
         arrays = _opened(self.folder)
@@ -50,7 +61,7 @@ class FileSource:
 
 @lru_cache(maxsize=16)
 def _opened(folder: Path) -> dict[str, NDArray[np.generic]]:
-    names = ("split", *Examples.__dataclass_fields__)
+    names = ("split", "looks", *Examples.__dataclass_fields__)
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
 
 
@@ -93,6 +104,35 @@ def prepared(
     return FileSource(folder, kept["digest"], len(listing.classes)), whole
 
 
+def without_judged(
+    pool: FileSource, names: Sequence[str], report: Report, tasks: Mapping[str, FileSource]
+) -> FileSource:
+    """A pool without what has the very pixels of a test or validation image of one of the tasks: a network that had
+    learned from it would know part of what it is judged by (Sun et al., 2017, left such images out, too).
+
+    names: of the pool's items; what is left out goes into the report.
+    """
+    left_out: list[int] = []
+    for task, source in sorted(tasks.items()):
+        for keeper, loser in _PAIRS:
+            judged, items = set(source.looks(source.items(keeper))), pool.items(loser)
+            same = [look in judged for look in pool.looks(items)]
+            for item in np.setdiff1d(items[np.array(same, bool)], left_out).tolist():
+                left_out.append(item)
+                report.add(
+                    f"{loser} image with the pixels of a {keeper} image of {task}, which is left out", names[item]
+                )
+    if not left_out:
+        return pool
+    report.kept -= len(left_out)
+    digest = hashlib.sha256(repr((pool.digest, sorted(left_out))).encode()).hexdigest()[:16]
+    found = replace(pool, digest=digest, left_out=tuple(sorted(left_out)))
+    for split in SPLITS[:2]:
+        if not len(found.items(split)):
+            report.add("split without images", split)
+    return found
+
+
 def _labels_of(item: Item) -> tuple[object, ...]:
     mask = (item.mask.stat().st_size, item.mask.stat().st_mtime_ns) if item.mask else None
     return (item.kind, item.boxes, item.shapes, item.points, item.area, mask)
@@ -110,26 +150,26 @@ def _split_of(group: str) -> int:
 def _decoded(listing: Listing, folder: Path, size: int, channels: int, report: Report) -> str:
     """Decode every item into arrays under `folder`, and return a digest of what lies there."""
     arrays = _empty(listing.items, size, channels, folder)
-    looks: list[bytes] = []
+    looks = [bytes(_LOOK)] * len(listing.items)
     digest = hashlib.sha256(repr((_VERSION, size, channels, listing.classes)).encode())
     for row, item in enumerate(listing.items):
         try:
             image = _pixels(item, channels)
             labels = _labels(item, image.size, size, len(listing.classes), arrays)
         except _DECODING as fault:
-            looks.append(b"")
             report.add("image or mask that cannot be used", f"{item.name} ({fault})")
             continue
-        looks.append(hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=16).digest())
+        looks[row] = hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=_LOOK).digest()
         pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
         arrays["images"][row] = pixels.reshape(size, size, channels).transpose(2, 0, 1)
         for name, values in labels.items():
             arrays[name][row] = values
         arrays["split"][row] = _split_of(item.group)
-        digest.update(looks[-1] + repr((item.name, item.group)).encode())
+        digest.update(looks[row] + repr((item.name, item.group)).encode())
         digest.update(b"".join(arrays[name][row].tobytes() for name in labels))
     _set_apart(arrays["split"], looks, listing.items, report)
     report.kept = int((arrays["split"] >= 0).sum())
+    arrays["looks"] = np.frombuffer(b"".join(looks), np.uint8).reshape(-1, _LOOK)
     for name, array in arrays.items():
         if not isinstance(array, np.memmap):
             np.save(folder / f"{name}.npy", array)
@@ -232,8 +272,7 @@ def _inside(corners: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
 
 def _set_apart(split: NDArray[np.int8], looks: list[bytes], items: tuple[Item, ...], report: Report) -> None:
     """Take out of train what has the same pixels as a test or validation image, and out of validation as a test one."""
-    pairs: tuple[tuple[Split, Split], ...] = (("test", "train"), ("test", "validation"), ("validation", "train"))
-    for keeper, loser in pairs:
+    for keeper, loser in _PAIRS:
         kept = {looks[row] for row in np.flatnonzero(split == SPLITS.index(keeper))}
         for row in np.flatnonzero(split == SPLITS.index(loser)):
             if looks[row] in kept:

@@ -64,6 +64,7 @@ def _rows(measurements: Measurements) -> list[Row]:
             strategy=values["strategy"],
             annotators=int(values["annotators"]),
             mode=values["mode"],
+            backbone=values["backbone"],
         )
         score, test_size, seconds = (_number(values.get(name)) for name in ("score", "test_size", "seconds"))
         note = "" if score is not None else f"a failed run of {measurements.source or 'a table'}"

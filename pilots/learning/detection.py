@@ -56,8 +56,8 @@ class BoxHead(nn.Module):
         taken = kinds >= 0
         wanted = functional.one_hot(kinds + 1, self.kinds + 1)[..., 1:].to(logits.dtype)
         objects = taken.sum().clamp(min=1)
-        found = _corners(outputs[:, self.kinds :])[taken]
-        return _focal(logits, wanted) / objects + (1 - _generalized_iou(found, boxes[taken])).sum() / objects
+        off = 1 - _generalized_iou(_corners(outputs[:, self.kinds :]), boxes)
+        return (_focal(logits, wanted) + torch.where(taken, off, 0.0).sum()) / objects
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
         images, places = np.nonzero(examples.kinds >= 0)
@@ -118,13 +118,19 @@ def _focal(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _generalized_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Generalized IoU (Rezatofighi et al., 2019) of boxes in pairs, (B,)."""
-    near, far = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
-    common = (far - near).clamp(min=0).prod(dim=1)
-    union = (first[:, 2:] - first[:, :2]).prod(dim=1) + (second[:, 2:] - second[:, :2]).prod(dim=1) - common
-    hull = torch.maximum(first[:, 2:], second[:, 2:]) - torch.minimum(first[:, :2], second[:, :2])
-    around = hull.prod(dim=1).clamp(min=1e-6)
+    """Generalized IoU (Rezatofighi et al., 2019) of boxes in pairs: (.., 4) and (.., 4) in, (..) out."""
+    common = _area(torch.maximum(first[..., :2], second[..., :2]), torch.minimum(first[..., 2:], second[..., 2:]))
+    union = _area(first[..., :2], first[..., 2:]) + _area(second[..., :2], second[..., 2:]) - common
+    around = _area(torch.minimum(first[..., :2], second[..., :2]), torch.maximum(first[..., 2:], second[..., 2:]))
+    around = around.clamp(min=1e-6)
     return common / union.clamp(min=1e-6) - (around - union) / around
+
+
+def _area(near: Tensor, far: Tensor) -> Tensor:
+    """Area between two corners; none where they have changed sides. A product, for `prod` looks for zeros first and
+    makes a GPU wait."""
+    sides = (far - near).clamp(min=0)
+    return sides[..., 0] * sides[..., 1]
 
 
 def _thinned(boxes: Tensor, kinds: Tensor) -> Tensor:

@@ -116,8 +116,8 @@ class MaskHead(nn.Module):
         return loss
 
     def score(self, outputs: Tensor, examples: Examples) -> float:
-        kinds = functional.pixel_shuffle(outputs, 2).argmax(dim=1).to(torch.uint8)
-        return mean_iou(kinds.numpy(), examples.masks, self.classes)
+        kinds = outputs.reshape(len(outputs), self.classes, 4, *outputs.shape[2:]).argmax(dim=1).to(torch.uint8)
+        return mean_iou(functional.pixel_shuffle(kinds, 2)[:, 0].numpy(), examples.masks, self.classes)
 
 
 class PointHead(nn.Module):

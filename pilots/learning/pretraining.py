@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ def pretrain(
 ) -> None:
     """Train a backbone in place to tell `classes` classes apart, stopped early on `validate_on`."""
     head = ClassHead(classes, backbone.channels)
-    train(Network(backbone, head), head, train_on, validate_on, recipe, seed)
+    train(Network(backbone, head), train_on, validate_on, recipe, seed)
 
 
 @contextmanager
@@ -50,6 +51,17 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         Path(beside).replace(path)
     finally:
         Path(beside).unlink(missing_ok=True)
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """One process at a time is at what will be `path`; others wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.lock")
+    with beside.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        beside.unlink(missing_ok=True)  # whoever waits for it finds what is now there
 
 
 def save(backbone: Backbone, path: Path, note: str = "") -> None:

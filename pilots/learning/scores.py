@@ -107,16 +107,17 @@ class Boxes:
 
 
 def box_iou(first: Floats, second: Floats) -> Floats:
-    """Intersection over union of each of (A, 4) with each of (B, 4) boxes: (A, B).
+    """Intersection over union of each of (.., A, 4) with each of (.., B, 4) boxes: (.., A, B).
 
     >>> box_iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
     [[0.333, 0.0]]
     """
-    near = np.maximum(first[:, None, :2], second[None, :, :2])
-    far = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.prod(np.clip(far - near, 0, None), axis=2)
-    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
-    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1][None, :] - common, 1e-12))
+    first, second = first[..., :, None, :], second[..., None, :, :]
+    near = np.maximum(first[..., :2], second[..., :2])
+    far = np.minimum(first[..., 2:], second[..., 2:])
+    common = np.prod(np.clip(far - near, 0, None), axis=-1)
+    areas = [np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1) for boxes in (first, second)]
+    return np.asarray(common / np.maximum(areas[0] + areas[1] - common, 1e-12))
 
 
 def average_precision(predicted: Boxes, truth: Boxes, thresholds: tuple[float, ...] = (0.5,), most: int = 100) -> float:
@@ -142,33 +143,51 @@ def _of(boxes: Boxes, kind: int) -> Boxes:
 
 def _class_precision(predicted: Boxes, truth: Boxes, thresholds: tuple[float, ...], most: int) -> float:
     """Mean over thresholds of the average precision of one class."""
-    right = [np.zeros((len(thresholds), 0), dtype=bool)]
-    confidences: list[Floats] = [np.zeros(0)]
-    for image in np.unique(predicted.images):
-        rows = np.flatnonzero(predicted.images == image)
-        rows = rows[np.argsort(-predicted.confidences[rows], kind="stable")][:most]
-        boxes = truth.corners[truth.images == image]
-        if len(boxes):
-            overlap = box_iou(predicted.corners[rows], boxes)
-            right.append(np.stack([_matched(overlap, threshold) for threshold in thresholds]))
-        else:  # most images have no box of most classes
-            right.append(np.zeros((len(thresholds), len(rows)), dtype=bool))
-        confidences.append(predicted.confidences[rows])
-    order = np.argsort(-np.concatenate(confidences), kind="stable")
-    hits = np.concatenate(right, axis=1)[:, order]
+    order = np.lexsort((-predicted.confidences, predicted.images))
+    order = order[_places(predicted.images[order]) < most]
+    images, confidences = predicted.images[order], predicted.confidences[order]
+    right = np.zeros((len(thresholds), len(order)), dtype=bool)
+    rows = np.isin(images, truth.images)  # most images have no box of most classes
+    right[:, rows] = _matched(images[rows], predicted.corners[order][rows], truth, thresholds)
+    hits = right[:, np.argsort(-confidences, kind="stable")]
     return float(np.mean([_interpolated(row, len(truth.images)) for row in hits]))
 
 
-def _matched(overlap: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Which predictions (rows, most confident first) get a true box (columns)."""
-    overlap = overlap.copy()
-    right = np.zeros(len(overlap), dtype=bool)
-    for row in range(len(overlap) if overlap.shape[1] else 0):
-        column = len(overlap[row]) - 1 - int(np.argmax(overlap[row, ::-1]))  # of equals the last, as COCO does
-        if overlap[row, column] >= min(threshold, 1 - 1e-10):
-            right[row] = True
-            overlap[:, column] = -1.0
-    return right
+def _matched(
+    images: NDArray[np.int64], corners: Floats, truth: Boxes, thresholds: tuple[float, ...]
+) -> NDArray[np.bool_]:
+    """Which predictions, in order of image and confidence, get a true box, a row for each threshold: all images at
+    once, their most confident predictions first.
+    """
+    names, image = np.unique(images, return_inverse=True)
+    known = np.flatnonzero(np.isin(truth.images, names))
+    known = known[np.argsort(truth.images[known], kind="stable")]
+    owner = np.searchsorted(names, truth.images[known])
+    rank, place = _places(image), _places(owner)
+    boxes = np.full((len(names), place.max(initial=-1) + 1, 4), np.nan)
+    boxes[owner, place] = truth.corners[known]
+    found = np.full((len(names), rank.max(initial=-1) + 1, 4), np.nan)
+    found[image, rank] = corners
+    overlap = np.nan_to_num(box_iou(found, boxes), nan=-1.0)  # of what is not there
+    least = np.minimum(thresholds, 1 - 1e-10)[:, None]
+    taken = np.zeros((len(thresholds), *boxes.shape[:2]), dtype=bool)
+    right = np.zeros((len(thresholds), *found.shape[:2]), dtype=bool)
+    for turn in range(found.shape[1]):
+        free = np.where(taken, -1.0, overlap[:, turn])
+        best = free.shape[2] - 1 - np.argmax(free[:, :, ::-1], axis=2)  # of equals the last, as COCO does
+        right[:, :, turn] = np.take_along_axis(free, best[:, :, None], axis=2)[:, :, 0] >= least
+        which = np.nonzero(right[:, :, turn])
+        taken[(*which, best[which])] = True
+    return right[:, image, rank]
+
+
+def _places(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each among its equals, which stand together: 0, 1, ..
+
+    >>> _places(np.array([3, 3, 5])).tolist()
+    [0, 1, 0]
+    """
+    return np.arange(len(groups)) - np.searchsorted(groups, groups)
 
 
 def _interpolated(right: NDArray[np.bool_], positives: int) -> float:

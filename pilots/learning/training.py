@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -119,11 +119,27 @@ def optimizer_of(
         weight_decay=recipe.decay,
         fused=True,
     )
-    rates = [rate for _, rate in moving]
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rates, total_steps=steps, pct_start=0.2, cycle_momentum=False
-    )
-    return optimizer, cycle
+    return optimizer, _cycle(optimizer, [rate for _, rate in moving], steps)
+
+
+@lru_cache
+def cycle_of(steps: int) -> tuple[float, ...]:
+    """The same cycle as the share of its highest rate at each step.
+
+    >>> [round(share, 2) for share in cycle_of(10)]
+    [0.04, 1.0, 0.96, 0.85, 0.69, 0.5, 0.31, 0.15, 0.04, 0.0]
+    """
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    cycle, shares = _cycle(optimizer, [1.0], steps), []
+    for _ in range(steps):
+        shares.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        cycle.step()
+    return tuple(shares)
+
+
+def _cycle(optimizer: torch.optim.Optimizer, rates: list[float], steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.2, cycle_momentum=False)
 
 
 def within_memory(recipe: Recipe, attempt: Callable[[Recipe], Result]) -> tuple[Result, str]:
@@ -140,41 +156,127 @@ def within_memory(recipe: Recipe, attempt: Callable[[Recipe], Result]) -> tuple[
         torch.cuda.empty_cache()
 
 
-def train(network: Network, head: Head, train_on: Examples, validate_on: Examples, recipe: Recipe, seed: int) -> float:
+@dataclass(frozen=True)
+class Learner:
+    """A network to be trained in place, what it learns from, and the seed of its batches."""
+
+    network: Network
+    train_on: Examples
+    seed: int
+
+    @property
+    def head(self) -> Head:
+        """The network's head."""
+        return cast(Head, self.network.head)
+
+
+class Steps(Protocol):
+    """One network or several (R) on their way, a step at a time."""
+
+    def take(self) -> Tensor:
+        """The next step of each: their losses before it, (R,)."""
+
+    def settle(self, place: int) -> None:
+        """See to it that this network has the weights it has come to."""
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with these networks only."""
+
+
+class Single:
+    """A network alone: `Steps` of R = 1."""
+
+    def __init__(self, learner: Learner, recipe: Recipe) -> None:
+        network, where = learner.network, device()
+        network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+        network.backbone.requires_grad_(recipe.backbone_rate > 0)
+        steps = recipe.steps(len(learner.train_on))
+        self._network, self._head, self._frozen = network, learner.head, recipe.backbone_rate == 0
+        self._optimizer, self._cycle = optimizer_of(network, recipe, steps)
+        self._images = torch.from_numpy(learner.train_on.images).to(where)
+        self._targets = [target.to(where) for target in learner.head.targets(learner.train_on)]
+        self._batches = batches(len(learner.train_on), recipe.batch, steps, learner.seed)
+
+    def take(self) -> Tensor:
+        rows = next(self._batches)
+        self._network.train()
+        if self._frozen:
+            self._network.backbone.eval()
+        loss = self._head.loss(self._network(as_input(self._images[rows])), [part[rows] for part in self._targets])
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._cycle.step()
+        return loss.detach()[None]
+
+    def settle(self, place: int) -> None:
+        pass
+
+    def keep(self, places: Sequence[int]) -> None:
+        pass
+
+
+class Course:
+    """When a network is looked at, its best weights so far, and when its training is over."""
+
+    def __init__(self, learner: Learner, validate_on: Examples, recipe: Recipe) -> None:
+        self._learner, self._validate_on, self._recipe = learner, validate_on, recipe
+        self._steps = recipe.steps(len(learner.train_on))
+        self._looks = {math.ceil(self._steps * (part + 1) / recipe.checks) for part in range(recipe.checks)}
+        self._best_state: dict[str, Tensor] | None = None
+        self._worse = 0
+        self.best = -math.inf
+
+    def looks_after(self, step: int) -> bool:
+        """Whether the network is looked at after this step, counted from 1."""
+        return step in self._looks
+
+    def is_over(self, step: int, loss: float) -> bool:
+        """Look at the network; over, it has its best weights. Raises Diverged if the loss is no number."""
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at step {step} of {self._steps}")
+        if step < self._steps and not self._recipe.early_stopping:
+            return False
+        network = self._learner.network
+        score = self._learner.head.score(outputs(network, self._validate_on, device()), self._validate_on)
+        self._worse = 0 if score >= self.best else self._worse + 1
+        if self._worse == 0:
+            self.best, self._best_state = score, deepcopy(network.state_dict())
+        over = step == self._steps or self._worse > self._recipe.patience
+        if over and self._best_state is not None:
+            network.load_state_dict(self._best_state)
+        return over
+
+
+def follow(steps: Steps, courses: Sequence[Course]) -> Iterator[tuple[int, float | Diverged]]:
+    """Take steps until all courses are over. Each one's place and best score, or why it has none, as it ends."""
+    going, step = list(range(len(courses))), 0
+    while going:
+        losses, step = steps.take(), step + 1
+        due = [at for at, place in enumerate(going) if courses[place].looks_after(step)]
+        ended: dict[int, float | Diverged] = {}
+        for at, loss in zip(due, losses[due].tolist() if due else (), strict=True):
+            steps.settle(at)
+            course = courses[going[at]]
+            try:
+                if course.is_over(step, loss):
+                    ended[at] = course.best
+            except Diverged as failure:
+                ended[at] = failure
+        if ended:
+            yield from ((going[at], result) for at, result in ended.items())
+            left = [at for at in range(len(going)) if at not in ended]
+            going = [going[at] for at in left]
+            steps.keep(left)
+
+
+def train(network: Network, train_on: Examples, validate_on: Examples, recipe: Recipe, seed: int) -> float:
     """Train in place; the network ends with the weights that scored best on `validate_on`. Returns that score.
 
     Raises Diverged, and torch.OutOfMemoryError where a batch is too much for the device.
     """
-    where = device()
-    network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-    steps = recipe.steps(len(train_on))
-    network.backbone.requires_grad_(recipe.backbone_rate > 0)
-    optimizer, cycle = optimizer_of(network, recipe, steps)
-    images = torch.from_numpy(train_on.images).to(where)
-    targets = [target.to(where) for target in head.targets(train_on)]
-    check_at = {math.ceil(steps * (part + 1) / recipe.checks) for part in range(recipe.checks)}
-    best, best_state, worse = -math.inf, None, 0
-    for step, rows in enumerate(batches(len(train_on), recipe.batch, steps, seed), start=1):
-        network.train()
-        if recipe.backbone_rate == 0:
-            network.backbone.eval()
-        loss = head.loss(network(as_input(images[rows])), [target[rows] for target in targets])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        cycle.step()
-        if step not in check_at:
-            continue
-        if not math.isfinite(loss.item()):
-            raise Diverged(f"the loss is {loss.item()} at step {step} of {steps}")
-        if step < steps and not recipe.early_stopping:
-            continue
-        score = head.score(outputs(network, validate_on, where), validate_on)
-        worse = 0 if score >= best else worse + 1
-        if worse == 0:
-            best, best_state = score, deepcopy(network.state_dict())
-        elif worse > recipe.patience:
-            break
-    if best_state is not None:
-        network.load_state_dict(best_state)
-    return best
+    learner = Learner(network, train_on, seed)
+    ((_, result),) = follow(Single(learner, recipe), [Course(learner, validate_on, recipe)])
+    if isinstance(result, Diverged):
+        raise result
+    return result

@@ -10,14 +10,17 @@ one more at the fewest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
 class Run:
     """One pilot: train `task` on `labels` labels after pretraining on the labels of `pools`, as (name, labels) pairs.
+    `backbone`: another network than the trainer's own, to compare.
 
     >>> Run("detection", 100, 0, (("general", 1000),)).mode
     'finetune'
@@ -30,6 +33,7 @@ class Run:
     strategy: str = "random"
     annotators: int = 1
     mode: str = "finetune"
+    backbone: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,29 @@ class Trainer(Protocol):
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Carry out `run` from the checkpoint of its pools under `folder`; pools all 0 mean from scratch."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A trainer that can also carry out several runs at once, faster than one after another."""
+
+    def most_together(self) -> int:
+        """How many runs are best handed to one process on this machine."""
+
+    def kin(self, run: Run) -> Hashable:
+        """Runs of the same answer can be trained together."""
+
+    def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        """Carry out runs of one kin, each as `train` would: their outcomes, each as it is there, with its share of the
+        seconds."""
+
+
+def outcomes(trainer: Trainer, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+    """Carry out runs, together where the trainer can: their outcomes, each as it is there."""
+    if isinstance(trainer, Together):
+        yield from trainer.train_together(runs, folder)
+    else:
+        for run in runs:
+            started = time.perf_counter()
+            outcome = trainer.train(run, folder)
+            yield run, replace(outcome, seconds=time.perf_counter() - started)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,9 +24,10 @@ from pilots.data.settings import METRICS, Kind
 from pilots.learning.backbone import Backbone, Channels, backbone_named
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
-from pilots.learning.pretraining import joined, load, pretrain, save, written_whole
+from pilots.learning.pretraining import joined, load, only_one, pretrain, save, written_whole
+from pilots.learning.replicas import faster_stacked, train_stacked
 from pilots.learning.selfsupervised import learn_alone
-from pilots.learning.training import Diverged, Network, Recipe, device, outputs, train, within_memory
+from pilots.learning.training import Diverged, Learner, Network, Recipe, device, outputs, train, within_memory
 from pilots.trainers import Outcome, Run
 
 PRETRAINING = Recipe(pace=9, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
@@ -39,7 +40,9 @@ FROZEN = Recipe(pace=7, batch=16, backbone_rate=0.0, head_rate=0.02, decay=0.05,
 RATE_FACTORS = (1.0, 0.3, 3.0)  # tried on a recipe's rates, the recipe's own first: it wins a draw
 TUNING_LABELS = 200  # or as many as there are
 TUNING_SEEDS = (0, 1)
-_VERSION = "networks 5"  # part of the recipe: raise it with every change to scenes, networks or training
+MOST_TOGETHER = 32  # runs that are handed to one process where there is a GPU
+MOST_IMAGES = 200_000  # that the runs of a stack learn from together
+_VERSION = "networks 6"  # part of the recipe: raise it with every change to scenes, networks or training
 
 Pools = tuple[tuple[str, int], ...]
 AnyHead = ClassHead | BoxHead | MaskHead | PointHead
@@ -106,6 +109,12 @@ class NetworkTrainer:
         path = self._checkpoint(used, seed, folder)
         if not used or path.exists():
             return
+        with only_one(path):
+            if not path.exists():
+                self._pretrain(used, seed, path)
+
+    def _pretrain(self, used: Pools, seed: int, path: Path) -> None:
+        folder = path.parent
         _one_thread()
         alone = tuple(pool for pool in used if not self.shared[pool[0]].classes)
         labelled = tuple(pool for pool in used if self.shared[pool[0]].classes)
@@ -147,37 +156,118 @@ class NetworkTrainer:
 
     def train(self, run: Run, folder: Path) -> Outcome:
         """Train and test one network; a run whose loss diverges has no score."""
-        self._check(run)
-        started = time.perf_counter()
-        _one_thread()
-        test, where = _whole(self.problems[run.task].source, "test"), device()
-        try:
-            score, note = self._score(run, folder, test)
-        except Diverged as failure:
-            score, note = None, str(failure)
-        seconds = time.perf_counter() - started
-        name = torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
-        return Outcome(score, len(test), seconds, name, note)
+        return next(self.train_together((run,), folder))[1]
 
-    def _score(self, run: Run, folder: Path, test: Examples) -> tuple[float | None, str]:
-        """The score on `test`, and what there is to be said about it."""
-        used = () if run.mode == "scratch" else _used(run.pools)
-        recipe = FROZEN if run.mode == "frozen" else FINE_TUNING if used else SCRATCH
-        recipe = replace(recipe, early_stopping=self.early_stopping)
-        if self.tune:
-            recipe = self._tuned(run, used, recipe, folder)
+    def most_together(self) -> int:
+        return MOST_TOGETHER if torch.cuda.is_available() else 1
+
+    def kin(self, run: Run) -> Hashable:
+        """The same task, from scratch or from pools, learned in the same way."""
+        return run.task, run.mode, run.backbone, bool(_learned_before(run))
+
+    def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        """Train and test a network a run, side by side where a trial of both ways says that it is faster."""
+        for run in runs:
+            self._check(run)
+        _one_thread()
+        alike: dict[tuple[str, Recipe], list[Run]] = {}
+        for run in runs:
+            alike.setdefault((run.backbone, self._with(run.backbone)._recipe(run, folder)), []).append(run)
+        for (backbone, recipe), mates in alike.items():
+            for part in self._portions(mates):
+                yield from self._with(backbone)._side_by_side(part, recipe, folder)
+
+    def _with(self, backbone: str) -> NetworkTrainer:
+        """The same with another network, if one is named."""
+        return replace(self, backbone=backbone or self.backbone)
+
+    def _portions(self, runs: Sequence[Run]) -> Iterator[list[Run]]:
+        """Runs in their order, so many at a time as have no more than `MOST_IMAGES` images to be held at once."""
+        part: list[Run] = []
+        for run in runs:
+            if part and sum(mate.labels for mate in part) + run.labels > MOST_IMAGES:
+                yield part
+                part = []
+            part.append(run)
+        yield part
+
+    def _side_by_side(self, runs: list[Run], recipe: Recipe, folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        """Runs of one recipe; where memory runs out, those that are left in two halves, and in the end each alone."""
+        left, too_many = list(runs), False
+        try:
+            for run, outcome in self._stacked(runs, recipe, folder):
+                left.remove(run)
+                yield run, outcome
+        except torch.OutOfMemoryError:
+            too_many = True
+        if not too_many:
+            yield from ((run, self._alone(run, recipe, folder)) for run in left)
+            return
+        torch.cuda.empty_cache()  # only here: what was raised holds on to the memory
+        half = len(left) // 2
+        for part in filter(None, (left[:half], left[half:])):
+            yield from self._side_by_side(part, recipe, folder)
+
+    def _stacked(self, runs: Sequence[Run], recipe: Recipe, folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        """The same, as one stack of networks; nothing where that is not faster."""
+        if len(runs) < 2:
+            return
+        started = time.perf_counter()
+        prepared = [self._prepared(run.task, run.labels, run.seed, _learned_before(run), folder) for run in runs]
+        learners = [learner for learner, _ in prepared]
+        if not faster_stacked(learners, recipe):
+            return
+        validation = _whole(self.problems[runs[0].task].source, "validation")
+        seconds, left = 0.0, len(runs)
+        for place, result in train_stacked(learners, validation, recipe):
+            run, failed = runs[place], isinstance(result, Diverged)
+            score = None if failed else self._tested(learners[place], run.task)
+            moment = time.perf_counter()
+            seconds += (moment - started) / left  # at any time those that are not yet done share it evenly
+            started, left = moment, left - 1
+            yield run, self._outcome(run, score, str(result) if failed else _noted(prepared[place][1]), seconds)
+
+    def _alone(self, run: Run, recipe: Recipe, folder: Path) -> Outcome:
+        started = time.perf_counter()
 
         def attempt(recipe: Recipe) -> tuple[float, str]:
-            network, head, _, note = self._trained(run.task, run.labels, run.seed, used, recipe, folder)
-            return head.score(outputs(network, test, device()), test), note
+            learner, _, note = self._trained(run.task, run.labels, run.seed, _learned_before(run), recipe, folder)
+            return self._tested(learner, run.task), note
 
-        (score, before), note = within_memory(recipe, attempt)
-        return score, "; ".join(filter(None, (before and f"pretraining: {before}", note)))
+        try:
+            (score, before), note = within_memory(recipe, attempt)
+        except Diverged as failure:
+            return self._outcome(run, None, str(failure), time.perf_counter() - started)
+        said = "; ".join(filter(None, (_noted(before), note)))
+        return self._outcome(run, score, said, time.perf_counter() - started)
+
+    def _outcome(self, run: Run, score: float | None, note: str, seconds: float) -> Outcome:
+        where = device()
+        name = torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
+        tested = len(_whole(self.problems[run.task].source, "test"))
+        return Outcome(score, tested, seconds, name, note)
+
+    def _tested(self, learner: Learner, task: str) -> float:
+        test = _whole(self.problems[task].source, "test")
+        return learner.head.score(outputs(learner.network, test, device()), test)
+
+    def _recipe(self, run: Run, folder: Path) -> Recipe:
+        """How this run is trained."""
+        used = _learned_before(run)
+        recipe = FROZEN if run.mode == "frozen" else FINE_TUNING if used else SCRATCH
+        recipe = replace(recipe, early_stopping=self.early_stopping)
+        return self._tuned(run, used, recipe, folder) if self.tune else recipe
 
     def _trained(
         self, task: str, labels: int, seed: int, used: Pools, recipe: Recipe, folder: Path
-    ) -> tuple[Network, AnyHead, float, str]:
-        """A network for `task`, its head, its score on validation, and the note of its pretraining."""
+    ) -> tuple[Learner, float, str]:
+        """A trained network for `task`, its score on validation, and the note of its pretraining."""
+        learner, note = self._prepared(task, labels, seed, used, folder)
+        validation = _whole(self.problems[task].source, "validation")
+        return learner, train(learner.network, learner.train_on, validation, recipe, learner.seed), note
+
+    def _prepared(self, task: str, labels: int, seed: int, used: Pools, folder: Path) -> tuple[Learner, str]:
+        """A network for `task` before its training, with what it learns from, and the note of its pretraining."""
         problem = self.problems[task]
         learned = _chosen(problem.source, task, labels, seed)
         self.pretrain(used, seed, folder)
@@ -186,9 +276,7 @@ class NetworkTrainer:
         backbone = backbone_named(self.backbone, channels)
         head = head_for(problem, learned.points.shape[1], size, backbone.channels)
         note = load(self._checkpoint(used, seed, folder), backbone) if used else ""
-        network, validation = Network(backbone, head), _whole(problem.source, "validation")
-        score = train(network, head, learned, validation, recipe, _number(task, seed))
-        return network, head, score, note
+        return Learner(Network(backbone, head), learned, _number(task, seed)), note
 
     def _tuned(self, run: Run, used: Pools, recipe: Recipe, folder: Path) -> Recipe:
         """The recipe with those rates, of a short logarithmic grid, that score best on validation: the backbone's in
@@ -210,7 +298,7 @@ class NetworkTrainer:
     def _validated(self, task: str, labels: int, used: Pools, recipe: Recipe, folder: Path) -> float:
         """Mean score on validation over `TUNING_SEEDS`; none at all if one of them diverges."""
         try:
-            return float(np.mean([self._trained(task, labels, seed, used, recipe, folder)[2] for seed in TUNING_SEEDS]))
+            return float(np.mean([self._trained(task, labels, seed, used, recipe, folder)[1] for seed in TUNING_SEEDS]))
         except Diverged:
             return -math.inf
 
@@ -308,6 +396,15 @@ def _scaled(recipe: Recipe, factor: float, used: Pools) -> Recipe:
 
 def _used(pools: Pools) -> Pools:
     return tuple(sorted((name, labels) for name, labels in pools if labels > 0))
+
+
+def _learned_before(run: Run) -> Pools:
+    """The pools whose checkpoint a run starts from."""
+    return () if run.mode == "scratch" else _used(run.pools)
+
+
+def _noted(pretraining: str) -> str:
+    return f"pretraining: {pretraining}" if pretraining else ""
 
 
 def _chosen(source: Source, name: str, labels: int, seed: int) -> Examples:

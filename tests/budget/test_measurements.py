@@ -49,7 +49,7 @@ def runs(**columns: Any) -> pd.DataFrame:
 def test_every_column_of_the_format_is_read_in_its_type(tmp_path: Path) -> None:
     frame = csv_of(WHOLE, tmp_path).frame
     assert [str(dtype) for dtype in frame.dtypes] == [
-        *("str", "int64", "int64", "float64", "int64", "int64", "str", "int64", "str", "float64", "float64"),
+        *("str", "int64", "int64", "float64", "int64", "int64", "str", "int64", "str", "str", "float64", "float64"),
         *("str", "str", "str"),
     ]
     assert frame[["task", "labels", "seed"]].to_numpy().tolist() == [

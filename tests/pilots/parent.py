@@ -1,13 +1,14 @@
-"""A parent that can be killed: carries out a fixed set of trivial runs. usage: parent.py FOLDER WAIT [SPOILED_HOW]
+"""A parent that can be killed: carries out a fixed set of trivial runs. usage: parent.py FOLDER WAIT [HOW]
 
-With SPOILED_HOW "command" the same runs are a program's, started anew for each.
+HOW: what goes wrong, if anything; "command": the same runs are a program's, started anew for each; "together": several
+runs a process, and perhaps what goes wrong.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from trivial import Trivial
+from trivial import Siblings, Trivial
 
 from pilots.design import grid
 from pilots.run import Limits, execute
@@ -37,8 +38,10 @@ def program(folder: Path, wait: float) -> CommandTrainer:
 
 
 def main(folder: Path, wait: float, how: str = "") -> None:
+    kind = Siblings if how.startswith("together") else Trivial
+    how = how.removeprefix("together").strip()
     spoil = (("cars", how), ("lanes", how)) if how else ()
-    trainer = program(folder, wait) if how == "command" else Trivial(folder / "log", wait, spoil)
+    trainer = program(folder, wait) if how == "command" else kind(folder / "log", wait, spoil)
     with Store.open(folder / "pilots.sqlite") as store:
         try:
             execute(RUNS, trainer, store, slots=2, limits=Limits(retries=20))

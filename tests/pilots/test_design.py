@@ -1,12 +1,14 @@
 """The order of the pilots: whenever it stops, the corners are there first and nothing is asked twice."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budget import Brief
 from budget.errors import InvalidInput
-from pilots.design import for_brief, grid, sizes
+from pilots.design import comparison, for_brief, grid, sizes
 
 LABELS = {"cars": (50, 100, 200, 400, 800), "lanes": (10, 40, 160)}
 POOLS = {"general": (0, 1000, 4000)}
@@ -93,3 +95,14 @@ def test_everything_that_cannot_be_measured_is_said_at_once():
     with pytest.raises(InvalidInput) as error:
         for_brief(brief({"cars": 0, "boats": 50}, {"web": 10}), Knows())
     assert [fault.path for fault in error.value.faults] == ["tasks.cars", "tasks.boats", "pools.web"]
+
+
+def test_another_network_is_compared_at_the_corners_on_each_pool_s_two_largest_sizes():
+    labels = {"cars": (50, 100, 800), "lanes": (9, 20)}
+    runs = grid(labels, {"general": (1000, 4000), "web": (300,)}, seeds=2, small_seeds=3)
+    found = comparison(runs, "large")
+    assert {run.backbone for run in found} == {"large"}
+    assert {(run.task, run.labels) for run in found} == {("cars", 50), ("cars", 800), ("lanes", 9), ("lanes", 20)}
+    assert {run.pools for run in found} == {(), (("web", 300),), (("general", 1000),), (("general", 4000),)}
+    assert {replace(run, backbone="") for run in found} <= set(runs)
+    assert comparison(grid(labels, {}), "large") == ()

@@ -149,6 +149,28 @@ def test_trials_of_optuna_become_measurements(tmp_path):
     assert frame["seconds"][0] == pytest.approx(60, abs=0.01)
 
 
+def test_a_study_that_optuna_itself_wrote_is_read(tmp_path):
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'optuna.db'}", study_name="grid", direction="maximize")
+
+    def objective(trial):
+        labels = trial.suggest_int("n", 100, 400)
+        trial.set_user_attr("seed", trial.number)
+        if trial.suggest_categorical("task", ["cars", "lanes"]) == "lanes":
+            raise ArithmeticError
+        return labels / 1000
+
+    for task, labels in (("cars", 100), ("lanes", 200), ("cars", 400)):
+        study.enqueue_trial({"task": task, "n": labels})
+    study.optimize(objective, n_trials=3, catch=ArithmeticError)
+    fields = {"task": "params.task", "labels": "params.n", "seed": "attrs.seed", "score": "value"}
+    frame = read(tmp_path / "optuna.db", fields).frame
+    assert frame[["task", "labels", "seed"]].values.tolist() == [["cars", 100, 0], ["cars", 400, 2], ["lanes", 200, 1]]
+    assert frame["score"].fillna(-1).tolist() == [0.1, 0.4, -1]
+    assert (frame["seconds"] > 0).all()
+
+
 def test_a_folder_of_hugging_face_runs_is_read_with_task_and_labels_from_its_names(tmp_path):
     for name, best in (("cars_n50_s0", 0.5), ("cars_n50_s1", 0.55), ("lanes_n200_s0", 0.7)):
         history = [{"step": 10, "eval_accuracy": best, "epoch": 1.0}, {"step": 20, "eval_accuracy": 0.4, "epoch": 2.0}]
@@ -239,6 +261,18 @@ def test_scalars_of_tensorboard_are_read_also_from_a_file_that_is_still_written(
     fields = {"labels": r"path.-1~n(\d+)", "score": "metrics.val/acc.max"}
     frame = read(tmp_path, fields, {"task": "cars"}).frame
     assert frame[["labels", "score"]].values.tolist() == [[50, 0.75], [100, 0.75]]
+
+
+def test_event_files_that_a_tensorboard_writer_wrote_are_read(tmp_path):
+    writers = pytest.importorskip("tensorboardX")
+    for labels in (50, 100):
+        with writers.SummaryWriter(str(tmp_path / f"n{labels}")) as writer:
+            writer.add_text("config", "lr 0.1")
+            for step, score in enumerate((0.25, labels / 128, 0.125)):
+                writer.add_scalar("val/acc", score, step)
+    fields = {"labels": r"path.-1~n(\d+)", "score": "metrics.val/acc.max"}
+    frame = read(tmp_path, fields, {"task": "cars"}).frame
+    assert frame[["labels", "score"]].values.tolist() == [[50, 50 / 128], [100, 100 / 128]]
 
 
 @settings(deadline=None)

@@ -36,7 +36,7 @@ def learned(kind, recipe=QUICK, seed=0, train_on=None):
     torch.manual_seed(seed)
     head = HEADS[kind]()
     network = Network(ResidualNet(), head)
-    train(network, head, train_on or some(), some("validation"), recipe, seed)
+    train(network, train_on or some(), some("validation"), recipe, seed)
     return network, head
 
 
@@ -64,7 +64,7 @@ def test_training_lowers_the_loss_on_what_it_learns_from(kind):
     seen = some()
     network = Network(ResidualNet(), head)
     before = float(head.loss(outputs(network, seen, CPU), head.targets(seen)))
-    train(network, head, seen, seen, replace(QUICK, pace=10), 0)
+    train(network, seen, seen, replace(QUICK, pace=10), 0)
     assert float(head.loss(outputs(network, seen, CPU), head.targets(seen))) < 0.8 * before
 
 
@@ -73,7 +73,7 @@ def test_the_network_ends_with_the_weights_that_scored_best_on_validation():
     head = HEADS["classification"]()
     network = Network(ResidualNet(), head)
     validation = some("validation")
-    best = train(network, head, some(), validation, replace(QUICK, checks=8, patience=99), 0)
+    best = train(network, some(), validation, replace(QUICK, checks=8, patience=99), 0)
     assert head.score(outputs(network, validation, CPU), validation) == best
 
 
@@ -83,8 +83,7 @@ def test_training_stops_when_the_validation_score_no_longer_rises(monkeypatch):
     torch.manual_seed(0)
     head = ClassHead(10, CHANNELS)
     assert (
-        train(Network(ResidualNet(), head), head, some(), some("validation"), replace(QUICK, checks=6, patience=1), 0)
-        == 0.5
+        train(Network(ResidualNet(), head), some(), some("validation"), replace(QUICK, checks=6, patience=1), 0) == 0.5
     )
     assert next(scores) == 0.9
 
@@ -96,7 +95,7 @@ def test_without_early_stopping_the_last_weights_stay_whatever_they_score(monkey
     head = ClassHead(10, CHANNELS)
     network = Network(ResidualNet(), head)
     recipe = replace(QUICK, checks=6, patience=0, early_stopping=False)
-    assert train(network, head, some(), some("validation"), recipe, 0) == 0.1
+    assert train(network, some(), some("validation"), recipe, 0) == 0.1
     assert next(scores) == 0.2
 
 
@@ -122,7 +121,7 @@ def test_a_backbone_with_rate_zero_is_left_as_it_was():
     torch.manual_seed(0)
     head, backbone = ClassHead(10, CHANNELS), ResidualNet()
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    train(Network(backbone, head), head, some(), some("validation"), replace(QUICK, backbone_rate=0.0), 0)
+    train(Network(backbone, head), some(), some("validation"), replace(QUICK, backbone_rate=0.0), 0)
     after = backbone.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
@@ -236,7 +235,7 @@ def test_a_larger_size_has_more_weights():
 def test_anyone_s_module_is_a_backbone_if_its_features_are_what_it_says():
     theirs = backbone_named("backbones:plain", 1)
     head = ClassHead(10, theirs.channels)
-    assert 0 <= train(Network(theirs, head), head, some(), some("validation"), QUICK, 0) <= 1
+    assert 0 <= train(Network(theirs, head), some(), some("validation"), QUICK, 0) <= 1
     with pytest.raises(ValueError, match="backbones:wrong: from a 32 x 32 image it gives"):
         backbone_named("backbones:wrong", 1)
 
@@ -264,7 +263,7 @@ def test_where_wrong_labels_are_fitted_more_labels_bring_nothing_and_early_stopp
         network = Network(backbone, head)
         recipe = Recipe(1500 / labels**0.5, 32, 0.0, 0.1, 0.0, checks=30, patience=5, early_stopping=stopping)
         learn = glyph_examples("train", 0.2, seed).take(np.random.default_rng(seed).permutation(1252)[:labels])
-        train(network, head, learn, validation, recipe, seed)
+        train(network, learn, validation, recipe, seed)
         return head.score(outputs(network, test, CPU), test)
 
     sizes = (80, 160, 320, 1250)

@@ -11,6 +11,7 @@ import torch
 
 from budget.errors import InvalidInput
 from pilots.data import digits
+from pilots.learning.replicas import train_stacked
 from pilots.learning.training import Diverged, Recipe
 from pilots.trainers import Run, networks
 from pilots.trainers.networks import NetworkTrainer, digit_scenes
@@ -136,6 +137,17 @@ def test_another_backbone_is_another_recipe_and_another_result(trainer, tmp_path
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_run_of_another_network_is_what_a_trainer_with_that_network_gives(trainer, tmp_path, stacking):
+    """In the same store as the others, its pretraining done once and apart from theirs."""
+    runs = [Run("keypoints", 16, seed, (("general", 32),), backbone="small") for seed in (0, 1)]
+    small = replace(trainer, backbone="small")
+    scores = together(trainer, tmp_path / "own", runs)
+    assert stacking == [2]
+    assert scores == pytest.approx({r: small.train(replace(r, backbone=""), tmp_path).score for r in runs}, abs=0.02)
+    assert trainer.kin(runs[0]) != trainer.kin(replace(runs[0], backbone=""))
+    assert len(list((tmp_path / "own").iterdir())) == 2
+
+
 def test_noise_replaces_its_share_of_the_labels_to_learn_from_and_no_others(trainer):
     noisy = trainer.with_noise({"general": 0.3, "classification": 1.0})
     for split in ("train", "test"):
@@ -243,7 +255,7 @@ def test_rates_are_those_that_score_best_on_validation_and_are_chosen_once(train
     def score(trainer, task, labels, seed, used, recipe, folder):
         seen.append((task, used))
         whole = networks.FINE_TUNING if used else networks.SCRATCH
-        return None, None, -abs(recipe.backbone_rate / whole.backbone_rate - best[used]), ""
+        return None, -abs(recipe.backbone_rate / whole.backbone_rate - best[used]), ""
 
     monkeypatch.setattr(NetworkTrainer, "_trained", score)
     tuning = replace(trainer, tune=True)
@@ -259,7 +271,7 @@ def test_a_rate_at_which_training_diverges_is_not_chosen(trainer, tmp_path, monk
     def diverge(trainer, task, labels, seed, used, recipe, folder):
         if recipe.head_rate >= networks.FROZEN.head_rate:
             raise Diverged("the loss is nan")
-        return None, None, 0.1, ""
+        return None, 0.1, ""
 
     monkeypatch.setattr(NetworkTrainer, "_trained", diverge)
     run = Run("keypoints", 16, 0, POOL, mode="frozen")
@@ -275,3 +287,96 @@ def test_a_tuned_run_gives_the_same_result_again(trainer, tmp_path, monkeypatch)
     assert len({each.recipe for each in (trainer, tuning, replace(tuning, tune=False))}) == 3
     first, again = (tuning.train(Run("keypoints", 16, 0), tmp_path / place).score for place in ("here", "there"))
     assert first == again
+
+
+GROUP = [Run("detection", labels, seed, POOL) for labels, seed in ((9, 0), (16, 1), (12, 1))]
+
+
+def together(trainer, folder, runs=GROUP):
+    return {run: outcome.score for run, outcome in trainer.train_together(runs, folder)}
+
+
+@pytest.fixture
+def stacking(monkeypatch):
+    """The trial says that stacks are faster; the answer lists how large the stacks were."""
+    sizes = []
+
+    def counted(learners, *more):
+        sizes.append(len(learners))
+        return train_stacked(learners, *more)
+
+    monkeypatch.setattr(networks, "faster_stacked", lambda *_: True)
+    monkeypatch.setattr(networks, "train_stacked", counted)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("task", "pools", "mode"),
+    [
+        ("detection", POOL, "finetune"),
+        ("keypoints", POOL, "frozen"),
+        ("classification", (), "scratch"),
+        ("segmentation", (), "finetune"),
+    ],
+)
+def test_runs_trained_together_score_as_alone_and_the_same_again(trainer, tmp_path, stacking, task, pools, mode):
+    """Rounding moves a score by a few of a hundred scenes; without it, `test_replicas` finds no difference."""
+    runs = [replace(run, task=task, pools=pools, mode=mode) for run in GROUP]
+    scores = together(trainer, tmp_path, runs)
+    assert stacking == [3]
+    assert scores == together(trainer, tmp_path, runs)
+    assert scores == pytest.approx({run: trainer.train(run, tmp_path).score for run in runs}, abs=0.06)
+
+
+def test_kin_are_runs_of_one_task_that_are_learned_in_the_same_way(trainer):
+    run = Run("detection", 16, 0, POOL)
+    same = [replace(run, labels=32), replace(run, seed=1), replace(run, pools=(("web", 9),))]
+    others = [replace(run, task="keypoints"), replace(run, mode="frozen"), replace(run, pools=(("general", 0),))]
+    assert {trainer.kin(each) for each in same} == {trainer.kin(run)}
+    assert all(trainer.kin(each) != trainer.kin(run) for each in others)
+
+
+def test_a_stack_that_memory_does_not_hold_is_halved_and_what_it_finished_is_kept(
+    trainer, tmp_path, stacking, monkeypatch
+):
+    runs = [*GROUP, Run("detection", 20, 2, POOL)]
+    expected, counted = together(trainer, tmp_path, runs), networks.train_stacked
+
+    def limited(learners, *more):
+        results = counted(learners, *more)
+        if len(learners) > 2:
+            yield next(results)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        yield from results
+
+    monkeypatch.setattr(networks, "train_stacked", limited)
+    stacking.clear()
+    assert together(trainer, tmp_path, runs) == pytest.approx(expected, abs=0.06)
+    assert stacking == [4, 2]  # the third of the three that are left goes alone
+
+
+def test_a_run_that_diverges_in_a_stack_has_no_score_and_the_others_have(trainer, tmp_path, stacking, monkeypatch):
+    real = trainer._prepared
+
+    def spoiled(self, task, labels, seed, used, folder):
+        learner, note = real(task, labels, seed, used, folder)
+        if labels == 16:
+            learner.network.head.last.bias.data.fill_(torch.nan)
+        return learner, note
+
+    monkeypatch.setattr(NetworkTrainer, "_prepared", spoiled)
+    outcomes = dict(trainer.train_together(GROUP, tmp_path))
+    failed = outcomes.pop(GROUP[1])
+    assert failed.score is None
+    assert failed.note.startswith("the loss is nan at step")
+    assert all(0 <= outcome.score <= 1 for outcome in outcomes.values())
+
+
+def test_a_stack_holds_so_many_images_and_no_more(trainer, tmp_path, stacking, monkeypatch):
+    monkeypatch.setattr(networks, "MOST_IMAGES", 25)
+    assert len(together(trainer, tmp_path)) == 3
+    assert stacking == [2]
+
+
+def test_without_a_gpu_runs_are_trained_one_a_process(trainer, monkeypatch):
+    assert trainer.most_together() == (networks.MOST_TOGETHER if torch.cuda.is_available() else 1)

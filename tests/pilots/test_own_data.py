@@ -1,5 +1,7 @@
 """Pilots on a team's own files, named in the brief: run from the command line, and every fault at its place."""
 
+import shutil
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -62,6 +64,8 @@ def test_the_command_measures_every_kind_of_files(folder, monkeypatch):
     ran = CliRunner().invoke(main, ["pilot", "run", "brief.yaml", "--slots", "2"])
     assert ran.exit_code == 0, ran.output
     assert "1 x image or mask that cannot be used: 007.png" in ran.stderr
+    refused = CliRunner().invoke(main, ["pilot", "run", "brief.yaml", "--strict"])
+    assert (refused.exit_code, "image or mask that cannot be used" in refused.stderr) == (2, True)
     CliRunner().invoke(main, ["pilot", "export", "-o", "measurements.csv"])
     frame = Measurements.from_csv("measurements.csv").frame
     assert sorted(frame["task"]) == sorted([*a_brief()["tasks"]] * 2)
@@ -201,6 +205,53 @@ def test_files_without_images_for_every_split_are_refused(folder):
     assert "split without images" in refusal(a_brief(), folder)
 
 
+def pixels(source, *splits):
+    return {image.tobytes() for split in splits for image in source.examples(split, source.items(split)).images}
+
+
+def test_a_pool_learns_from_no_image_that_a_task_is_judged_by_and_the_report_counts_them(folder):
+    before = setup(Brief.from_dict(a_brief()), folder)
+    assert not any("test image of" in note for note in before.notes)
+    for path in sorted((folder / "images").glob("*.png")):
+        shutil.copy(path, folder / "pool" / "0" / f"copy-{path.name}")
+    made = setup(Brief.from_dict(a_brief()), folder)
+    tasks = [problem.source for problem in made.trainer.problems.values()]
+    judged = set.union(*(pixels(source, "test", "validation") for source in tasks))
+    tested = set.union(*(pixels(source, "test") for source in tasks))
+    pool = made.trainer.shared["general"]
+    assert not pixels(pool, "train") & judged
+    assert not pixels(pool, "validation") & tested
+    copies = set.union(*(pixels(source, "train") for source in tasks)) - judged
+    assert pixels(pool, "train") & copies
+    (note,) = made.notes
+    assert "x train image with the pixels of a test image of boxes, which is left out: 0/copy-" in note
+    assert made.trainer.recipe != before.trainer.recipe
+    assert setup(Brief.from_dict(a_brief()), folder).trainer.recipe == made.trainer.recipe
+    assert "train image with the pixels of a test image of" in refusal(a_brief(strict=True), folder)
+
+
+def test_a_pool_of_the_very_files_of_a_task_has_the_same_splits_and_loses_nothing(folder):
+    values = a_brief()
+    for part in (values["tasks"], values["pilots"]["data"], values["pilots"]["labels"]):
+        part.pop("classes")  # whose splits go by writers
+    values["pilots"]["data"]["general"] = {"images": "images", "labels": "none"}
+    made = setup(Brief.from_dict(values), folder)
+    pool, task = made.trainer.shared["general"], made.trainer.problems["boxes"].source
+    assert made.notes == ()
+    for split in SPLITS:
+        assert pixels(pool, split) == pixels(task, split) != set()
+
+
+def test_a_pool_of_nothing_but_what_the_tasks_are_judged_by_is_refused(folder):
+    judged = setup(Brief.from_dict(a_brief()), folder).trainer.problems["boxes"].source
+    shutil.rmtree(folder / "pool")
+    (folder / "pool" / "0").mkdir(parents=True)
+    for row in judged.items("test"):
+        for copy in range(9):
+            shutil.copy(folder / "images" / f"{row:03d}.png", folder / "pool" / "0" / f"{row}-{copy}.png")
+    assert "split without images" in refusal(a_brief(), folder)
+
+
 def test_a_backbone_of_one_s_own_is_used_and_a_wrong_one_is_refused(folder):
     made = setup(Brief.from_dict(a_brief(backbone="backbones:plain")), folder)
     assert made.trainer.train(made.runs[0], folder / "shared").score is not None
@@ -210,6 +261,17 @@ def test_a_backbone_of_one_s_own_is_used_and_a_wrong_one_is_refused(folder):
         text = refusal(a_brief(backbone=name), folder)
         assert "pilots.backbone: found" in text
         assert "small, medium, large" in text
+
+
+def test_a_network_to_compare_runs_in_the_same_design_and_another_than_the_own_is_asked_for(folder):
+    plain, made = (setup(Brief.from_dict(a_brief(**more)), folder) for more in ({}, {"compare_backbone": "large"}))
+    assert made.trainer.recipe == plain.trainer.recipe
+    assert made.runs[: len(plain.runs)] == plain.runs
+    assert {run.backbone for run in made.runs[len(plain.runs) :]} == {"large"}
+    assert "pilots.compare_backbone: found 'small'" in refusal(
+        a_brief(backbone="small", compare_backbone="small"), folder
+    )
+    assert "pilots.compare_backbone: found 'huge'" in refusal(a_brief(compare_backbone="huge"), folder)
 
 
 def test_noise_is_for_what_has_class_labels(folder):

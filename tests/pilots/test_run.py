@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from parent import RUNS
-from trivial import Trivial
+from trivial import Siblings, Trivial
 
 from pilots.design import grid
 from pilots.machine import several_gpus
@@ -181,30 +181,61 @@ def test_gpus_are_dealt_out_where_there_are_several(monkeypatch, given, dealt):
     assert several_gpus() == dealt
 
 
-def kill_and_resume(folder, rounds, wait):
+def group_sizes(folder):
+    return [int(line) for line in (folder / "groups").read_text().splitlines()]
+
+
+def test_runs_that_are_trained_together_share_a_process_and_are_kept_each_for_itself(store, tmp_path):
+    trainer = Siblings(tmp_path / "log", wait=0.02)
+    summary = execute(RUNS, trainer, store, slots=2)
+    check_every_run_happened_once(tmp_path)
+    assert group_sizes(tmp_path) == [4] * (len(RUNS) // 4)
+    seconds = [row.outcome.seconds for row in store.rows()]
+    assert min(seconds) > 0
+    assert sum(seconds) < 2 * summary.seconds
+    assert all(list(store.folder.rglob(f"{row.name}/log.txt")) for row in store.rows())
+
+
+def test_one_of_several_that_kills_their_process_fails_alone_and_loses_nothing(store, tmp_path):
+    trainer = Siblings(tmp_path / "log", spoil=(("cars 4", "killed"),))
+    runs = [Run("cars", labels, 0) for labels in (1, 2, 4, 8)]
+    summary = execute(runs, trainer, store, slots=1, limits=ONCE)
+    assert (summary.done, summary.failed) == (3, 1)
+    assert [row.run.labels for row in store.rows() if row.outcome.score is None] == [4]
+    assert set(lines(tmp_path).values()) == {1}
+    assert group_sizes(tmp_path) == [4, 1, 1]
+
+
+def test_how_many_go_together_can_be_said(store, tmp_path):
+    execute(RUNS, Siblings(tmp_path / "log"), store, slots=2, together=1)
+    assert set(group_sizes(tmp_path)) == {1}
+
+
+def kill_and_resume(folder, rounds, wait, *how):
     """Start, kill -9 after a random time, start again; in the end let it finish."""
     for _ in range(rounds):
-        parent = start_parent(folder, wait)
+        parent = start_parent(folder, wait, *how)
         time.sleep(random.uniform(0.1, 1.5))
         parent.kill()
         parent.wait()
         Store.open(folder / "pilots.sqlite").close()
-    assert start_parent(folder, wait).wait() == 0
+    assert start_parent(folder, wait, *how).wait() == 0
 
 
-def test_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path):
-    kill_and_resume(tmp_path, rounds=3, wait=0.02)
+@pytest.mark.parametrize("how", [(), ("together",)], ids=["one a process", "several a process"])
+def test_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path, how):
+    kill_and_resume(tmp_path, 3, 0.02, *how)
     check_every_run_happened_once(tmp_path)
 
 
 @pytest.mark.slow
 def test_ten_kills_of_the_parent_lose_no_finished_run_and_repeat_none(tmp_path):
-    kill_and_resume(tmp_path, rounds=10, wait=0.1)
+    kill_and_resume(tmp_path, 10, 0.1)
     check_every_run_happened_once(tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [(), ("command",)], ids=["function", "program"])
+@pytest.mark.parametrize("how", [(), ("command",), ("together",)], ids=["function", "program", "several a process"])
 def test_fifty_kills_of_parents_and_children_lose_nothing_and_leave_one_row_a_run(tmp_path, how):
     """A child that is killed after its work and before its result was kept works again: then its log has two lines."""
     kills, finished = 0, Counter()
@@ -258,8 +289,9 @@ def test_when_the_parent_is_killed_its_children_end(tmp_path):
     until(lambda: not any(map(alive, children)), seconds=10)
 
 
-def test_ctrl_c_ends_the_children_and_keeps_what_was_finished(tmp_path):
-    parent = start_parent(tmp_path, 0.0, "hang after two")
+@pytest.mark.parametrize("how", ["hang after two", "together hang after two"])
+def test_ctrl_c_ends_the_children_and_keeps_what_was_finished(tmp_path, how):
+    parent = start_parent(tmp_path, 0.0, how)
     children = until(lambda: len(pids := pids_of_hanging_runs(tmp_path)) == 2 and pids)
     os.killpg(parent.pid, signal.SIGINT)
     assert parent.wait(timeout=20) == 130
@@ -269,7 +301,8 @@ def test_ctrl_c_ends_the_children_and_keeps_what_was_finished(tmp_path):
     assert len(finished) == sum(not line.startswith("pretraining") for line in lines(tmp_path)) > 0
 
 
-def test_two_parents_on_one_store_do_each_run_once(tmp_path):
-    parents = [start_parent(tmp_path, 0.05) for _ in range(2)]
+@pytest.mark.parametrize("how", [(), ("together",)], ids=["one a process", "several a process"])
+def test_two_parents_on_one_store_do_each_run_once(tmp_path, how):
+    parents = [start_parent(tmp_path, 0.05, *how) for _ in range(2)]
     assert [parent.wait() for parent in parents] == [0, 0]
     check_every_run_happened_once(tmp_path)

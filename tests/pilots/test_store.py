@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from budget import Measurements
 from budget.errors import InvalidInput, LabelBudgetError
-from pilots.store import IMPORTED, Row, Store, canonical, now, on_network
+from pilots import store as store_module
+from pilots.store import IMPORTED, MIGRATIONS, Row, Store, canonical, now, on_network
 from pilots.trainers import Outcome, Run
 
 RUN = Run("cars", 50, 0, (("general", 1000),))
@@ -40,8 +41,8 @@ def test_the_table_has_the_columns_of_measurements_and_is_accepted_as_such(path)
         store.record("recipe", row())
         store.record("recipe", row(Run("lanes", 10, 1), None, "no memory"))
         frame = store.frame()
-    expected = "task labels seed score pool:general strategy annotators mode test_size seconds device run started"
-    assert list(frame.columns) == expected.split()
+    expected = "task labels seed score pool:general strategy annotators mode backbone test_size seconds device run"
+    assert list(frame.columns) == [*expected.split(), "started"]
     assert frame["pool:general"].tolist() == [1000, 0]
     assert pd.isna(frame["score"][1])
     assert Measurements.from_frame(frame).tasks == ("cars", "lanes")
@@ -136,6 +137,26 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path):
     with pytest.raises(InvalidInput, match="not a database"):
         Store.open(path)
     assert path.read_bytes() == before
+
+
+def test_a_store_of_an_older_format_keeps_its_runs_and_takes_those_of_other_networks(path, monkeypatch):
+    monkeypatch.setattr(store_module, "MIGRATIONS", MIGRATIONS[:2])
+    Store.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO recipe VALUES ('r', 'text', '2024')")
+    values = "1, 'r', 'cars', 50, '{}', 'random', 1, 'finetune', 0, 0.5, 100, 1.5, 'cpu', '', 'abc', '2024'"
+    connection.execute(f"INSERT INTO run VALUES ({values})")
+    connection.commit()
+    connection.close()
+    monkeypatch.undo()
+    other = Run("cars", 50, 0, backbone="large")
+    with Store.open(path) as store:
+        (kept,) = store.rows()
+        assert (kept.run, kept.outcome.score, kept.name) == (Run("cars", 50, 0), 0.5, "abc")
+        store.record("text", Row(other, Outcome(0.6, 100, 1.5, "cpu"), "def", now()))
+        assert store.holds("text", other)
+        assert not store.holds("text", Run("cars", 50, 0))
+        assert store.frame("text")["backbone"].tolist() == ["large"]
 
 
 def test_a_store_of_a_newer_format_is_refused(path):

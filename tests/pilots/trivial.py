@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pilots.trainers import Outcome, Run
@@ -53,6 +54,24 @@ class Trivial:
         if how == "hang" or (how == "hang after two" and len(self.log.read_text().splitlines()) >= 2):
             (folder / f"pid-{os.getpid()}").write_text(str(os.getpid()))
             time.sleep(600)
+
+
+@dataclass(frozen=True)
+class Siblings(Trivial):
+    """The same, several runs of a task in one process, which notes how many; `spoil` may name a task and labels."""
+
+    def most_together(self) -> int:
+        return 4
+
+    def kin(self, run: Run) -> Hashable:
+        return run.task, bool(run.pools)
+
+    def train_together(self, runs: Sequence[Run], folder: Path) -> Iterator[tuple[Run, Outcome]]:
+        append(self.log.with_name("groups"), str(len(runs)))
+        for run in runs:
+            self._go_wrong(dict(self.spoil).get(f"{run.task} {run.labels}"), folder)
+            started = time.perf_counter()
+            yield run, replace(self.train(run, folder), seconds=time.perf_counter() - started)
 
 
 def append(log: Path, line: str) -> None:

@@ -1,0 +1,178 @@
+"""Networks of one shape trained side by side: on a GPU a step of many small ones takes little longer than of one.
+
+A small network's step is hundreds of small kernels, and starting them takes longer than what they do. Here weights and
+batches of all networks (R) lie in tensors with one axis more, so that every kernel serves all of them
+(`torch.func.vmap`; convolutions become grouped ones). Each network keeps its own data, order of batches, rates, course
+and end, and comes to what it would have come to alone, up to rounding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from pilots.data.examples import Examples
+from pilots.learning.backbone import as_input
+from pilots.learning.training import (
+    Course,
+    Diverged,
+    Learner,
+    Recipe,
+    Single,
+    Steps,
+    batches,
+    cycle_of,
+    device,
+    follow,
+)
+
+_DECAYS = (0.9, 0.999)  # AdamW's, of the two moments; torch's own
+_EPSILON = 1e-8
+_TRIAL_STEPS = 3
+_WORTH = 0.8  # share of the time that a stack may take at most: it gets smaller as its networks end, their times do not
+
+
+class Stack:
+    """Several networks with the same layers as one: `Steps` of R.
+
+    AdamW (Loshchilov and Hutter, 2019) as torch has it, on all weights (R, W) at once, each network at its own rates:
+
+        m <- b1 m + (1 - b1) g      v <- b2 v + (1 - b2) g^2
+        w <- w - rate (decay w + m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon))
+
+    Raises RuntimeError where a network's layers cannot be stacked, or draw random numbers as they learn.
+    """
+
+    def __init__(self, learners: Sequence[Learner], recipe: Recipe) -> None:
+        where, head = device(), learners[0].head
+        self._networks, self._head, self._decay = [learner.network for learner in learners], head, recipe.decay
+        for network in self._networks:
+            network.to(where)
+            network.train()
+        stacked, self._buffers = stack_module_state(self._networks)
+        rates = {"head": recipe.head_rate, "backbone": recipe.backbone_rate}
+        moving = [name for name in stacked if rates[name.partition(".")[0]] > 0]
+        self._shapes = {name: stacked[name].shape[1:] for name in moving}
+        self._fixed = {name: weights.detach() for name, weights in stacked.items() if name not in moving}
+        self._weights = torch.cat([stacked[name].detach().flatten(1) for name in moving], dim=1).requires_grad_()
+        self._rates = torch.cat(
+            [torch.full_like(stacked[name][0].flatten(), rates[name.partition(".")[0]]) for name in moving]
+        )
+        self._moments = [torch.zeros_like(self._weights) for _ in _DECAYS]
+        self._base = deepcopy(self._networks[0])
+        if recipe.backbone_rate == 0:
+            self._base.backbone.eval()
+        self._load(learners, recipe, where)
+        self._steps = 0
+
+    def _load(self, learners: Sequence[Learner], recipe: Recipe, where: torch.device) -> None:
+        """Everything that is learned from, in one tensor, and for each network and step its rows there and its rate."""
+        sets = [learner.train_on for learner in learners]
+        self._images = torch.cat([torch.from_numpy(each.images).to(where) for each in sets])
+        targets = [learner.head.targets(learner.train_on) for learner in learners]
+        self._targets = [torch.cat([part.to(where) for part in parts]) for parts in zip(*targets, strict=True)]
+        first, rows, cycles = 0, [], []
+        for learner in learners:
+            count = len(learner.train_on)
+            steps = recipe.steps(count)
+            rows.append(first + torch.stack(list(batches(count, recipe.batch, steps, learner.seed))))
+            cycles.append(torch.tensor(cycle_of(steps), dtype=self._weights.dtype))
+            first += count
+        self._rows = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(where)
+        self._cycles = torch.nn.utils.rnn.pad_sequence(cycles, batch_first=True).to(where)
+
+    def take(self) -> Tensor:
+        rows = self._rows[:, self._steps]
+        images = as_input(self._images[rows.flatten()])
+        images = images.reshape(*rows.shape, *images.shape[1:])
+        losses: Tensor = vmap(self._loss)(
+            self._named(), self._fixed, self._buffers, images, [part[rows] for part in self._targets]
+        )
+        (slope,) = torch.autograd.grad(losses.sum(), self._weights)
+        self._steps += 1
+        self._descend(slope)
+        return losses.detach()
+
+    def _named(self) -> dict[str, Tensor]:
+        """The weights that move by their names, (R, ..)."""
+        parts = torch.split(self._weights, [shape.numel() for shape in self._shapes.values()], dim=1)
+        shapes = self._shapes.items()
+        return {name: part.reshape(len(part), *shape) for (name, shape), part in zip(shapes, parts, strict=True)}
+
+    def _loss(
+        self,
+        moving: dict[str, Tensor],
+        fixed: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        images: Tensor,
+        targets: Sequence[Tensor],
+    ) -> Tensor:
+        """The loss of one network; its buffers change as in training."""
+        return self._head.loss(functional_call(self._base, {**moving, **fixed, **buffers}, (images,)), targets)
+
+    @torch.no_grad()
+    def _descend(self, slope: Tensor) -> None:
+        first, second = self._moments
+        first.lerp_(slope, 1 - _DECAYS[0])
+        second.mul_(_DECAYS[1]).addcmul_(slope, slope, value=1 - _DECAYS[1])
+        unbiased = [1 - decay**self._steps for decay in _DECAYS]
+        change = first / unbiased[0] / ((second / unbiased[1]).sqrt_().add_(_EPSILON))
+        change.add_(self._weights, alpha=self._decay)
+        self._weights.sub_(change.mul_(self._cycles[:, self._steps - 1, None] * self._rates))
+
+    def settle(self, place: int) -> None:
+        state = {name: weights[place] for name, weights in (self._named() | self._buffers).items()}
+        self._networks[place].load_state_dict(state, strict=False)  # what does not move is there already
+
+    def keep(self, places: Sequence[int]) -> None:
+        chosen = torch.tensor(places, dtype=torch.int64, device=self._weights.device)
+        self._networks = [self._networks[place] for place in places]
+        self._weights = self._weights.detach()[chosen].requires_grad_()
+        self._moments = [moment[chosen] for moment in self._moments]
+        self._fixed, self._buffers = (
+            {name: values[chosen] for name, values in part.items()} for part in (self._fixed, self._buffers)
+        )
+        self._rows, self._cycles = self._rows[chosen], self._cycles[chosen]
+
+
+def train_stacked(
+    learners: Sequence[Learner], validate_on: Examples, recipe: Recipe
+) -> Iterator[tuple[int, float | Diverged]]:
+    """Train all in place, side by side. Each one's place and best score on `validate_on`, or why it has none, as it
+    ends.
+
+    Raises torch.OutOfMemoryError where all together are too much for the device, RuntimeError as `Stack` does.
+    """
+    return follow(Stack(learners, recipe), [Course(learner, validate_on, recipe) for learner in learners])
+
+
+def faster_stacked(learners: Sequence[Learner], recipe: Recipe) -> bool:
+    """Whether a step of all side by side takes clearly less time on this device than one after another: both are timed,
+    on copies. False where they cannot be stacked. Raises torch.OutOfMemoryError."""
+    copies = [replace(learner, network=deepcopy(learner.network)) for learner in learners]
+    most = min(_TRIAL_STEPS, *(recipe.steps(len(learner.train_on)) for learner in learners))
+    try:
+        together = _seconds(Stack(copies, recipe), most)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        return False
+    return together < _WORTH * len(learners) * _seconds(Single(copies[0], recipe), most)
+
+
+def _seconds(steps: Steps, most: int) -> float:
+    """The least time of a step; the first ones take longer."""
+    times = []
+    for _ in range(most):
+        started = time.perf_counter()
+        steps.take().tolist()  # waits until the device is done with the loss, and so with all before
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return min(times)
