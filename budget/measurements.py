@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POOL = "pool:"
 REQUIRED = ("task", "labels", "seed", "score")
+KIND = ("mode", "annotators", "backbone")  # what the runs of one curve have in common
 BOOKKEEPING = ("seconds", "device", "run", "started")
 MOST_SHOWN = 20  # faults of one kind; the rest is counted
 
@@ -51,12 +52,29 @@ class Measurements:
 
     @property
     def of_curves(self) -> pd.DataFrame:
-        """The runs that surfaces are fitted to: labels chosen at random, the network most used for the task."""
-        rows = self.frame[self.frame["strategy"] == "random"]
-        if not rows["backbone"].any():
+        """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
+        annotators and the network that most of its runs with a score have; of equals the first by alphabet and number.
+
+        A run from scratch without pool labels has no pretrained network to adapt: it belongs to every mode.
+        """
+        return self._of_one_kind(self.frame["strategy"] == "random")
+
+    @property
+    def of_strategies(self) -> pd.DataFrame:
+        """The runs of the same kinds whose labels were not chosen at random."""
+        return self._of_one_kind(self.frame["strategy"] != "random")
+
+    def _of_one_kind(self, wanted: pd.Series[bool]) -> pd.DataFrame:
+        rows, frame = self.frame[wanted], self.frame[self.frame["strategy"] == "random"]
+        if rows.empty or (frame[list(KIND)].nunique() <= 1).all():
             return rows
-        most = rows.groupby("task")["backbone"].agg(lambda names: names.mode().iloc[0])  # of equals the first
-        return rows[rows["backbone"] == rows["task"].map(most)]
+        bare = (self.frame["mode"] == "scratch") & (self.frame[[POOL + name for name in self.pools]] == 0).all(axis=1)
+        told = frame[frame["score"].notna()]
+        told = told[~bare[told.index] | bare[told.index].groupby(told["task"]).transform("all")]
+        runs = told.groupby(["task", *KIND]).size().reset_index(name="runs")
+        most = runs.sort_values("runs", ascending=False, kind="stable").drop_duplicates("task").set_index("task")
+        same = {name: rows[name] == rows["task"].map(most[name]) for name in KIND}
+        return rows[(same["mode"] | bare[rows.index]) & same["annotators"] & same["backbone"]]
 
     @property
     def sha256(self) -> str:

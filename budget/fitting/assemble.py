@@ -41,7 +41,7 @@ def fit(
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
     fitted = surfaces(tasks, seed, hierarchy)
     tested = hidden(tasks, seed, hierarchy=hierarchy)
-    chosen = measurements.frame[measurements.frame["strategy"] != "random"]
+    chosen = measurements.of_strategies
     return {
         name: replace(
             surface,

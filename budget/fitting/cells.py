@@ -41,8 +41,9 @@ class Scale:
 class Cells:
     """One task: labels (N,), pool labels (N, J), mean error (N,), repeats (N,) and the repeats' sum of squares (N,).
 
-    `failed` runs have no score. `outliers` are runs so far from their repeats that they were moved to the edge of what
-    repeats do. `chance`: the error without any labels, where it was measured; it bounds every forecast and is no cell.
+    `failed` runs have no score; `others` are left out, for they are of another mode or number of annotators. `outliers`
+    are runs so far from their repeats that they were moved to the edge of what repeats do. `chance`: the error without
+    any labels, where it was measured; it bounds every forecast and is no cell.
     `by_seed` (N, R): how far the run with a seed lies from its cell's mean, one column for every seed that several
     cells have, nan where a cell has none; unknown: no columns.
     """
@@ -61,6 +62,7 @@ class Cells:
     test_size: float = np.inf  # items that a run is scored on (harmonic mean); unknown: infinite
     by_seed: Array = field(default_factory=lambda: np.zeros((0, 0)))
     capacity: tuple[Capacity, ...] = ()  # what other networks make of the pools
+    others: int = 0
 
     @property
     def largest(self) -> tuple[float, Array]:
@@ -78,21 +80,25 @@ class Cells:
 def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
     """The runs of every task's curves, averaged over seeds."""
     pools = tuple(sorted(measurements.pools))
-    answer = {}
-    for task, rows in measurements.of_curves.groupby("task", sort=True):
+    answer, curves = {}, measurements.of_curves
+    beside = measurements.frame.drop(curves.index)
+    others = dict(list(beside[beside["strategy"] == "random"].groupby("task")))
+    for task, rows in curves.groupby("task", sort=True):
         metric = brief.tasks[str(task)].metric if brief is not None and str(task) in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
-        answer[str(task)] = replace(
-            _cells(str(task), scale, pools, rows), capacity=_capacity(measurements, rows, scale)
-        )
+        found = _cells(str(task), scale, pools, rows)
+        answer[str(task)] = _beside(found, rows, others[task]) if task in others else found
     return answer
 
 
-def _capacity(measurements: Measurements, rows: pd.DataFrame, scale: Scale) -> tuple[Capacity, ...]:
-    """What other networks make of the pools of the task whose curves `rows` are."""
-    frame, own = measurements.frame, str(rows["backbone"].iloc[0])
-    task = frame[(frame["task"] == rows["task"].iloc[0]) & (frame["strategy"] == "random")]
-    return capacities(task, own, 1 if scale.best > scale.worst else -1) if (task["backbone"] != own).any() else ()
+def _beside(task: Cells, rows: pd.DataFrame, others: pd.DataFrame) -> Cells:
+    """The task of these rows with what is known of its runs of other networks, modes and numbers of annotators."""
+    import pandas as pd
+
+    own, sign = str(rows["backbone"].iloc[0]), 1 if task.scale.best > task.scale.worst else -1
+    apart = others["backbone"] == own
+    capacity = () if apart.all() else capacities(pd.concat([rows, others]), own, sign)
+    return replace(task, capacity=capacity, others=int(others.loc[apart, "score"].notna().sum()))
 
 
 def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) -> Cells:

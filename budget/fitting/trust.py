@@ -91,6 +91,12 @@ def _data(task: Cells, limits: Thresholds) -> Iterator[Trust]:
         yield Trust("FAIL", f"{task.failed} of {runs} runs failed", "Find out why runs fail before planning.")
     elif task.failed > limits.failed_share * runs:
         yield Trust("REVIEW", f"{task.failed} of {runs} runs failed", "Run the failed pilots again.")
+    if task.others:
+        yield Trust(
+            "REVIEW",
+            f"{task.others} runs of another mode or number of annotators are left out",
+            "Give runs of another kind a task name of their own.",
+        )
     if task.outliers:
         yield Trust("REVIEW", f"outlying runs: {task.outliers}", "Look at the logs of the outlying runs.")
 

@@ -149,6 +149,38 @@ def test_rows_and_columns_in_any_order_and_either_format_are_the_same_measuremen
     assert one.sha256 != Measurements.from_frame(frame.assign(score=frame["score"] + 1e-12)).sha256
 
 
+def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong_to_each() -> None:
+    """One mode, number of annotators and network a task: that of most runs with a score."""
+    rows = [
+        ("a", 100, 0, "scratch", 1, ""),
+        ("a", 100, 9, "frozen", 1, ""),
+        ("a", 200, 9, "frozen", 1, ""),
+        ("a", 100, 9, "finetune", 1, ""),
+        ("a", 400, 9, "frozen", 3, ""),
+        ("a", 400, 9, "scratch", 1, ""),
+        ("b", 100, 0, "scratch", 1, ""),
+        ("b", 200, 0, "scratch", 1, "large"),
+        ("b", 400, 0, "scratch", 1, "large"),
+        ("c", 100, 9, "frozen", 1, ""),
+        ("c", 100, 9, "finetune", 1, ""),
+    ]
+    frame = pd.DataFrame(rows, columns=["task", "labels", "pool:web", "mode", "annotators", "backbone"])
+    frame = frame.assign(seed=range(len(frame)), score=0.5, strategy="random")
+    clever = frame.iloc[[1, 3]].assign(strategy="margin")
+    measurements = Measurements.from_frame(pd.concat([frame, clever]))
+    assert measurements.of_strategies["mode"].tolist() == ["frozen"]
+    found = measurements.of_curves
+    kept = [tuple(row) for row in found[["task", "labels", "mode", "annotators", "backbone"]].to_numpy()]
+    assert kept == [
+        ("a", 100, "scratch", 1, ""),
+        ("a", 100, "frozen", 1, ""),
+        ("a", 200, "frozen", 1, ""),
+        ("b", 200, "scratch", 1, "large"),
+        ("b", 400, "scratch", 1, "large"),
+        ("c", 100, "finetune", 1, ""),
+    ]
+
+
 def test_bookkeeping_does_not_change_the_hash() -> None:
     assert Measurements.from_frame(runs()).sha256 == Measurements.from_frame(runs(seconds=3.0, device="cuda")).sha256
 
