@@ -66,7 +66,7 @@ class Measurements:
 
     def _of_one_kind(self, wanted: pd.Series[bool]) -> pd.DataFrame:
         rows, frame = self.frame[wanted], self.frame[self.frame["strategy"] == "random"]
-        if rows.empty or (frame[list(KIND)].nunique() <= 1).all():
+        if rows.empty or (self.frame[list(KIND)].nunique() <= 1).all():
             return rows
         bare = (self.frame["mode"] == "scratch") & (self.frame[[POOL + name for name in self.pools]] == 0).all(axis=1)
         told = frame[frame["score"].notna()]
