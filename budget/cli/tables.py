@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from budget.fitting.pool_effect import PoolEffect
     from budget.fitting.strategies import Strategy
     from budget.fitting.surface import Surface
-    from budget.plan import Hidden, Plan
+    from budget.plan import Hidden, Plan, Score
 
 HALF_A_CENT = 0.005
+LEGEND = (
+    "In brackets: 90% ranges. Exponent: how fast the error falls with labels. Reachable: the score that no number of",
+    "labels passes. Noise: standard deviation of one run at the largest pilot. A pool fades at the labels from which",
+    "on it brings less than a hundredth of the metric's range or cannot be told from nothing.",
+)
 
 
 def pool_mix(pools: Mapping[str, int]) -> str:
@@ -46,8 +51,8 @@ def fit_table(surfaces: Mapping[str, Surface]) -> str:
     rows, remarks = [], []
     for name, surface in sorted(surfaces.items()):
         fit = [
-            f"{surface.exponent.expected:.2f}" if surface.exponent else "-",
-            f"{surface.floor.expected:.3f}" if surface.floor else "-",
+            _ranged(surface.exponent, ".2f"),
+            _ranged(surface.floor, ".3f"),
             f"{surface.noise:.3f}",
         ]
         rows.append([name, surface.trust.status, pool_mix(surface.most_pools), f"{surface.most_labels:,}", *fit])
@@ -57,7 +62,11 @@ def fit_table(surfaces: Mapping[str, Surface]) -> str:
             advice = f" {surface.trust.remedy}" if surface.trust.remedy else ""
             remarks.append(f"  {surface.trust.status}: {surface.trust.reason}{advice}")
     header = ["task", "trust", "most pool labels", "most labels", "exponent", "reachable", "noise"]
-    return "\n".join([table(header, rows, left=3), *remarks])
+    return "\n".join([table(header, rows, left=3), *remarks, "", *LEGEND])
+
+
+def _ranged(value: Score | None, digits: str) -> str:
+    return f"{value.expected:{digits}} ({value.low:{digits}} to {value.high:{digits}})" if value else "-"
 
 
 def _laws(surface: Surface) -> str:
@@ -68,15 +77,15 @@ def _laws(surface: Surface) -> str:
 
 def _pool(name: str, effect: PoolEffect) -> str:
     """What a pool brings at the fewest and the most labels measured, and where that fades."""
-    few, most = (f"{rise.expected:+.3f} ({rise.low:+.3f} to {rise.high:+.3f})" for rise in (effect.few, effect.most))
+    few, most = (_ranged(rise, "+.3f") for rise in (effect.few, effect.most))
     if effect.p_value is None:
-        test = "too few runs to test that"
+        test = "too few pilots to test that"
     else:
-        chance = "<0.001" if effect.p_value < 0.001 else f"{effect.p_value:.3f}"
-        test = f"p {chance} if it did nothing"
-    fades = "nowhere in sight" if effect.fades_at is None else f"from {effect.fades_at:,.0f} labels"
-    faded = f"not told from nothing, or less than one point, {fades}"
-    return f"  {name}: {few} at the fewest labels, {most} at the most; {test}; {faded}"
+        test = f"that it brings nothing: p {'<0.001' if effect.p_value < 0.001 else f'{effect.p_value:.3f}'}"
+    fades = "it does not fade"
+    if effect.fades_at is not None:
+        fades = f"it fades at about {float(f'{effect.fades_at:.2g}'):,.0f} labels"
+    return f"  {name} brings {few} at the fewest labels measured and {most} at the most; {test}; {fades}."
 
 
 def _strategy(name: str, found: Strategy) -> str:

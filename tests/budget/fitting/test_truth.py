@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.families import BREAKS, FAMILIES, figures
 from budget import Brief, Measurements, fit
 from budget.fitting.surface import Surface
-from tests.budget.fitting.curves import measured, rows
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 IMAGENET = 1_281_167
@@ -60,28 +60,16 @@ def test_what_is_expected_goes_near_the_measured_cells() -> None:
 
 
 def test_intervals_cover_truths_from_laws_outside_the_ensemble() -> None:
-    """Sums of two power laws, logarithmic growth, exponentials with a power tail: 90 % intervals at 4 times the
-    pilot."""
-    random = np.random.default_rng(0)
-    sizes, frames, truths = (60, 120, 240, 480, 960, 1920), [], {}
-    for i in range(90):
-        a, b = random.uniform(0.1, 0.9, 2)
-        floor, scale = random.uniform(0, 0.3), random.uniform(0.2, 0.5)
-        kind = i % 3
+    """Seven smooth families together, 90 % intervals at 4 times the pilot; what they are worth one by one, and where
+    curves break, `python benchmarks/families.py` prints. Of 140 the share has a standard error of 0.03."""
+    found = [figures(name, family, 20, seed=0)["coverage_4x"] for name, family in FAMILIES.items()]
+    assert len(found) == 7
+    assert np.mean(found) >= 0.85
 
-        def truth(n: float, _: object, a=a, b=b, floor=floor, scale=scale, kind=kind) -> float:
-            x = n / 60
-            if kind == 0:
-                return float(1 - floor - scale * (x**-a + x**-b) / 2)
-            if kind == 1:
-                return float(1 - floor - scale * (1 - 0.12 * a * np.log(x)))
-            return float(1 - floor - scale * (np.exp(-x / 20) + x**-b) / 2)
 
-        frames.append(rows(f"t{i}", truth, sizes, noise=random.uniform(0.001, 0.01), seed=i))
-        truths[f"t{i}"] = truth(7680, {})
-    fitted = fit(measured(*frames))
-    inside = []
-    for task, value in truths.items():
-        low, high = fitted[task].interval([7680])
-        inside.append(low[0] <= value <= high[0])
-    assert np.mean(inside) >= 0.85
+def test_a_break_below_the_largest_pilot_is_covered_and_a_steep_one_beyond_it_is_not() -> None:
+    inside, ahead = (figures(name, BREAKS[name], 20, seed=0)["coverage_4x"] for name in (
+        "steeper from 0.2 times the pilot", "steeper from 1.5 times the pilot"
+    ))  # fmt: skip
+    assert inside >= 0.85
+    assert ahead < 0.7
