@@ -26,6 +26,17 @@ def goal_value(problem: Problem, choice: Choice) -> float:
     return float(means(problem, [choice])[0] @ problem.weights)
 
 
+def goal_at(problem: Problem, tasks: Array, pools: Array) -> Array:
+    """(k,) the goal's number, mean or lowest score, for purchases in parts of labels: tasks (k, T), pools (k, P)."""
+    owned = np.array([line.owned for line in problem.tasks], float)[:, None]
+    labels = problem.of_scored(tasks.T + owned)  # (n, k)
+    if problem.risk > 0:
+        totals = sum(one.weight * problem.draws(i, labels[i], pools) for i, one in enumerate(problem.scored))
+        return np.array([worst_tail(problem, each)[1] for each in np.asarray(totals).T])
+    scores = problem.scores(labels, pools)
+    return np.asarray((scores.T / problem.scales).min(axis=1) if problem.goal == "worst" else problem.weights @ scores)
+
+
 def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
     """The same for several plans; the mean score of all of them at once."""
     if problem.goal == "mean" and problem.risk == 0 and choices:

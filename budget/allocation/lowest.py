@@ -31,8 +31,8 @@ SUPPLE, HELD = 1e-3, 1e-4  # the same where bends are taken; of the largest weig
 
 @dataclass(frozen=True)
 class Weighted:
-    """For k cases the weights (k, n) of the scores, and the best plan for them in parts of labels, tasks (k, T) and pools
-    (k, P)."""
+    """For k cases the weights (k, n) of the scores, and the best plan for them in parts of labels: tasks (k, T) and
+    pools (k, P)."""
 
     weights: Array
     tasks: Array

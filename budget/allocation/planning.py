@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 NEXT = 0.01  # of the budget: the amount that `next_money` adds
-FEW = 12  # with more lines than this, how firm each amount is is not looked at
+FEW = 40  # with more lines than this, how firm each amount is is not looked at: each of them matters little
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,13 @@ def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:
 
 
 def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stability.Band]]:
-    """Bands of every amount over the draws and over plans nearly as good; only where the goal is the mean score."""
-    asked = solved.problem
-    if asked.goal != "mean" or asked.risk > 0 or asked.rows or len(asked.lines) > FEW or asked.budget <= 0:
+    """Bands of every amount over the draws and over plans nearly as good."""
+    asked, prices = solved.problem, solved.best.prices
+    if len(asked.lines) > FEW or asked.budget <= 0:
         return {}, {}
     names = [line.name for line in asked.lines]
-    near = stability.nearly_as_good(solved.table, asked, solved.best.choice)
-    return dict(zip(names, stability.bands(asked), strict=True)), dict(zip(names, near, strict=True))
+    near = stability.nearly_as_good(solved.table, asked, solved.best.choice, prices)
+    return dict(zip(names, stability.bands(asked, prices), strict=True)), dict(zip(names, near, strict=True))
 
 
 def _provenance(brief: Brief, measurements: Measurements, seed: int, started: float) -> Provenance:

@@ -19,6 +19,7 @@ from budget.fitting.isotonic import falling
 
 THIN = 3  # of the table's label points, as many as a rough guess needs: every third, both ends among them
 ZOOMS, ZOOM_POINTS = 4, 7
+BISECTIONS = 30  # of the level that the money pays for
 AT_ONCE = 4_000_000  # scores of mixes that are looked at together: as many as memory should hold
 MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
 KINK = 0.1  # a slope that rises by a smaller share is a flaw of interpolation and is levelled, not bridged
@@ -154,6 +155,9 @@ class Relaxation:
             self._hold(costs, values, *self.held)
         spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
         first = table.needed(mixes)
+        if self.held is not None and self.held[0] < count:
+            short = table.fine[self.held[0]][np.minimum(first[:, self.held[0]], table.fine.shape[1] - 1)] > self.held[1]
+            first[:, self.held[0]] = np.where(short, table.fine.shape[1], 0)
         missed = (first >= table.fine.shape[1]).sum(axis=1)
         forced = np.minimum(first, table.fine.shape[1] - 1)
         need = (costs[np.arange(count), forced] - costs[:, 0]).sum(axis=1)
@@ -172,7 +176,7 @@ class Relaxation:
         money, unit = self.money(at, rows, cases), np.maximum(self.budgets[cases], 1e-12)
         worth = at.worth[rows] - MISSED * (at.missed[rows] + np.maximum(at.need[rows] - money, 0.0) / unit)
         if self.problem.goal == "cheapest":
-            return np.asarray(worth - (at.spent + at.need)[rows] / unit)
+            return np.asarray(worth - (at.first + (at.spent + at.need)[rows]) / unit)
         each = zip(rows.tolist(), money.tolist(), strict=True)
         return np.array([float(at.found.score(row, np.array(left))) for row, left in each]) + worth
 
@@ -287,9 +291,44 @@ def relax_all(
     return [found[k] for k in range(len(cases))]
 
 
-def relaxed_score(table: Table, problem: Problem, held: tuple[int, float]) -> float:
-    """The best relaxed plan's worth with one line held at a purchase."""
-    relaxation = Relaxation(table, problem, np.zeros(len(problem.rows)), np.array([problem.budget]), held=held)
+def level(
+    table: Table, problem: Problem, held: tuple[int, float] | None = None
+) -> tuple[float, Array, tuple[int, ...]]:
+    """For the goal `worst`, without rows: the highest level that the money brings all scores to, over their scales, and
+    about the purchases of tasks (T,) and pools, lines that can rise no further aside; with one line `held`."""
+    mixes = table.mixes
+    if held is not None and held[0] >= len(problem.tasks):
+        mixes[:, held[0] - len(problem.tasks)] = held[1]
+    costs, lines = piece_costs(problem, table.fine), table.lowest(mixes, problem.scales)  # (T, M), (m, T, M)
+    if held is not None and held[0] < len(problem.tasks):
+        for row in lines[:, held[0]]:
+            row[:] = np.interp(held[1], table.fine[held[0]], row)
+        costs[held[0]] = problem.tasks[held[0]].costs(np.array([held[1]]))[0]
+    spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
+    money = problem.budget + spare_money(problem) - spent
+    afforded = np.flatnonzero(money >= costs[:, 0].sum())
+    if not len(afforded):
+        return -np.inf, table.fine[:, 0], whole_pools(problem, mixes[0])
+    found = [_level(lines[m], costs, money[m], float(lines[m, :, -1].min())) for m in afforded]
+    best = int(afforded[int(np.argmax(found))])
+    highest = _level(lines[best], costs, money[best], float(lines[best, :, -1].max()))
+    tasks = [float(np.interp(highest, *each)) for each in zip(lines[best], table.fine, strict=True)]
+    return max(found), np.array(tasks), whole_pools(problem, mixes[best])
+
+
+def _level(lines: Array, costs: Array, money: float, high: float) -> float:
+    """The highest level up to `high` that the money brings every line (T, M) to that can get there, by halving."""
+    low = float(lines[:, 0].min())
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        paid = sum(np.interp(middle, line, cost) for line, cost in zip(lines, costs, strict=True))
+        low, high = (middle, high) if paid <= money else (low, middle)
+    return low
+
+
+def relaxed_score(table: Table, problem: Problem, held: tuple[int, float], prices: Array) -> float:
+    """The best relaxed plan's worth with one line held at a purchase; `prices` (R,) of the rows."""
+    relaxation = Relaxation(table, problem, prices, np.array([problem.budget]), held=held)
     only = np.zeros(1, int)
     return float(relaxation.scores(relaxation.filled(relaxation.pools()), only, only)[0])
 

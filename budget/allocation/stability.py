@@ -2,66 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from budget.allocation.goals import goal_value
+from budget.allocation.goals import goal_at, goal_value
 from budget.allocation.lines import Array, Line
 from budget.allocation.optimum import quick, search_at
+from budget.allocation.plain import summed
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import relax, relaxed_score
+from budget.allocation.relaxation import level, relax, relaxed_score
+from budget.allocation.rows import Row
+from budget.allocation.smooth import cases_of, climb
 from budget.allocation.table import Table, outline
 from budget.plan import Limit
 
 POINTS, LEVELS = 20, {1: 8, 2: 5, 3: 4}  # of the table that is made for every draw
 DRAWS = 25  # equally likely truths for each of which the best plan is found
 FIRM = 0.8  # share of them whose plans lie in a band
-NEAR = 0.001  # of the score range: 0.1 points
-HALVINGS = 4
+NEAR, SHARE = 0.001, 0.01  # of the score range: 0.1 points; of the money, where the least of it is sought
+HALVINGS, KEPT = 4, 1e-6  # of the way to an end; of a row: what a plan in parts of labels may be over it
 
 Band = tuple[int, int]
+Good = Callable[[Sequence[tuple[int, float]]], list[bool]]  # of (line, purchase), each held in a plan of its own
 
 
-def bands(problem: Problem) -> tuple[Band, ...]:
-    """For every line, between how many labels the best plans buy, were a draw true: four in five of the draws."""
+def bands(problem: Problem, prices: Array) -> tuple[Band, ...]:
+    """For every line, between how many labels the best plans buy, were a draw true: four in five of the draws. Rows
+    count at their `prices` (R,) in the plan."""
     table = outline(problem, POINTS, LEVELS)
     draws = [problem.draws(i, *table.places(i)) for i in range(len(problem.scored))]
     sampled = np.stack(draws, axis=1).reshape(-1, *table.values.shape)
-    found = []
+    aims = [problem.scored[i].normal(np.array(problem.scored[i].target)) for i in problem.targets]
+    case, found = replace(problem, risk=0.0), []
     for s in np.unique(np.linspace(0, len(sampled) - 1, DRAWS).round().astype(int)):
-        tasks, pools = relax(replace(table, values=sampled[s], targets=()), problem)
+        truth = sampled[s]
+        reaches = np.array([truth[i] - aim for i, aim in zip(problem.targets, aims, strict=True)])
+        true = replace(table, values=truth, reaches=reaches.reshape(-1, *truth.shape[1:]))
+        tasks, pools = level(true, case)[1:] if problem.goal == "worst" else relax(true, case, prices)
         found.append([*tasks, *pools])
     low, high = np.quantile(np.array(found), [(1 - FIRM) / 2, (1 + FIRM) / 2], axis=0)
     return tuple((line.down(a), line.down(b)) for line, a, b in zip(problem.lines, low, high, strict=True))
 
 
-def nearly_as_good(table: Table, problem: Problem, plan: Choice) -> tuple[Band, ...]:
-    """For every line, the fewest and the most labels bought in plans within 0.1 points, everything else made anew."""
-    found = []
-    for j, line in enumerate(problem.lines):
-        here = plan.all[j]
-        floor = relaxed_score(table, problem, (j, float(here))) - NEAR
+def nearly_as_good(table: Table, problem: Problem, plan: Choice, prices: Array) -> tuple[Band, ...]:
+    """For every line, the fewest and the most labels bought in plans that are nearly as good, everything else made
+    anew: within 0.1 points of what the goal counts, or for the goal `cheapest` a hundredth of the money.
 
-        def good(buy: float, j: int = j, floor: float = floor) -> bool:
-            return relaxed_score(table, problem, (j, buy)) >= floor
+    For the goal `mean`, where prices and lots are all there is, plans are made in parts of labels and keep to every
+    row; else they are read off the table, rows at their `prices` (R,) in the plan, for the goal `worst` without them.
+    """
+    plain = problem.smooth and problem.goal == "mean"
+    good = _of_plans(problem, plan) if plain else _of_table(table, problem, plan, prices)
+    here = [float(buy) for buy in plan.all for _ in range(2)]
+    ends = [float(end) for line in problem.lines for end in (line.least, _most(problem, line))]
+    lines = [j for j in range(len(problem.lines)) for _ in range(2)]
+    reached = np.array(here) == np.array(ends)
+    reached[~reached] = good([(j, end) for j, end, done in zip(lines, ends, reached, strict=True) if not done])
+    near, far = np.where(reached, ends, here), np.array(ends)
+    shift = np.array([problem.lines[j].owned + 1.0 for j in lines])
+    for _ in range(HALVINGS if not reached.all() else 0):
+        middle = np.sqrt((near + shift) * (far + shift)) - shift
+        fine = np.zeros(len(lines), bool)
+        fine[~reached] = good([(lines[k], float(middle[k])) for k in np.flatnonzero(~reached)])
+        near, far = np.where(fine, middle, near), np.where(fine | reached, far, middle)
+    whole = [int(problem.lines[j].near(np.array([buy]))[0]) for j, buy in zip(lines, near, strict=True)]
+    return tuple(zip(whole[::2], whole[1::2], strict=True))
 
-        found.append((_furthest(line, here, line.least, good), _furthest(line, here, line.most, good)))
-    return tuple(found)
+
+def _most(problem: Problem, line: Line) -> int:
+    """The most of a line that the money pays for."""
+    return max(min(line.most, line.affordable(problem.money)), line.least)
 
 
-def _furthest(line: Line, here: int, end: int, good: Callable[[float], bool]) -> int:
-    """The purchase furthest from `here` towards `end` that is still good, halving the ratio of the labels."""
-    if here == end or good(float(end)):
-        return end
-    shift = line.owned + 1.0
-    near, far = float(here), float(end)
-    for _ in range(HALVINGS):
-        middle = ((near + shift) * (far + shift)) ** 0.5 - shift
-        near, far = (middle, far) if good(middle) else (near, middle)
-    return int(line.near(np.array([near]))[0])
+def _of_plans(problem: Problem, plan: Choice) -> Good:
+    """Whether plans with one line held at an amount are good, of those with the best mean score in parts of labels."""
+    floor, count = goal_value(problem, plan) - NEAR, len(problem.tasks)
+
+    def good(held: Sequence[tuple[int, float]]) -> list[bool]:
+        start, cases = np.tile(np.array(plan.all, float), (len(held), 1)), []
+        for k, (j, amount) in enumerate(held):
+            name, exact = problem.lines[j].name, Fraction(amount)
+            ends = Row("", "", {name: Fraction(1)}, {}, exact), Row("", "", {name: Fraction(-1)}, {}, -exact)
+            cases.append(replace(problem, rows=(*problem.rows, *ends)))
+            start[k, j] = amount
+        here = start[:, :count], start[:, count:]
+        mean = climb(cases_of([summed(case, case.weights) for case in cases]), *here)
+        tasks, pools = mean.tasks, mean.pools
+        rows = cases_of(cases)
+        over = (rows.tasks @ tasks[..., None] + rows.pools @ pools[..., None])[..., 0] - rows.right
+        kept = (over <= KEPT * (1 + np.abs(rows.right))).all(axis=1)
+        return list(kept & (goal_at(problem, tasks, pools) >= floor))
+
+    return good
+
+
+def _of_table(table: Table, problem: Problem, plan: Choice, prices: Array) -> Good:
+    """The same by the table; the plan itself is read off it too."""
+    share = SHARE * float(problem.cost(plan)) / max(problem.budget, 1e-12)
+    slack = share if problem.goal == "cheapest" else NEAR
+
+    def worth(held: tuple[int, float]) -> float:
+        return (
+            level(table, problem, held)[0] if problem.goal == "worst" else relaxed_score(table, problem, held, prices)
+        )
+
+    floors = [worth((j, float(buy))) - slack for j, buy in enumerate(plan.all)]
+
+    def good(held: Sequence[tuple[int, float]]) -> list[bool]:
+        return [worth(each) >= floors[each[0]] for each in held]
+
+    return good
 
 
 def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: str) -> tuple[Limit, ...]:

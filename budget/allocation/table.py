@@ -133,6 +133,14 @@ class Table:
             lines[:, line] += weighted[:, i]
         return lines
 
+    def lowest(self, pools: Array, scales: Array) -> Array:
+        """(m, T, M): the lowest score of each task line over its scale (n,), as `at`, made to rise along the labels."""
+        scaled = self._read(self.values / scales.reshape(-1, *[1] * (self.values.ndim - 1)), pools)
+        lines = np.full((len(pools), *self.fine.shape), np.inf)
+        for i, line in enumerate(self.line):
+            lines[:, line] = np.minimum(lines[:, line], scaled[:, i])
+        return np.asarray(np.maximum.accumulate(lines, axis=2))
+
     def needed(self, pools: Array) -> Array:
         """(m, T) first point of the fine grid where all targets of a line are reached; M where none does it."""
         first = np.zeros((len(pools), len(self.fine)), int)

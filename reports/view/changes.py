@@ -81,7 +81,7 @@ def firmness(context: Context) -> Table | None:
         Column("", "text"),
         Column(say("allocation.column.buy")),
         Column(say("changes.column.best"), note=say("changes.column.draws")),
-        Column(say("changes.column.nearly"), note=say("changes.column.within")),
+        Column(say("changes.column.nearly"), note=outlook.within(say, context.plan.certificate.of)),
     )
     return Table(say("changes.firmness"), columns, rows).without_empty()
 

@@ -47,6 +47,7 @@ def frontier_of(context: Context) -> Frontier:
         Column(say("alternatives.column.score"), note=context.per),
         Column(say("allocation.column.range"), note=context.level),
         Column(say("frontier.on_shared")),
+        *_counted_columns(context),
     )
     rows = tuple(_row(context, point) for point in points)
     table = Table(say("frontier.caption"), columns, rows)
@@ -54,6 +55,7 @@ def frontier_of(context: Context) -> Frontier:
     steps = stepped(points, chosen)
     states = tuple(_state(context, chart, point, scales) for point in steps)
     sentences = (*_half(context, points), *_knee(context, points), *_more(context, points), *_next(context))
+    sentences += _second_line(context)
     heading = Heading("frontier", say("frontier.label"), headline)
     return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, steps.index(points[chosen]))
 
@@ -68,6 +70,8 @@ def solved(plan: Plan) -> list[FrontierPoint]:
         {name: line.buy for name, line in lines.items()},
         {name: line.cost for name, line in lines.items()},
         {name: _score(plan, name) for name in plan.tasks},
+        plan.certificate.gap,
+        plan.certificate.value if counted(plan) else None,
     )
     others = [point for point in plan.frontier if abs(point.budget - plan.budget) > SAME * max(plan.budget, 1.0)]
     return sorted([*others, this], key=lambda point: point.budget)
@@ -89,11 +93,46 @@ def _score(plan: Plan, name: str) -> Score:
     return Score(line.expected, line.low, line.high, plan.score.level)
 
 
+def counted(plan: Plan) -> str:
+    """What the goal counts where that is not the mean score and a frontier knows it: `lowest`, `worst_draws`."""
+    known = any(point.value is not None for point in plan.frontier)
+    return {"worst": "lowest", "mean": "worst_draws" if plan.risk > 0 else ""}.get(plan.goal, "") if known else ""
+
+
+def of_targets(plan: Plan) -> bool:
+    """Is the lowest score a share of its target, and no score?"""
+    return counted(plan) == "lowest" and any(line.target is not None for line in plan.tasks.values())
+
+
+def _counted_columns(context: Context) -> list[Column]:
+    kind, say = counted(context.plan), context.say
+    note = say("frontier.of_target") if of_targets(context.plan) else context.per
+    return [Column(say(f"frontier.counted.{kind}"), note=note)] if kind else []
+
+
+def _counted_text(context: Context, point: FrontierPoint) -> list[str]:
+    if not counted(context.plan):
+        return []
+    if point.value is None:
+        return [""]
+    if of_targets(context.plan):
+        return [context.numbers.percent(point.value, 1)]
+    return [context.scores.plain(point.value)]
+
+
+def _second_line(context: Context) -> tuple[str, ...]:
+    kind = counted(context.plan)
+    drawn = kind and not of_targets(context.plan)
+    return (context.say(f"frontier.line.{kind}"),) if drawn else ()
+
+
 def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
     plan, n, scores, say = context.plan, context.numbers, context.scores, context.say
     value = scores.value
     x = Scale(0.0, points[-1].budget * 1.02)
     places = [value(end) for point in points for end in (point.score.low, point.score.high)]
+    raised = [] if of_targets(plan) else [(p.budget, value(p.value)) for p in points if p.value is not None]
+    places += [place for _, place in raised]
     y = even_scale([*places, value(plan.now.expected)])
     marks = [
         Mark(baseline.cost, value(baseline.score.expected), "rival", baseline_name(context, name).said)
@@ -119,7 +158,10 @@ def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
         Axis(y, outlook.y_title(say, scores.unit.noun, scores.unit.minimised), ticks(y.ticks(5), n.compact)),
         height=340,
         bands=(Band(tuple((p.budget, value(p.score.low), value(p.score.high)) for p in points), "plan"),),
-        lines=(Line(tuple((p.budget, value(p.score.expected)) for p in points), "plan"),),
+        lines=(
+            Line(tuple((p.budget, value(p.score.expected)) for p in points), "plan"),
+            *([Line(tuple(raised), "without dashed")] if len(raised) > 1 else []),
+        ),
         marks=tuple(
             [Mark(p.budget, value(p.score.expected), "solved") for p in points if p.budget != plan.budget] + marks
         ),
@@ -136,6 +178,7 @@ def _row(context: Context, point: FrontierPoint) -> Row:
         scores.plain(point.score.expected),
         scores.interval(point.score),
         share_text(context, shared, point.cost),
+        *_counted_text(context, point),
     )
     return Row(cells(*texts), style="chosen" if point.budget == context.plan.budget else "")
 

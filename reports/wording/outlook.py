@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.language import Language, capital
-from reports.wording.decision import part_of
+from reports.wording.decision import COUNTED, part_of
 
 UNMOVED = 0.005  # share of the money that no reader would call a move
 
@@ -77,6 +77,12 @@ def backtest_caption(say: Language, omitted: int) -> str:
 
 
 # --- what would change the plan
+
+
+def within(say: Language, of: str) -> str:
+    """How near plans come that are nearly as good, in what the goal counts."""
+    counted = COUNTED.get(of, "money")
+    return say(f"changes.within.{counted}")
 
 
 def span(say: Language, low: str, high: str) -> str:
