@@ -25,6 +25,7 @@ from budget.allocation.rounding import to_lots
 from budget.allocation.steps import by_prices, fits
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
+from budget.allocation.whole_lots import by_whole_lots
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
@@ -256,7 +257,8 @@ def optimum(
 
 
 def _first_plan(table: Table, search: Search) -> None:
-    """Where neither guess of the pools has a plan: other plans' pools, then all levels of the table, until one has."""
+    """Where neither guess of the pools has a plan: other plans' pools, then all levels of the table, until one has;
+    else those of a plan in whole lots."""
     problem = search.problem
     mixes = [
         tuple(line.least for line in problem.pools),
@@ -268,6 +270,17 @@ def _first_plan(table: Table, search: Search) -> None:
     for mix in [*mixes, *(whole_pools(problem, mix) for mix in table.mixes)]:
         if search.attempt(mix) is not None:
             return
+    _whole_lots(search)
+
+
+def _whole_lots(search: Search) -> None:
+    """What rows that leave few plans may hide: a plan in whole lots, and the best at its pools."""
+    problem = search.problem
+    made = by_whole_lots(problem, search.solver, search.seconds) if problem.rows else None
+    if made is not None and kept(problem, made):
+        search.offer(made)
+        search.tried.pop(made.pools, None)
+        search.attempt(made.pools, np.array(made.tasks, float))
 
 
 def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
@@ -283,6 +296,8 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
                 break
             search.attempt(pools, tasks)
         bound = proof.bound if proof is not None else np.inf
+        if bound - search.value > CLOSED:
+            _whole_lots(search)
         if bound - search.value > NEARLY:
             _around(search)
         if proof is None:

@@ -91,6 +91,10 @@ def _held(score: Array, curvature: Array, state: Whole, most: float) -> tuple[Ar
     q = np.where(state > 0, most, 0.0)
     matrix = np.ones((len(free) + 1, len(free) + 1))
     matrix[:-1, :-1], matrix[-1, -1] = curvature[np.ix_(free, free)], 0.0
-    found = np.linalg.solve(matrix, np.append(-(score + curvature @ q)[free], 1 - q.sum()))
+    right = np.append(-(score + curvature @ q)[free], 1 - q.sum())
+    try:
+        found = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:  # nothing bends: of many mixtures that are as low, the smallest
+        found = np.linalg.lstsq(matrix, right, rcond=None)[0]
     q[free] = found[:-1]
     return q, score + curvature @ q + float(found[-1])
