@@ -180,13 +180,15 @@ def test_the_thresholds_are_fixed() -> None:
         pytest.param(
             verdict(with_pool((0, 100)), p_value=0.0099, few=Score(0.0, -0.1, 0.1)),
             verdict(with_pool((0, 100)), p_value=0.0101, few=Score(0.0, -0.1, 0.1)),
-            "REVIEW", "what pool web brings cannot be told from nothing", "Repeat the pilots with most web.",
+            "REVIEW", "what pool web brings cannot be told from nothing",
+            "Repeat the pilots with most web, and compare a larger network.",
             id="nothing, by its test",
         ),
         pytest.param(
             verdict(with_pool((0, 100)), p_value=0.5, few=Score(0.1, 0.001, 0.2)),
             verdict(with_pool((0, 100)), p_value=0.5, few=Score(0.1, 0.0, 0.2)),
-            "REVIEW", "what pool web brings cannot be told from nothing", "Repeat the pilots with most web.",
+            "REVIEW", "what pool web brings cannot be told from nothing",
+            "Repeat the pilots with most web, and compare a larger network.",
             id="nothing, by its interval",
         ),
     ],
