@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def figures(name: str, family: Family, curves: int, seed: int) -> dict[str, floa
     """Of one family: coverage, interval score and error at both distances."""
     random = np.random.default_rng(seed)
     made = [curve(name, family, random) for _ in range(curves)]
-    tasks = [Cells(**{**vars(cells), "task": f"t{i}"}) for i, (cells, _) in enumerate(made)]
+    tasks = [replace(cells, task=f"t{i}") for i, (cells, _) in enumerate(made)]
     fitted = surfaces(tasks, 0)
     answer = {}
     for k, far in enumerate(FAR):
