@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def figures(name: str, family: Family, curves: int, seed: int) -> dict[str, floa
     """Of one family: coverage, interval score and error at both distances."""
     random = np.random.default_rng(seed)
     made = [curve(name, family, random) for _ in range(curves)]
-    tasks = [Cells(**{**vars(cells), "task": f"t{i}"}) for i, (cells, _) in enumerate(made)]
+    tasks = [replace(cells, task=f"t{i}") for i, (cells, _) in enumerate(made)]
     fitted = surfaces(tasks, 0)
     answer = {}
     for k, far in enumerate(FAR):
@@ -142,16 +143,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     found: dict[str, Mapping[str, float]] = {}
+    if not arguments.json:
+        print(f"{'4x / 16x':34}{'coverage':14}{'interval score':18}{'over power law':18}relative error")
     for name, family in (FAMILIES | BREAKS).items():
         found[name] = figures(name, family, arguments.curves, arguments.seed)
         if not arguments.json:
-            print(f"{name:32}", "  ".join(f"{key} {value:.2f}" for key, value in found[name].items()), flush=True)
+            print(row(name, found[name]), flush=True)
     smooth = [found[name] for name in FAMILIES]
     found["all smooth families"] = {key: float(np.mean([each[key] for each in smooth])) for key in smooth[0]}
-    if arguments.json:
-        print(json.dumps(found))
-    else:
-        print("all smooth families", {key: round(value, 2) for key, value in found["all smooth families"].items()})
+    print(json.dumps(found) if arguments.json else row("all smooth families", found["all smooth families"]))
+
+
+def row(name: str, found: Mapping[str, float]) -> str:
+    """The figures of one family, those at 4 and at 16 times the pilot side by side."""
+    kinds = [key.removesuffix("_4x") for key in found if key.endswith("_4x")]
+    cells = [" / ".join(f"{found[f'{kind}_{far:g}x']:.2f}" for far in FAR) for kind in kinds]
+    return f"{name:34}{cells[0]:14}{cells[1]:18}{cells[2]:18}{cells[3]}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ repeats."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,14 +65,14 @@ class Cells:
     capacity: tuple[Capacity, ...] = ()  # what other networks make of the pools
     others: int = 0
 
-    @property
+    @cached_property
     def largest(self) -> tuple[float, Array]:
         """The largest pilot: labels and, pool by pool, pool labels; 1 where there is none."""
         labels = float(self.labels.max(initial=0)) or 1.0
         pools = self.pool_labels.max(axis=0, initial=0)
         return labels, np.where(pools > 0, pools, 1.0)
 
-    @property
+    @cached_property
     def varied(self) -> tuple[int, ...]:
         """Pools that were measured at more than one size."""
         return tuple(int(j) for j in np.flatnonzero(np.ptp(self.pool_labels, axis=0) > 0))

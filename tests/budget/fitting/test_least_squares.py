@@ -34,6 +34,10 @@ KNOWN_JOINT = {  # one pool, then what a second adds
 }
 
 
+def test_every_law_is_among_those_that_are_recovered() -> None:
+    assert {*KNOWN, *KNOWN_JOINT} == set(LAWS)
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_parameters_come_back_to_six_digits(name: str) -> None:
     theta = np.array(KNOWN[name])
