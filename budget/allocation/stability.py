@@ -60,10 +60,13 @@ def nearly_as_good(table: Table, problem: Problem, plan: Choice, prices: Array) 
     ends = [float(end) for line in problem.lines for end in (line.least, _most(problem, line))]
     lines = [j for j in range(len(problem.lines)) for _ in range(2)]
     reached = np.array(here) == np.array(ends)
-    reached[~reached] = good([(j, end) for j, end, done in zip(lines, ends, reached, strict=True) if not done])
+    if not reached.all():
+        reached[~reached] = good([(j, end) for j, end, done in zip(lines, ends, reached, strict=True) if not done])
     near, far = np.where(reached, ends, here), np.array(ends)
     shift = np.array([problem.lines[j].owned + 1.0 for j in lines])
-    for _ in range(HALVINGS if not reached.all() else 0):
+    for _ in range(HALVINGS):
+        if reached.all():
+            break
         middle = np.sqrt((near + shift) * (far + shift)) - shift
         fine = np.zeros(len(lines), bool)
         fine[~reached] = good([(lines[k], float(middle[k])) for k in np.flatnonzero(~reached)])
