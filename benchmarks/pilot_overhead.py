@@ -5,8 +5,8 @@ usage: python benchmarks/pilot_overhead.py [--runs 1000] [--slots 2]
 Trivial runs, which train nothing, in the same number of slots: the runner of this package (a result counts once it is
 on disk), against `subprocess` (a fresh interpreter a run, nothing loaded in it) and the standard library's
 ProcessPoolExecutor with a fork server and a fresh process a task. Neither rival keeps anything, and one killed worker
-loses the pool's batch. Then a command that prints a score, as a trainer, against the same command started bare: the
-difference is what a run of one's own program costs beside the program. Prints, last, one line of JSON.
+loses the pool's batch. Before that a command that prints a score, as a trainer, against the same command started bare:
+the difference is what a run of one's own program costs beside the program. Prints, last, one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import resource
 import subprocess
 import sys
 import tempfile
@@ -85,11 +86,18 @@ def process_pool(runs: int, slots: int) -> None:
         assert len(list(pool.map(Nothing().train, [Run("nothing", 1, seed) for seed in range(runs)], [Path()] * runs)))
 
 
-def milliseconds(work: Callable[[int, int], None], runs: int, slots: int) -> float:
-    """Wall clock of one run in one slot: what a slot spends on a run that takes no time."""
-    started = time.perf_counter()
+def milliseconds(work: Callable[[int, int], None], runs: int, slots: int) -> tuple[float, float]:
+    """Of one run in one slot: the wall clock, which is what a slot spends on a run that takes no time, and the
+    processors' time, which other work on the machine hardly lengthens."""
+    started, before = time.perf_counter(), processors()
     work(runs, slots)
-    return (time.perf_counter() - started) / runs * slots * 1000
+    return (time.perf_counter() - started) / runs * slots * 1000, (processors() - before) / runs * 1000
+
+
+def processors() -> float:
+    """Seconds of processors that this process and those it has waited for have had."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def main() -> None:
@@ -97,15 +105,19 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--slots", type=int, default=min(2, default_slots()))
     options = parser.parse_args()
-    found = {}
+    found: dict[str, float] = {}
+
+    def say(name: str, times: tuple[float, float], more: str = "") -> None:
+        found[name], found[f"{name}, processors"] = times
+        print(f"{name:20} {times[0]:7.1f} ms a run and slot, {times[1]:5.1f} ms of a processor{more}", flush=True)
+
+    programs = [milliseconds(work, options.runs, options.slots) for work in (command, bare_command)]
+    say("own program", programs[0])
+    say("the same, bare", programs[1])
+    say("overhead", (programs[0][0] - programs[1][0], programs[0][1] - programs[1][1]), " (60 ms allowed)")
     for name, work in (("labelbudget", ours), ("subprocess", interpreters), ("ProcessPoolExecutor", process_pool)):
-        found[name] = milliseconds(work, options.runs, options.slots)
-        print(f"{name:20} {found[name]:7.1f} ms a run and slot   {found[name] / found['labelbudget']:5.2f} x ours")
-    for name, work in (("own program", command), ("the same, bare", bare_command)):
-        found[name] = milliseconds(work, options.runs, options.slots)
-        print(f"{name:20} {found[name]:7.1f} ms a run and slot")
-    found["overhead"] = found["own program"] - found["the same, bare"]
-    print(f"{'overhead':20} {found['overhead']:7.1f} ms a run and slot, of 60 allowed")
+        times = milliseconds(work, options.runs, options.slots)
+        say(name, times, f"   {times[0] / found.get('labelbudget', times[0]):5.2f} x ours")
     print(json.dumps({"benchmark": "pilot_overhead", "runs": options.runs, "slots": options.slots} | found))
 
 
