@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from budget.fitting.cells import Cells, grown
 
@@ -97,8 +96,10 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
         alike = np.stack(kinship(task), -1)[upper]
         matrix += (kept[upper][:, None] * alike).T @ alike
         right += alike.T @ (off @ off.T / np.outer(deviation, deviation))[upper]
-    factor = np.linalg.cholesky(matrix)
-    subset, network = nnls(factor.T, np.linalg.solve(factor, right))[0]
+    subset, network = np.linalg.solve(matrix, right)
+    if subset < 0 or network < 0:  # then one of them is 0 where neither may be negative
+        alone = np.maximum(right / np.diag(matrix), 0.0)
+        subset, network = alone * (np.array([1.0, 0.0]) if network < 0 else np.array([0.0, 1.0]))
     most = max((subset + network) / COMMON, 1.0)
     return float(subset / most), float(network / most)
 
