@@ -14,11 +14,12 @@ def falling(values: Array, weights: Array) -> Array:
     >>> falling(np.array([3.0, 1.0, 2.0]), np.ones(3)).tolist()
     [3.0, 1.5, 1.5]
     """
-    blocks: list[list[float]] = []
-    for value, weight in zip(values, weights, strict=True):
-        blocks.append([float(value), float(weight), 1])
-        while len(blocks) > 1 and blocks[-2][0] < blocks[-1][0]:
-            v, w, n = blocks.pop()
-            u, x, m = blocks[-1]
-            blocks[-1] = [(u * x + v * w) / (x + w), x + w, m + n]
-    return np.repeat([b[0] for b in blocks], [int(b[2]) for b in blocks])
+    blocks: list[tuple[float, float, int]] = []  # value, weight and length
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        length = 1
+        while blocks and blocks[-1][0] < value:
+            before, heavy, many = blocks.pop()
+            value = (before * heavy + value * weight) / (heavy + weight)
+            weight, length = heavy + weight, many + length
+        blocks.append((value, weight, length))
+    return np.repeat([block[0] for block in blocks], [block[2] for block in blocks])
