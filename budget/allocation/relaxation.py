@@ -15,7 +15,6 @@ import numpy as np
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
 from budget.allocation.table import Table
-from budget.fitting.isotonic import falling
 
 THIN = 3  # of the table's label points, as many as a rough guess needs: every third, both ends among them
 ZOOMS, ZOOM_POINTS = 4, 7
@@ -64,8 +63,9 @@ def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
     slope = np.where(np.cumsum(spend, axis=1) <= 0, slope.max(axis=2, keepdims=True), slope)
     for piece in np.flatnonzero((spend <= 0).any(axis=0) & (np.arange(spend.shape[1]) > 0)):
         slope[:, :, piece] = np.where(spend[:, piece] > 0, slope[:, :, piece], slope[:, :, piece - 1])
-    for row, line in np.argwhere((slope[:, :, 1:] > (1 + KINK) * np.maximum(slope[:, :, :-1], 0)).any(axis=2)):
-        slope[row, line] = envelope(costs[line], values[row, line])
+    rows, lines = np.nonzero((slope[:, :, 1:] > (1 + KINK) * np.maximum(slope[:, :, :-1], 0)).any(axis=2))
+    for some in np.array_split(np.arange(len(rows)), len(rows) * costs.shape[1] ** 2 // AT_ONCE + 1):
+        slope[rows[some], lines[some]] = envelopes(costs[lines[some]], values[rows[some], lines[some]])
     slope = np.maximum(np.minimum.accumulate(slope, axis=2), 0.0)
     first = slope if forced is None else np.where(np.arange(slope.shape[2]) < forced[:, :, None], np.inf, slope)
     flat = slope.reshape(len(values), -1)
@@ -80,14 +80,20 @@ def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
     )  # fmt: skip
 
 
-def envelope(cost: Array, score: Array) -> Array:
-    """Slopes (M - 1,) of the least concave function above the points: the falling slopes nearest to those there are.
+def envelopes(costs: Array, scores: Array) -> Array:
+    """Slopes (n, M - 1) of the least concave functions above n rows of points (n, M): along piece k the least, over
+    starts up to k, of the steepest line from there to a point beyond k (the minimax form of isotonic regression).
 
-    >>> envelope(np.array([0.0, 1, 2]), np.array([0.0, 0.2, 1]))
-    array([0.5, 0.5])
+    >>> envelopes(np.array([[0.0, 1, 2]]), np.array([[0.0, 0.2, 1]]))
+    array([[0.5, 0.5]])
     """
-    spend = np.maximum(np.diff(cost), 1e-12 * max(cost[-1] - cost[0], 1e-300))
-    return falling(np.diff(score) / spend, spend)
+    least = 1e-12 * np.maximum(costs[:, -1:] - costs[:, :1], 1e-300)
+    spent = np.cumsum(np.maximum(np.diff(costs, axis=1, prepend=costs[:, :1]), least), axis=1)
+    width, rise = (each[:, None, 1:] - each[:, :-1, None] for each in (spent, scores))  # from each start to each end
+    pieces = np.arange(costs.shape[1] - 1)
+    lines = np.where(pieces >= pieces[:, None], rise, -np.inf) / np.maximum(width, least[:, :, None])
+    steepest = np.maximum.accumulate(lines[:, :, ::-1], axis=2)[:, :, ::-1]
+    return np.asarray(np.where(pieces >= pieces[:, None], steepest, np.inf).min(axis=1))
 
 
 def spare_money(problem: Problem) -> float:
