@@ -103,7 +103,8 @@ def _mixed(cases: Cases, smooth: Smooth) -> Mixed:
     level += (across * (np.repeat(mixes, 2, axis=1) - found.mixes)[:, :, None]).sum(axis=3)
     wanted = _charged(smooth.prices, cases.tasks)
     steep, flat = own[:, 0::2], own[:, 1::2]
-    share = np.clip((wanted - flat) / np.maximum(steep - flat, 1e-300), 0.0, 1.0)
+    with np.errstate(over="ignore"):  # where both planes rise alike, it is one of them
+        share = np.clip((wanted - flat) / np.maximum(steep - flat, 1e-300), 0.0, 1.0)
     mix = share * steep + (1 - share) * flat
     return Mixed(
         share * level[:, 0::2] + (1 - share) * level[:, 1::2],

@@ -57,7 +57,8 @@ def _limit(program: pulp.LpProblem, name: str, status: str, gap: float) -> float
     than what it has found: so the gap is added."""
     if name == "highs":
         return -float(program.solverModel.getInfo().mip_dual_bound) + gap
-    return float(program.objective.value()) + gap if status == "optimal" else float("inf")
+    value = program.objective.value()  # none where nothing counts: then PuLP's own variable stands there
+    return float(value or 0.0) + gap if status == "optimal" else float("inf")
 
 
 def _engine(name: str, seconds: float | None, gap: float) -> pulp.LpSolver:
