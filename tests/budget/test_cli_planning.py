@@ -255,7 +255,7 @@ def test_the_demo_goes_from_its_brief_to_the_page_and_trains_nothing_twice(tmp_p
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo/brief.yaml").write_text(SMALL)
     command = [COMMAND, "demo", "demo"]
-    first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert first.returncode == 0, first.stderr
     assert files(tmp_path / "demo") >= {
         "measurements.csv",
@@ -266,7 +266,7 @@ def test_the_demo_goes_from_its_brief_to_the_page_and_trains_nothing_twice(tmp_p
     }
     assert "demo/report.html" in first.stdout
     assert (tmp_path / "demo/brief.yaml").read_text() == SMALL
-    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert "0 runs done" in second.stderr
     assert second.stdout == first.stdout
 
