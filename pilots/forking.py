@@ -159,6 +159,7 @@ def _fork_on_demand(connection: Connection) -> tuple[Any, str, dict[str, str]] |
             try:
                 message = connection.recv_bytes()
             except (EOFError, OSError):
+                signal.set_wakeup_fd(-1)  # its socket is closed on return, and children may end after that
                 _after_parent(children)
                 return None
             pid = os.fork()
