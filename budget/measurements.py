@@ -53,7 +53,8 @@ class Measurements:
     @property
     def of_curves(self) -> pd.DataFrame:
         """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
-        annotators and the network that most of its runs with a score have; of equals the first by alphabet and number.
+        annotators and the network that most of its runs with a score have (of all its runs where none has a score); of
+        equals the first by alphabet and number.
 
         A run from scratch without pool labels has no pretrained network to adapt: it belongs to every mode.
         """
@@ -69,7 +70,8 @@ class Measurements:
         if rows.empty or (self.frame[list(KIND)].nunique() <= 1).all():
             return rows
         bare = (self.frame["mode"] == "scratch") & (self.frame[[POOL + name for name in self.pools]] == 0).all(axis=1)
-        told = frame[frame["score"].notna()]
+        failed = frame["score"].isna()
+        told = frame[~failed | failed.groupby(frame["task"]).transform("all")]
         told = told[~bare[told.index] | bare[told.index].groupby(told["task"]).transform("all")]
         runs = told.groupby(["task", *KIND]).size().reset_index(name="runs")
         most = runs.sort_values("runs", ascending=False, kind="stable").drop_duplicates("task").set_index("task")

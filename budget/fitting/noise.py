@@ -71,8 +71,8 @@ def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
 def kinship(task: Cells) -> tuple[Array, Array]:
     """How much two runs of one seed, in cells i and j, have in common, each (N, N): their labels, of which the fewer
     are a part of the more, sqrt(n_i / n_j) for n_i <= n_j, and the pretrained network, 1 where both begin with it."""
-    grown, pools = growth(task), task.pool_labels
-    labels = np.sqrt(np.minimum.outer(grown, grown) / np.maximum.outer(grown, grown))
+    sizes, pools = growth(task), task.pool_labels
+    labels = np.sqrt(np.minimum.outer(sizes, sizes) / np.maximum.outer(sizes, sizes))
     return labels, ((pools[:, None] == pools[None]).all(2) & pools.any(1)).astype(float)
 
 

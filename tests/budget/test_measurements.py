@@ -163,9 +163,11 @@ def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong
         ("b", 400, 0, "scratch", 1, "large"),
         ("c", 100, 9, "frozen", 1, ""),
         ("c", 100, 9, "finetune", 1, ""),
+        ("d", 100, 9, "frozen", 1, ""),
     ]
     frame = pd.DataFrame(rows, columns=["task", "labels", "pool:web", "mode", "annotators", "backbone"])
     frame = frame.assign(seed=range(len(frame)), score=0.5, strategy="random")
+    frame.loc[frame["task"] == "d", "score"] = None  # it is still there to be named
     clever = frame.iloc[[1, 3]].assign(strategy="margin")
     measurements = Measurements.from_frame(pd.concat([frame, clever]))
     assert measurements.of_strategies["mode"].tolist() == ["frozen"]
@@ -178,6 +180,7 @@ def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong
         ("b", 200, "scratch", 1, "large"),
         ("b", 400, "scratch", 1, "large"),
         ("c", 100, "finetune", 1, ""),
+        ("d", 100, "frozen", 1, ""),
     ]
 
 
