@@ -45,7 +45,7 @@ class Certificate:
     gap: float
     solver: str
     seconds: float
-    form: str = ""  # which program was solved and why, in words
+    form: str = ""  # which program was solved; why
     of: str = "mean score"  # mean score | mean score of the worst draws | lowest score | money
     value: float | None = None
 

@@ -41,6 +41,8 @@ TANGENT = "linear program over tangent planes"
 CUTS = TANGENT + ", summed over tasks"
 CHOICES = "program over whole choices"
 LOOKED_UP, PRICED = "best purchases at the price of money, over boxes of the pool", "weak duality"
+ONE_PRICE = "labels have one price each, limits are linear and scores are concave as far as it matters"
+GAP = "whole lots, or scores that are not concave in labels and pools together, leave a gap"
 KNOWN = "best of the plans known beforehand, for the solver found none"
 
 
@@ -225,12 +227,12 @@ def optimum(
             <= answer.bound - search.value
             <= (SMOOTH if problem.of_labels and problem.goal != "worst" else CLOSED)
         ):
-            return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, CUTS)
+            return _finished(search, answer.bound, easy.prices[0, 1:], answer.solver, f"{CUTS}; {ONE_PRICE}")
     elif fits(table, problem):
         steps = by_prices(table, problem, SMOOTH / 2)
         search.offer(steps.choice)
         if -DISPROVED <= steps.bound - search.value <= CLOSED:
-            return _finished(search, steps.bound, np.zeros(0), PRICED, LOOKED_UP)
+            return _finished(search, steps.bound, np.zeros(0), PRICED, _why(table, problem, LOOKED_UP))
     start = relax(table, problem)
     if problem.of_lots:
         (first,) = to_lots([problem], [start[0]], [start[1]])
@@ -241,7 +243,7 @@ def optimum(
     if problem.of_lots and proof is not None:
         search.offer(to_lots([problem], [places[-1][0]], [places[-1][1]])[0])
         if -DISPROVED <= proof.bound - search.value <= SMOOTH:
-            return _finished(search, proof.bound, proof.prices[1:], proof.solver, TANGENT)
+            return _finished(search, proof.bound, proof.prices[1:], proof.solver, _why(table, problem, TANGENT))
     for tasks, pools in places:
         search.attempt(pools, tasks)
     if search.best is None:
@@ -253,7 +255,7 @@ def optimum(
     bound = min(
         proof.bound if proof is not None else np.inf, FAR / min(scale(problem, i) for i in range(len(problem.scored)))
     )
-    return _finished(search, bound, np.zeros(len(problem.rows)), solver, KNOWN)
+    return _finished(search, bound, np.zeros(len(problem.rows)), solver, _why(table, problem, KNOWN))
 
 
 def _first_plan(table: Table, search: Search) -> None:
@@ -315,15 +317,12 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
         if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
             limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)
             if limit < bound:
-                bound, form = (
-                    limit,
-                    f"{CHOICES}, over {count} boxes of pools, for scores are not concave in labels and pools",
-                )
+                bound, form = limit, f"{form}, over {count} boxes of pools"
     else:
         bound, form = search.best.bound, CHOICES
         if proof is not None and proof.bound < bound:
             bound = proof.bound
-    return _finished(search, bound, search.best.rows[1:], search.best.solver, form)
+    return _finished(search, bound, search.best.rows[1:], search.best.solver, _why(table, problem, form))
 
 
 def _summed(table: Table, problem: Problem, fixed: Fixed) -> tuple[Problem, Table]:
@@ -349,6 +348,24 @@ def _around(search: Search) -> None:
                 mix[j] = int(line.near(np.array([amount]))[0])
                 search.attempt(tuple(mix), np.array(here.choice.tasks, float))
         better = search.best.value > here.value + SMOOTH
+
+
+def _why(table: Table, problem: Problem, form: str) -> str:
+    """The form with what in the brief, or in which surface, made it necessary."""
+    features = {
+        "set-up costs": any(line.setup > 0 for line in problem.lines),
+        "tiers": any(len(line.tiers) > 1 for line in problem.lines),
+        "least orders": any(line.first > max(line.lot, line.least) for line in problem.lines),
+        "targets": bool(problem.targets),
+        "the goal cheapest": problem.goal == "cheapest",
+    }
+    asked = ", ".join(name for name, there in features.items() if there)
+    if asked:
+        return f"{form}; the brief has {asked}"
+    bulge, name = max(zip(table.bulges.tolist(), (one.name for one in problem.scored), strict=True))
+    if bulge > SMOOTH:
+        return f"{form}; the score of {name} bends up along its labels, by {bulge:.2g} of its range at most"
+    return f"{form}; {GAP}"
 
 
 def _finished(search: Search, bound: float, prices: Array, solver: str, form: str) -> Optimum:

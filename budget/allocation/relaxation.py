@@ -214,11 +214,20 @@ class Relaxation:
                 best = mixes[self._best(mixes, rows.reshape(count, -1))]
         return np.asarray(best)
 
+    def about(self) -> Array:
+        """(k, P) about the best pools: the tops of the parabolas through the best grid level and its neighbours."""
+        mixes, count = self.table.mixes, len(self.budgets)
+        scores = self._scores(mixes, np.tile(np.arange(len(mixes)), (count, 1)))
+        return np.array([_top(self.table, each, int(each.argmax())) for each in scores]).reshape(count, -1)
+
     def _best(self, mixes: Array, rows: Whole) -> Whole:
         """(k,) for every budget the best of the mixes that its row (k, n) names."""
+        return np.asarray(rows[np.arange(len(rows)), self._scores(mixes, rows).argmax(axis=1)])
+
+    def _scores(self, mixes: Array, rows: Whole) -> Array:
+        """(k, n) for every budget the scores in the mixes that its row names."""
         cases = np.repeat(np.arange(len(rows)), rows.shape[1])
-        scores = self.scores(self.filled(mixes), rows.ravel(), cases).reshape(rows.shape)
-        return np.asarray(rows[np.arange(len(rows)), scores.argmax(axis=1)])
+        return self.scores(self.filled(mixes), rows.ravel(), cases).reshape(rows.shape)
 
     def _distinct(self, mixes: Array) -> tuple[Array, Whole]:
         """The distinct mixes, with the pool that is held at its purchase, and which of them each mix became."""
@@ -252,17 +261,20 @@ def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
 
 
 def _top(table: Table, scores: Array, best: int) -> Array:
-    """(P,) the top of the parabolas through the best level of the pools and its neighbours."""
+    """(P,) the top of the parabolas through the best level of the pools and its neighbours; at an end of the levels,
+    through the last three."""
     shape = tuple(grid.size for grid in table.pools)
     at, places = np.unravel_index(best, shape), []
     for j, grid in enumerate(table.pools):
-        k, place = int(at[j]), np.array([float(at[j])])
-        if 0 < k < grid.size - 1:
-            near = [[*at[:j], k + step, *at[j + 1 :]] for step in (-1, 0, 1)]
+        k, place = int(at[j]), float(at[j])
+        if grid.size > 2:
+            middle = min(max(k, 1), grid.size - 2)
+            near = [[*at[:j], middle + step, *at[j + 1 :]] for step in (-1, 0, 1)]
             left, here, right = scores[np.ravel_multi_index(np.array(near).T, shape)]
             bend = 2 * here - left - right
-            place += (right - left) / (2 * bend) if bend > 0 and min(left, right) > -1e8 else 0.0
-        places.append(float(grid.at(place)[0]))
+            if bend > 0 and min(left, here, right) > -1e8:
+                place = float(np.clip(middle + (right - left) / (2 * bend), max(k - 1, 0), min(k + 1, grid.size - 1)))
+        places.append(float(grid.at(np.array([place]))[0]))
     return np.array(places)
 
 
@@ -274,13 +286,16 @@ def alike(cases: Sequence[Problem]) -> list[list[int]]:
     return list(groups.values())
 
 
-def relax(table: Table, problem: Problem, prices: Array | None = None) -> tuple[Array, tuple[int, ...]]:
-    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,)."""
-    return relax_all(table, [problem], prices)[0]
+def relax(
+    table: Table, problem: Problem, prices: Array | None = None, roughly: bool = False
+) -> tuple[Array, tuple[int, ...]]:
+    """The relaxed optimum: purchases of tasks (T,), not yet whole lots, and allowed purchases of pools (P,), these
+    `roughly` or as exactly as the table tells."""
+    return relax_all(table, [problem], prices, roughly)[0]
 
 
 def relax_all(
-    table: Table, cases: Sequence[Problem], prices: Array | None = None
+    table: Table, cases: Sequence[Problem], prices: Array | None = None, roughly: bool = False
 ) -> list[tuple[Array, tuple[int, ...]]]:
     """The same for several cases: those that differ in nothing but the budget are filled at once."""
     found: dict[int, tuple[Array, tuple[int, ...]]] = {}
@@ -290,7 +305,8 @@ def relax_all(
         paid = np.zeros(len(first.rows)) if prices is None else prices
         budgets = np.array([cases[k].budget for k in group])
         relaxation = Relaxation(table, first, paid, budgets)
-        whole = [whole_pools(cases[k], mix) for k, mix in zip(group, relaxation.pools(), strict=True)]
+        mixes = relaxation.about() if roughly else relaxation.pools()
+        whole = [whole_pools(cases[k], mix) for k, mix in zip(group, mixes, strict=True)]
         at, every = relaxation.filled(np.array(whole, float).reshape(len(group), -1)), np.arange(len(group))
         for row, (k, money) in enumerate(zip(group, relaxation.money(at, every, every).tolist(), strict=True)):
             found[k] = at.found.bought(row, max(money, 0.0), table.fine), whole[row]

@@ -15,6 +15,7 @@ from budget.allocation.choice_program import right_sides, uses
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
+from budget.allocation.rows import Row
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3
 LOTS = 4  # a task that are added one by one
@@ -192,17 +193,30 @@ def _topped(case: Problem, choice: Choice, left: Fraction, gains: Array) -> Choi
             break
         if lots[index] > money:
             continue
-        line, before = case.lines[index], buys[index]
-        extra = _chunk(line, before, left)
-        while extra > 0:
-            paid = line.cost(before + extra) - line.cost(before)
-            taken = [row.takes(line.name, extra, paid) for row in case.rows]
-            if line.allows(before + extra) and all(
-                use <= 0 or use <= rest for use, rest in zip(taken, room, strict=True)
-            ):
-                buys[index] += extra
-                left -= paid
-                money, room = float(left), [rest - use for use, rest in zip(taken, room, strict=True)]
-                break
-            extra = extra // 2 // line.lot * line.lot
+        line = case.lines[index]
+        more, taken = _more(line, buys[index], left, case.rows, room)
+        if more > 0:
+            left -= line.cost(buys[index] + more) - line.cost(buys[index])
+            money, room = float(left), [rest - use for use, rest in zip(taken, room, strict=True)]
+            buys[index] += more
     return Choice(tuple(buys[:count]), tuple(buys[count:]))
+
+
+def _more(
+    line: Line, before: int, left: Fraction, rows: Sequence[Row], room: Sequence[Fraction]
+) -> tuple[int, list[Fraction]]:
+    """The most labels more of a line that money and rows leave room for, and what they take of each row; about the
+    most, by halving, where one label does not cost what the next one does."""
+    more = _chunk(line, before, left)
+    if line.plain and more > 0:
+        for row, rest in zip(rows, room, strict=True):
+            each = row.use([line], {line.name: 1})
+            if each > 0:
+                more = min(more, max(rest // each, 0))
+        more = line.down(before + more) - before
+    while more > 0:
+        taken = [row.use([line], {line.name: before + more}) - row.use([line], {line.name: before}) for row in rows]
+        if line.allows(before + more) and all(use <= 0 or use <= rest for use, rest in zip(taken, room, strict=True)):
+            return more, taken
+        more = more // 2 // line.lot * line.lot
+    return 0, []

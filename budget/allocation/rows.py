@@ -33,14 +33,16 @@ class Row:
         return self.right + self.of_budget * budget
 
     def use(self, lines: Iterable[Line], buys: Mapping[str, int]) -> Fraction:
-        """The left side for these purchases, exactly."""
-        concerned = (line for line in lines if buys[line.name] and (line.name in self.buy or line.name in self.cost))
-        used = (self.takes(line.name, buys[line.name], line.cost(buys[line.name])) for line in concerned)
-        return sum(used, Fraction(0))
-
-    def takes(self, name: str, labels: int, money: Fraction) -> Fraction:
-        """What so many labels of one line, for so much money, take of it."""
-        return self.buy.get(name, Fraction(0)) * labels + self.cost.get(name, Fraction(0)) * money
+        """The left side for these purchases, exactly: summed in whole numbers, by denominator."""
+        parts: dict[int, int] = {}
+        for line in lines:
+            bought = buys[line.name]
+            for side, (above, below) in ((self.buy, (bought, 1)), (self.cost, line.exact_cost(bought))):
+                factor = side.get(line.name)
+                if factor is not None and above:
+                    denominator = factor.denominator * below
+                    parts[denominator] = parts.get(denominator, 0) + factor.numerator * above
+        return sum((Fraction(above, below) for below, above in parts.items()), Fraction(0))
 
 
 def rows(brief: Brief, lines: Iterable[Line]) -> tuple[Row, ...]:

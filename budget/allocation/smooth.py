@@ -183,8 +183,8 @@ class Smooth:
     step: Array
 
 
-def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
-    """The best purchases near these, tasks (k, T) and pools (k, P).
+def climb(cases: Cases, tasks: Array, pools: Array, rise: float = RISE) -> Smooth:
+    """The best purchases near these, tasks (k, T) and pools (k, P), until rounds bring less than `rise` each.
 
     A step that ends lower than it began, prices of the rows included, is taken back by half, and by half again.
     """
@@ -202,9 +202,9 @@ def climb(cases: Cases, tasks: Array, pools: Array) -> Smooth:
         assert bends is not None
         newton = Newton(some, around, bends, *here)
         value = around.value.sum(axis=(1, 2))
-        rise = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) - height[moving]
-        stale[moving] = np.where(rise < RISE, stale[moving] + 1, 0)
-        lower = rise < -SAME
+        risen = value + (prices[moving] * (newton.room - room[moving])).sum(axis=1) - height[moving]
+        stale[moving] = np.where(risen < rise, stale[moving] + 1, 0)
+        lower = risen < -SAME
         back, on = moving[lower], moving[~lower]
         for place, start in zip(there, base, strict=True):
             place[back] = (place[back] + start[back]) / 2

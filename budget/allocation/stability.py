@@ -41,7 +41,7 @@ def bands(problem: Problem, prices: Array) -> tuple[Band, ...]:
         truth = sampled[s]
         reaches = np.array([truth[i] - aim for i, aim in zip(problem.targets, aims, strict=True)])
         true = replace(table, values=truth, reaches=reaches.reshape(-1, *truth.shape[1:]))
-        tasks, pools = level(true, case)[1:] if problem.goal == "worst" else relax(true, case, prices)
+        tasks, pools = level(true, case)[1:] if problem.goal == "worst" else relax(true, case, prices, roughly=True)
         found.append([*tasks, *pools])
     low, high = np.quantile(np.array(found), [(1 - FIRM) / 2, (1 + FIRM) / 2], axis=0)
     return tuple((line.down(a), line.down(b)) for line, a, b in zip(problem.lines, low, high, strict=True))
@@ -92,7 +92,7 @@ def _of_plans(problem: Problem, plan: Choice) -> Good:
             cases.append(replace(problem, rows=(*problem.rows, *ends)))
             start[k, j] = amount
         here = start[:, :count], start[:, count:]
-        mean = climb(cases_of([summed(case, case.weights) for case in cases]), *here)
+        mean = climb(cases_of([summed(case, case.weights) for case in cases]), *here, rise=NEAR / 1000)
         tasks, pools = mean.tasks, mean.pools
         rows = cases_of(cases)
         over = (rows.tasks @ tasks[..., None] + rows.pools @ pools[..., None])[..., 0] - rows.right

@@ -110,18 +110,23 @@ class Table:
         return scores
 
     @cached_property
-    def bulge(self) -> float:
-        """How far sampled scores lie below the least concave function along their labels that is above them."""
+    def bulges(self) -> Array:
+        """(n,) how far sampled scores lie below the least concave function along their labels that is above them."""
         labels = self.bought[list(self.line)]
         width = np.maximum(np.diff(labels, axis=1), 1e-300)
         scores = self.values.reshape(len(labels), self.count, -1)
         slope = np.diff(scores, axis=-1) / width[:, None]
         rises = (slope[..., 1:] > (1 + FLAW) * np.maximum(slope[..., :-1], 0.0) + FLAW * 1e-6).any(axis=2)
-        most = 0.0
+        most = np.zeros(len(labels))
         for i, level in np.argwhere(rises):
             above = np.cumsum(falling(slope[i, level], width[i]) * width[i])
-            most = max(most, float((above - (scores[i, level, 1:] - scores[i, level, 0])).max()))
+            most[i] = max(most[i], float((above - (scores[i, level, 1:] - scores[i, level, 0])).max()))
         return most
+
+    @property
+    def bulge(self) -> float:
+        """The largest of them."""
+        return float(self.bulges.max(initial=0.0))
 
     def at(self, pools: Array, weights: Array) -> Array:
         """(m, T, M): weighted score of each task line on the fine grid, at m purchases of pool labels (m, P)."""

@@ -286,9 +286,17 @@ def test_every_reason_why_a_brief_cannot_be_met_has_german_words() -> None:
     assert DE.translated(move) == "eine davon ändern: Annotationsstunden <= 4000 (um 1,5), oder das Budget auf 7200"
 
 
-def test_the_program_that_was_solved_has_german_words() -> None:
-    for form in (optimum.TANGENT, optimum.CHOICES, f"{optimum.TANGENT}, then {optimum.CHOICES}"):
-        assert DE.translated(form) != form
+def test_the_program_that_was_solved_and_the_reason_for_it_have_german_words() -> None:
+    both = f"{optimum.TANGENT}, then {optimum.CHOICES}"
+    forms = [optimum.TANGENT, optimum.CHOICES, optimum.CUTS, optimum.LOOKED_UP, optimum.KNOWN, both]
+    reasons = [optimum.ONE_PRICE, "the score of cars bends up along its labels, by 0.012 of its range at most"]
+    for words in [*forms, f"{both}, over 12 boxes of pools", *reasons, optimum.GAP]:
+        assert DE.translated(words) != words
+    asked = "the brief has set-up costs, tiers, least orders, targets, the goal cheapest"
+    assert DE.translated(f"{optimum.CHOICES}; {asked}") == (
+        "Programm über ganze Entscheidungen; "
+        "in den Vorgaben: Einrichtungskosten, Preisstaffeln, Mindestbestellungen, Ziele, das Ziel cheapest"
+    )
 
 
 def test_words_that_are_not_known_stay_as_they_are() -> None:

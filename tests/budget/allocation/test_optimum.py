@@ -7,7 +7,7 @@ import pytest
 from budget import Brief
 from budget.allocation.baselines import baselines
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import kept, optimum
+from budget.allocation.optimum import ONE_PRICE, kept, optimum
 from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
@@ -52,6 +52,26 @@ def test_with_one_feature_no_plan_exceeds_the_bound_and_the_gap_closes(feature: 
 def test_with_all_features_at_once_no_plan_exceeds_the_bound_and_the_gap_closes() -> None:
     for seed in range(100, 160):
         check_against_every_plan(seed, frozenset(FEATURES))
+
+
+LATE = Known("a", take_off=3000, exponent_value=2.0)  # a score that rises slowly at first
+
+
+@pytest.mark.parametrize(
+    ("task", "surface", "reason"),
+    [
+        ({"label_cost": 0.01}, Known("a"), ONE_PRICE),
+        ({"setup_cost": 5}, Known("a"), "the brief has set-up costs"),
+        ({"target": 0.5, "min_buy": 30}, Known("a"), "the brief has least orders, targets"),
+        ({"label_cost": 0.3}, LATE, "the score of a bends up along its labels, by 0."),
+    ],
+)
+def test_the_form_says_what_made_it_necessary(task: dict[str, float], surface: Known, reason: str) -> None:
+    tasks = {"a": {"label_cost": 1} | task, "b": {"label_cost": 0.5}}
+    asked = problem(Brief.from_dict({"budget": 500, "tasks": tasks}), {"a": surface, "b": Known("b")})
+    found = optimum(tabulate(asked), asked, "highs")
+    assert found is not None
+    assert found.form.split("; ")[1].startswith(reason)
 
 
 def test_with_three_pools_the_gap_that_is_shown_is_true() -> None:
