@@ -317,7 +317,7 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
         if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
             limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)
             if limit < bound:
-                bound, form = limit, f"{form}, over {count} boxes of pools"
+                bound, form = limit, f"{CHOICES}, over {count} boxes of pools"
     else:
         bound, form = search.best.bound, CHOICES
         if proof is not None and proof.bound < bound:
