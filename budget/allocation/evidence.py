@@ -11,7 +11,7 @@ import numpy as np
 from budget.plan import Curve, Dot, Evidence, Hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from budget.fitting.surface import Surface
     from budget.measurements import Measurements
@@ -33,7 +33,7 @@ def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mappin
     grid = np.geomspace(first, max(REACH * max(labels, surface.most_labels), first + 1), CURVE_POINTS)
     return Evidence(
         dots=dots,
-        curves=tuple(_curve(surface, level, grid) for level in levels),
+        curves=_curves(surface, levels, grid),
         most_labels=surface.most_labels,
         most_pools=dict(surface.most_pools),
         laws={name: float(weight) for name, weight in surface.laws.items()},
@@ -72,10 +72,17 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _curve(surface: Surface, pools: dict[str, int], labels: np.ndarray) -> Curve:
-    low, high = surface.interval(labels, pools)
-    parts = (labels, surface.expected(labels, pools), np.minimum(low, high), np.maximum(low, high))
-    return Curve(pools, *(tuple(_rounded(value, DRAWN) for value in part) for part in parts))
+def _curves(surface: Surface, levels: Sequence[dict[str, int]], labels: np.ndarray) -> tuple[Curve, ...]:
+    """One along the labels for each level of the pools, all asked at once."""
+    every = np.tile(labels, len(levels))
+    pools = {name: np.repeat([float(level[name]) for level in levels], len(labels)) for name in levels[0]}
+    low, high = surface.interval(every, pools)
+    parts = np.stack([every, surface.expected(every, pools), np.minimum(low, high), np.maximum(low, high)])
+    each = parts.reshape(4, len(levels), -1).swapaxes(0, 1).tolist()
+    return tuple(
+        Curve(level, *(tuple(_rounded(value, DRAWN) for value in part) for part in of_level))
+        for level, of_level in zip(levels, each, strict=True)
+    )
 
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:
