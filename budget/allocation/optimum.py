@@ -31,7 +31,7 @@ SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, 
 DISPROVED = 1e-9  # a plan that is better than its bound by more shows that scores are not concave between samples
 NEARLY = 1e-5  # a gap that is worth no further search
 FEW_ROUNDS = 2  # of planes, for the bound of a case that is like one that was proved
-BULGE = 2e-3  # scores that are concave but for so much are searched as if they were
+BULGE = 2e-3  # of what the goal counts: where scores are concave but for so much, they are searched as if they were
 TURNS = 4  # of looking for pools by the prices of the last plan
 DEARER = (1.0, 1.03, 1.2)  # times the prices of the rows: what is tried until a plan keeps to them
 STEPS = (0.5, 0.9, 0.98, 1.02, 1.1, 2.0)  # of a pool's labels: what is tried around the best plan
@@ -124,7 +124,7 @@ def quick(
             nothing = Choice((0,) * len(case.tasks), (0,) * len(case.pools))
             found[k] = Quick(nothing, goal_value(case, nothing)) if kept(case, nothing) else Quick(None)
     easy = [k for k, case in enumerate(cases) if case.plain]
-    if easy and table.bulge <= BULGE:
+    if easy and _nearly_concave(table, cases[0]):
         here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
         solved = plain(table, [cases[k] for k in easy], here)
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
@@ -132,7 +132,7 @@ def quick(
             found[k] = Quick(made if kept(cases[k], made) else None, bound)
     # Under risk a mixture has to be sought for each case, which pays where proofs are wanted.
     hard = [k for k, case in enumerate(cases) if case.smooth and not case.plain and (proofs or case.risk == 0)]
-    if hard and table.bulge <= BULGE:
+    if hard and _nearly_concave(table, cases[0]):
         for k, each in zip(hard, _least_mixtures(table, [cases[k] for k in hard], solver, proofs), strict=True):
             found[k] = each
     rest = [k for k in range(len(cases)) if found[k].choice is None]
@@ -144,6 +144,12 @@ def quick(
             proved = prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound
         found[k] = Quick(choice, proved)
     return found
+
+
+def _nearly_concave(table: Table, case: Problem) -> bool:
+    """Are scores concave but for a little of what the goal counts?"""
+    parts = table.bulges / case.scales if case.goal == "worst" else table.bulges * case.weights
+    return float(parts.max() if case.goal == "worst" else parts.sum()) <= BULGE
 
 
 def _least_mixtures(table: Table, cases: list[Problem], solver: str, proofs: bool) -> list[Quick]:
