@@ -331,21 +331,33 @@ def level(
     afforded = np.flatnonzero(money >= costs[:, 0].sum())
     if not len(afforded):
         return -np.inf, table.fine[:, 0], whole_pools(problem, mixes[0])
-    found = [_level(lines[m], costs, money[m], float(lines[m, :, -1].min())) for m in afforded]
-    best = int(afforded[int(np.argmax(found))])
-    highest = _level(lines[best], costs, money[best], float(lines[best, :, -1].max()))
-    tasks = [float(np.interp(highest, *each)) for each in zip(lines[best], table.fine, strict=True)]
-    return max(found), np.array(tasks), whole_pools(problem, mixes[best])
+    found = _levels(lines[afforded], costs, money[afforded], lines[afforded, :, -1].min(axis=1))
+    best = afforded[[int(np.argmax(found))]]
+    highest = _levels(lines[best], costs, money[best], lines[best, :, -1].max(axis=1))
+    tasks = _reaching(lines[best], table.fine, highest)[0]
+    return float(found.max()), tasks, whole_pools(problem, mixes[best[0]])
 
 
-def _level(lines: Array, costs: Array, money: float, high: float) -> float:
-    """The highest level up to `high` that the money brings every line (T, M) to that can get there, by halving."""
-    low = float(lines[:, 0].min())
+def _levels(lines: Array, costs: Array, money: Array, high: Array) -> Array:
+    """(m,) the highest levels up to `high` (m,) that the money (m,) brings every line (m, T, M) to that can get there,
+    by halving."""
+    low = lines[:, :, 0].min(axis=1)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        paid = sum(np.interp(middle, line, cost) for line, cost in zip(lines, costs, strict=True))
-        low, high = (middle, high) if paid <= money else (low, middle)
-    return low
+        paid = _reaching(lines, costs, middle).sum(axis=1) <= money
+        low, high = np.where(paid, middle, low), np.where(paid, high, middle)
+    return np.asarray(low)
+
+
+def _reaching(lines: Array, amounts: Array, level: Array) -> Array:
+    """(m, T) the least amounts, of (T, M), at which the rising lines (m, T, M) reach a level (m,); else the most."""
+    above = (lines < level[:, None, None]).sum(axis=2)
+    place = np.clip(above, 1, lines.shape[2] - 1)
+    left, right = (np.take_along_axis(lines, (place - k)[..., None], axis=2)[..., 0] for k in (1, 0))
+    each = np.arange(lines.shape[1])
+    less, more = amounts[each, place - 1], amounts[each, place]
+    share = np.clip((level[:, None] - left) / np.where(right > left, right - left, 1.0), 0.0, 1.0)
+    return np.asarray(less + share * (more - less))
 
 
 def relaxed_score(table: Table, problem: Problem, held: tuple[int, float], prices: Array) -> float:
