@@ -21,6 +21,7 @@ ZOOMS, ZOOM_POINTS = 4, 7
 BISECTIONS = 30  # of the level that the money pays for
 AT_ONCE = 4_000_000  # scores of mixes that are looked at together: as many as memory should hold
 MISSED = 1e6  # what a plan counts less for every target missed, and for every budget that is lacking
+FEWER = 4  # purchases of a pool, each a lot smaller than the one before, that are tried to keep limits on pools
 KINK = 0.1  # a slope that rises by a smaller share is a flaw of interpolation and is levelled, not bridged
 
 
@@ -32,6 +33,7 @@ class Filled:
     order: Whole  # (m, T * (M - 1)) pieces, steepest first
     cost: Array  # (m, T * (M - 1) + 1) money spent up to there
     gain: Array  # the same for the score
+    least: Whole  # (m,) pieces that are bought first, whatever they bring
     pieces: int  # M - 1
 
     def score(self, row: int, money: Array) -> Array:
@@ -40,8 +42,9 @@ class Filled:
         return np.where(money < 0, -1e9, found)
 
     def bought(self, row: int, money: float, grid: Array) -> Array:
-        """(T,) what is bought of each task with that money, `grid` (T, M)."""
-        whole = int(np.searchsorted(self.cost[row], money, side="right")) - 1
+        """(T,) what is bought of each task with that money, `grid` (T, M), as long as it brings anything."""
+        useful = max(int(np.searchsorted(self.gain[row], self.gain[row, -1])), int(self.least[row]))
+        whole = min(int(np.searchsorted(self.cost[row], money, side="right")) - 1, useful)
         steps = np.bincount(self.order[row, :whole] // self.pieces, minlength=len(grid))
         amount = grid[np.arange(len(grid)), steps]
         if whole < self.order.shape[1] and self.cost[row, whole + 1] > self.cost[row, whole]:
@@ -76,7 +79,8 @@ def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
     nothing = np.zeros((len(values), 1))
     return Filled(
         values[:, :, 0].sum(axis=1), order,
-        np.hstack([nothing, spent.cumsum(axis=1)]), np.hstack([nothing, gained.cumsum(axis=1)]), spend.shape[1],
+        np.hstack([nothing, spent.cumsum(axis=1)]), np.hstack([nothing, gained.cumsum(axis=1)]),
+        np.zeros(len(values), int) if forced is None else forced.sum(axis=1), spend.shape[1],
     )  # fmt: skip
 
 
@@ -381,15 +385,20 @@ def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Arr
 
 
 def whole_pools(problem: Problem, pools: Array) -> tuple[int, ...]:
-    """The nearest allowed purchase of each pool that the budget affords after every least purchase, or the next lower
-    ones where limits on pools alone are not kept."""
+    """The nearest allowed purchase of each pool that the budget affords after every least purchase, or of the next
+    lower ones the first with which limits on pools alone are kept."""
     left = problem.money - sum((line.cost(line.least) for line in problem.lines if line.least), Fraction(0))
     bought = {line.name: line.least for line in problem.pools}
     alone = [row for row in problem.rows if not any(line.name in (*row.buy, *row.cost) for line in problem.tasks)]
     for line, amount in zip(problem.pools, pools, strict=True):
         most = line.affordable(left + line.cost(line.least))
-        bought[line.name] = max(min(int(line.near(np.array([amount]))[0]), most), line.least)
-        if any(row.use(problem.pools, bought) > row.limit(problem.money) for row in alone):
-            bought[line.name] = max(min(line.down(amount), most), line.least)
+        lower = [line.down(float(amount) - fewer * line.lot) for fewer in range(FEWER if alone else 1)]
+        wanted = [max(min(buy, most), line.least) for buy in (int(line.near(np.array([amount]))[0]), *lower)]
+        kept = (
+            buy
+            for buy in wanted
+            if all(row.use(problem.pools, bought | {line.name: buy}) <= row.limit(problem.money) for row in alone)
+        )
+        bought[line.name] = next(kept, wanted[1])
         left -= line.cost(bought[line.name]) - line.cost(line.least)
     return tuple(bought.values())

@@ -14,6 +14,7 @@ from budget.allocation.goals import goal_value, worst_tail
 from budget.allocation.optimum import CLOSED, optimum
 from budget.allocation.plain import plain
 from budget.allocation.problem import Problem, problem
+from budget.allocation.relaxation import fill
 from budget.allocation.smooth import values
 from budget.allocation.steps import by_prices
 from budget.allocation.table import tabulate
@@ -55,6 +56,29 @@ def test_the_search_ends_where_no_plan_in_parts_of_labels_is_better(pools: int, 
         assert found.smooth.step[0] < 1e-6
         assert abs(found.cuts(table).program(0).solve("highs").bound - here) <= 1e-8
         assert found.cuts(table).bounds("highs")[0] >= here - 1e-12
+
+
+def test_where_a_row_binds_and_the_budget_does_not_whole_lots_keep_to_it_and_lose_next_to_nothing() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"t{i:02d}" for i in range(80)]
+    surfaces = {name: Known(name, exponent_value=rng.uniform(0.2, 0.8), gains={"p": 0.2}) for name in names}
+    line = {"lot": 50, "max_labels": 5000}
+    tasks = {name: {"label_cost": round(float(rng.uniform(0.1, 2)), 2)} | line for name in names}
+    row = f"{' + '.join(f'{name}.cost' for name in names)} <= 100000"
+    pools = {"p": {"label_cost": 0.01, "max_labels": 10_000}}
+    brief = {"budget": 1e6, "tasks": tasks, "pools": pools, "constraints": [row]}
+    asked = problem(Brief.from_dict(brief), surfaces)
+    table = tabulate(asked)
+    found = plain(table, [asked])
+    assert asked.broken(found.choices[0]) == ()
+    assert -1e-9 <= found.cuts(table).program(0).solve("highs").bound - goal_value(asked, found.choices[0]) <= CLOSED
+
+
+def test_filling_in_money_buys_nothing_that_brings_nothing_but_what_is_asked_for() -> None:
+    values_, costs = np.array([[[0.0, 0.4, 0.4, 0.4]]]), np.array([[0.0, 1.0, 2.0, 3.0]])
+    points = np.array([[0.0, 10.0, 20.0, 30.0]])
+    assert fill(values_, costs).bought(0, 3.0, points).tolist() == [10.0]
+    assert fill(values_, costs, np.array([[2]])).bought(0, 3.0, points).tolist() == [20.0]
 
 
 @pytest.mark.parametrize("seed", range(3))
