@@ -32,7 +32,8 @@ class Designs:
     whole: bool
 
     def shapes(self, law: Law, theta: Array) -> Array:
-        """g (T, N, M), the law's shape over its shape at the largest pilot: theta (T, M, p), or (1, M, p) for all."""
+        """g (T, N, M), the law's shape over its shape at the largest pilot: theta (T, M, p), or (1, M, p) for all; (1,
+        N, M) where these share one design."""
         which = np.arange(len(self.entry)) if len(theta) == 1 else self.design
         nodes, pools = theta[:, None, None], self.pools[which]
         shape = law.shape(nodes, self.labels[which], pools)
@@ -40,7 +41,7 @@ class Designs:
         g = table.reshape(len(which), -1, theta.shape[1])
         if not self.whole:
             g = np.take_along_axis(g, self.entry[which][:, :, None], 1)
-        return g[self.design] if len(theta) == 1 else g
+        return g[self.design] if len(theta) == 1 and len(g) > 1 else g
 
 
 def over(shape: Array, pilot: Array) -> Array:

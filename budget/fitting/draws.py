@@ -17,11 +17,10 @@ from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, 
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
 from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_covariance
-from budget.fitting.posterior import Posterior, relative_error
+from budget.fitting.posterior import Posterior
 
 Array = NDArray[np.float64]
 CENTRAL = 0.5  # share of the truths, in the middle, over which is averaged what is expected
-FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
 INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their logit is taken
 EDGE = 2e-3  # the same of the measured errors, whose noise would be large in logits
 
@@ -130,19 +129,12 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
 def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
-    far = np.full(1, FAR), np.full((1, len(task.varied)), FAR)
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
     sizes = [len(t) for t in posterior.theta]
     starts = np.cumsum([0, *sizes])
     floors = posterior.node_floor
-    ends = np.concatenate(
-        [
-            relative_error(law, theta, floors[a:b], *far)[:, 0]
-            for law, theta, a, b in zip(posterior.laws, posterior.theta, starts, starts[1:], strict=False)
-        ]
-    )
-    value = ends[posterior.node] * posterior.level
-    order = np.argsort(value, kind="stable")
+    far = posterior.node_far[posterior.node]
+    order = np.argsort(far * posterior.level)
     random = np.random.default_rng([seed, crc32(task.task.encode())])
     chosen = random.permutation(order[systematic(posterior.weight[order], count)])
     normal = ndtri((np.arange(count) + 0.5) / count)
@@ -159,7 +151,7 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
             theta, floor = posterior.theta[i][unique], floors[starts[i] + unique]
             pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
             groups.append(Group(law, theta, floor, pilot, most, inside, back, level[inside]))
-    rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
+    rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     paths = deviation(posterior.drift[chosen], task, random)
     truths = Draws(tuple(groups), paths, ceiling, central, SHARED * sampling(task))
