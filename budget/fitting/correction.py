@@ -8,7 +8,7 @@ pilot; between them it is linear in what the laws say along labels and of the po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from budget.fitting.isotonic import falling
 
 Array = NDArray[np.float64]
-Logits = Callable[[Array], Array]  # of places (k, 1 + J) in units of the largest pilot
+Logits = Callable[[Array, Array], Array]  # of labels (...) and pools (..., J) in units of the largest pilot
+Missed = Callable[[Array], Array]  # of places (k, 1 + J)
 KEPT = 0.1  # of what the laws say that is left, at the least, wherever the cells speak against it
 BEYOND = (4096.0, 256.0, 64.0, 16.0, 4.0)  # times the largest pilot where the laws are looked at
 STEEPEST = 2.0  # times what the laws say the pools add may they add, and less where the error would rise with labels
 LEAST = 1e-9  # labels, in units of the largest pilot, that stand for none
 APART = 1e-6  # logits between two knots at the least
 COLUMNS = 24  # pool labels that are looked at
+AHEAD = np.geomspace(1, 256, 9)[1:]  # labels beyond the largest pilot that are looked at
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,11 @@ class Correction:
 
     def at(self, points: Array, laws: Logits) -> Array:
         """(k,) corrected logits at points (k, 1 + J)."""
-        labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
-        ends = [pools, np.ones_like(pools)] if pools.shape[1] else [pools]
-        law, whole = (_at_once(laws, [np.hstack([labels, end]) for end in ends]) * 2)[:2]
+        labels, pools = np.maximum(points[:, 0], 1.0), points[:, 1:]
+        if not pools.shape[1]:
+            law = laws(labels, pools)
+            return self.led(points[:, 0], law, law)
+        law, whole = np.split(laws(np.tile(labels, 2), np.vstack([pools, np.ones_like(pools)])), 2)
         return self.led(points[:, 0], law, whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
@@ -70,19 +74,22 @@ def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
     return after, np.clip((values - knots[after - 1]) / (knots[after] - knots[after - 1]), 0.0, 1.0)
 
 
-def correction(cells: Array, laws: Logits, missed: Logits) -> Correction:
+def correction(cells: Array, laws: Logits, missed: Missed) -> Correction:
     """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
-    mixes = _mixes(cells, laws)
-    pilot, largest = np.ones((1, cells.shape[1])), np.hstack([np.ones((len(mixes), 1)), mixes])
     labels, dense = _labels(cells)
-    points = np.hstack([np.repeat(labels, len(mixes))[:, None], np.tile(mixes, (len(labels), 1))])
-    along = np.hstack([dense[:, None], np.ones((len(dense), mixes.shape[1]))])
-    whole, law, level, help_, falls = _at_once(laws, [pilot, points, along, largest, _beyond(mixes)])
-    help_ = help_ - whole + APART * np.arange(len(mixes))
-    real = _rising(help_, help_ + missed(largest), _steepest(falls.reshape(len(mixes) + 1, -1)))
-    law = law.reshape(len(labels), len(mixes))
+    pilots = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
+    mixes = np.vstack([np.repeat(np.array(BEYOND)[:, None], pilots.shape[1], 1), pilots])
+    sizes = np.append(labels, AHEAD)
+    found = np.broadcast_to(laws(sizes[:, None], mixes[None]), (len(sizes), len(mixes)))
+    level = laws(dense, np.ones((1, mixes.shape[1])))
+    order, whole = _columns(found[0]), found[0, -1]  # the last of the mixes is all that was measured
+    law, falls = found[: len(labels), order], found[[0, *range(len(labels), len(sizes))]][:, np.append(order, -1)]
+    points = np.hstack([np.repeat(labels, len(order))[:, None], np.tile(mixes[order], (len(labels), 1))])
     points[:, 0] = np.clip(points[:, 0], cells[:, 0].min(), 1.0)  # what was found at the edge stays
-    table = missed(points).reshape(law.shape) + (1 - KEPT) * law
+    off = missed(points).reshape(law.shape)
+    help_ = law[0] - whole + APART * np.arange(len(order))
+    real = _rising(help_, help_ + off[0], _steepest(falls.T))
+    table = off + (1 - KEPT) * law
     table[0] = whole + real - KEPT * law[0]
     table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1) + KEPT * law
     table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1)
@@ -90,17 +97,12 @@ def correction(cells: Array, laws: Logits, missed: Logits) -> Correction:
     return Correction(help_, real, log, level, level[np.isin(log, -np.log(labels))], table)
 
 
-def _at_once(laws: Logits, parts: Sequence[Array]) -> list[Array]:
-    """What the laws say at several sets of points, in one call."""
-    return np.split(laws(np.vstack(parts)), np.cumsum([len(part) for part in parts])[:-1])
-
-
-def _mixes(cells: Array, laws: Logits) -> Array:
-    """(H, J) pool labels, from more than was measured to the least, in the order of what they bring."""
-    measured = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
-    order = np.argsort(laws(np.hstack([np.ones((len(measured), 1)), measured])), kind="stable")
+def _columns(law: Array) -> NDArray[np.intp]:
+    """Which mixes of pools stand in the table: more than was measured, then the measured in the order of what they
+    bring."""
+    order = np.argsort(law[len(BEYOND) :], kind="stable")
     order = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), COLUMNS)).round().astype(int))]
-    return np.vstack([np.repeat(np.array(BEYOND)[:, None], measured.shape[1], 1), measured[order]])
+    return np.append(np.arange(len(BEYOND)), len(BEYOND) + order)
 
 
 def _labels(cells: Array) -> tuple[Array, Array]:
@@ -120,13 +122,6 @@ def _rising(help_: Array, real: Array, steepest: float) -> Array:
         step = help_[i] - help_[i - 1]
         real[i] = min(max(real[i], real[i - 1] + KEPT * step), real[i - 1] + steepest * step)
     return real
-
-
-def _beyond(mixes: Array) -> Array:
-    """Places from the largest pilot's labels on, with every mix of pools and then with all pools at their largest."""
-    labels = np.geomspace(1, 256, 9)
-    every = np.vstack([mixes, np.ones((1, mixes.shape[1]))])
-    return np.hstack([np.tile(labels, len(every))[:, None], np.repeat(every, len(labels), 0)])
 
 
 def _steepest(levels: Array) -> float:

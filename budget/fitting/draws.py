@@ -40,6 +40,16 @@ class Group:
     node: NDArray[np.intp]
     level: Array
 
+    def relative(self, labels: Array, pools: Array) -> Array:
+        """(U, ...) error over the error at the largest pilot, up to the ceiling, at labels (...) and pools (..., J)."""
+        nodes = -1, *(1,) * max(labels.ndim, pools.ndim - 1)
+        shape = self.law.shape(self.theta.reshape(*nodes, self.theta.shape[1]), labels, pools)
+        shape /= self.pilot.reshape(nodes)
+        # f + (1 - f) g
+        shape *= (1 - self.floor).reshape(nodes)
+        shape += self.floor.reshape(nodes)
+        return np.minimum(shape, self.most.reshape(nodes), out=shape)
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -65,11 +75,8 @@ class Draws:
         return self.ceiling * decline(-self.correction.at(np.column_stack([labels, pools]), self.logits))
 
     def averaged(self, labels: Array, pools: Array) -> Array:
-        """Error (k,) by the laws alone: mean over the central half."""
-        total = np.zeros(len(labels))
-        for group, weight in self.middle:
-            total += weight @ self._relative(group, labels, pools)
-        return total
+        """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
+        return np.asarray(sum(np.tensordot(weight, group.relative(labels, pools), 1) for group, weight in self.middle))
 
     @cached_property
     def middle(self) -> tuple[tuple[Group, Array], ...]:
@@ -88,7 +95,7 @@ class Draws:
         """(S, k): every truth's error, its deviation included."""
         law = self.laws(labels, pools)
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        log_odds = np.log1p(-share) - np.log(share) - self.deviation.logits(np.column_stack([labels, pools]))
+        log_odds = np.log((1 - share) / share) - self.deviation.logits(np.column_stack([labels, pools]))
         if self.sampling:
             log_odds -= self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
         return self.ceiling * decline(log_odds)
@@ -97,27 +104,22 @@ class Draws:
         """(S, k): the error of every truth's law."""
         law = np.zeros((len(self.central), len(labels)))
         for g in self.groups:
-            law[g.draw] = g.level[:, None] * self._relative(g, labels, pools)[g.node]
+            law[g.draw] = g.level[:, None] * g.relative(labels, pools)[g.node]
         return law
 
     def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
         """What is expected (k,) and every truth's error (S, k)."""
         return self.expected(labels, pools), self.errors(labels, pools)
 
-    def logits(self, points: Array) -> Array:
-        """(k,) of what the laws say at points (k, 1 + J)."""
-        return log_odds(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling)
-
-    def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
-        """(U, k) error over the error at the largest pilot, up to the ceiling."""
-        shape = group.law.shape(group.theta[:, None], labels, pools) / group.pilot[:, None]
-        return np.asarray(np.minimum(group.floor[:, None] * (1 - shape) + shape, group.most[:, None]))
+    def logits(self, labels: Array, pools: Array) -> Array:
+        """Of what the laws say, at labels (...) and pools (..., J) or a grid of both."""
+        return log_odds(self.averaged(labels, pools) / self.ceiling)
 
 
 def log_odds(share: Array) -> Array:
     """Of shares of the ceiling, kept a little inside."""
     inside = np.clip(share, INSIDE, 1 - INSIDE)
-    return np.asarray(np.log(inside) - np.log1p(-inside))
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:
@@ -130,27 +132,23 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
-    sizes = [len(t) for t in posterior.theta]
-    starts = np.cumsum([0, *sizes])
-    floors = posterior.node_floor
+    starts = np.cumsum([0, *(len(theta) for theta in posterior.theta)])
     far = posterior.node_far[posterior.node]
     order = np.argsort(far * posterior.level)
     random = np.random.default_rng([seed, crc32(task.task.encode())])
     chosen = random.permutation(order[systematic(posterior.weight[order], count)])
     normal = ndtri((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
-    groups = []
-    for i, law in enumerate(posterior.laws):
-        node = posterior.node[chosen] - starts[i]
-        inside = np.flatnonzero((node >= 0) & (node < sizes[i]))
-        if len(inside):
-            unique, back = np.unique(node[inside], return_inverse=True)
-            highest = np.zeros(len(unique))
-            np.maximum.at(highest, back, level[inside])
-            most = ceiling / np.maximum(highest, 1e-12)
-            theta, floor = posterior.theta[i][unique], floors[starts[i] + unique]
+    nodes, back = np.unique(posterior.node[chosen], return_inverse=True)
+    highest, floor, groups = np.zeros(len(nodes)), posterior.node_floor[nodes], []
+    np.maximum.at(highest, back, level)
+    most = ceiling / np.maximum(highest, 1e-12)
+    ends = np.searchsorted(nodes, starts)
+    for law, every, start, a, b in zip(posterior.laws, posterior.theta, starts, ends, ends[1:], strict=False):
+        if a < b:
+            theta, inside = every[nodes[a:b] - start], np.flatnonzero((back >= a) & (back < b))
             pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
-            groups.append(Group(law, theta, floor, pilot, most, inside, back, level[inside]))
+            groups.append(Group(law, theta, floor[a:b], pilot, most[a:b], inside, back[inside] - a, level[inside]))
     rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     paths = deviation(posterior.drift[chosen], task, random)

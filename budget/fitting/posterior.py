@@ -187,7 +187,17 @@ def _whiten(b: Batch, settings: Settings) -> _Whitened:
         size = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
         constant = prior - size[:, None] - 0.5 * np.log(total).sum(2) - 0.5 * (weight_error @ error)[:, :, 0]
         turns.append(turn)
-        parts.append((weight, weight_one, weight_error, *(part[:, :, None, None] for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant))))
+        parts.append(
+            (
+                weight,
+                weight_one,
+                weight_error,
+                *(
+                    part[:, :, None, None]
+                    for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)
+                ),
+            )
+        )
     paths = np.array([(drift, times) for times in noises for drift in drifts])
     return _Whitened(paths, turns, *(np.concatenate(part, 1) for part in zip(*parts, strict=True)))
 
