@@ -42,18 +42,16 @@ class Correction:
     rows: Array
     table: Array
 
-    def at(self, points: Array, laws: Logits) -> Array:
-        """(k,) corrected logits at points (k, 1 + J)."""
-        labels, pools = np.maximum(points[:, 0], 1.0), points[:, 1:]
-        if not pools.shape[1]:
-            law = laws(labels, pools)
-            return self.led(points[:, 0], law, law)
-        law, whole = np.split(laws(np.tile(labels, 2), np.vstack([pools, np.ones_like(pools)])), 2)
-        return self.led(points[:, 0], law, whole)
+    def at(self, labels: Array, pools: Array, laws: Logits) -> Array:
+        """Corrected logits at labels (...) and pools (..., J), or a grid of both."""
+        enough, every = np.maximum(labels, 1.0), np.ones((1,) * labels.ndim + pools.shape[-1:])
+        whole = laws(enough, every)
+        return self.led(labels, laws(enough, pools) if pools.size else whole, whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
-        """(k,) corrected logits at labels (k,) from what the laws say there, at no fewer labels than the largest pilot
-        has: `law` (k,) with the pools there are, `whole` (k,) with all that were measured."""
+        """Corrected logits at labels from what the laws say there, at no fewer labels than the largest pilot has: `law`
+        with the pools there are, `whole` with all that were measured; the three broadcast."""
+        labels, law, whole = np.broadcast_arrays(labels, law, whole)
         outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
         few = labels < 1.0

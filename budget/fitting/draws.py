@@ -69,10 +69,11 @@ class Draws:
     correction: Correction | None = None
 
     def expected(self, labels: Array, pools: Array) -> Array:
-        """Error (k,): the laws' mean, led towards the measured cells."""
+        """Error: the laws' mean, led towards the measured cells, at labels (...) and pools (..., J) or a grid of
+        both."""
         if self.correction is None:
             return self.averaged(labels, pools)
-        return self.ceiling * decline(-self.correction.at(np.column_stack([labels, pools]), self.logits))
+        return self.ceiling * decline(-self.correction.at(labels, pools, self.logits))
 
     def averaged(self, labels: Array, pools: Array) -> Array:
         """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
@@ -159,14 +160,14 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
 def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:
     """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
     of a run is each truth's noise."""
-    points, path = places(task), truths.deviation
+    (points, _, _, covariances), path = places(task), truths.deviation
     law, error = (
         np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     scale = 1 / magnitude(task.error)
     seeds, items = seed_covariance(task, prior) * np.outer(scale, scale), own_sampling(task) * scale**2
-    paths, pull = led(path, off, Noise(times, seeds, items), random)
+    paths, pull = led(path, covariances, off, Noise(times, seeds, items), random)
     mean = truths.central @ pull / len(pull)
 
     def missed(at: Array) -> Array:

@@ -32,7 +32,7 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
     """Deviation: from the averaged laws, N / (N - parameters) times for what they absorbed. Test: every law's least
     weighted squares over its draws, floor and scale free, against what the repeats scatter by; a task departs from
     every law only where it departs from the one that fits best."""
-    points = places(task)
+    points = places(task).points
     residual = task.error - draws.averaged(points[:, 0], points[:, 1:])
     variance = cell_variance(task, prior)
     spent = max(len(residual) - SPENT - len(task.varied), 1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +41,13 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = np.array([labels.min(), 1.0, *grid])
     pools = range(len(task.varied))
-    expected = np.split(draws.expected(*_ends(task, [(k, at) for k in pools])), len(pools))
-    rise = [np.subtract(*np.split(each, 2)) for each in expected]
+    ends = [_ends(task, k) for k in pools]
+    expected = draws.expected(at[:, None], np.concatenate(ends)[None])
+    rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in pools]
     # the draws are looked at where a pool may not have faded only
     looked = [np.concatenate([[0, 1], 2 + np.flatnonzero(each[2:] >= POINT)]) for each in rise]
-    errors = draws.errors(*_ends(task, [(k, at[looked[k]]) for k in pools]))
+    points = [np.repeat(end[None], len(looked[k]), 0) for k in pools for end in ends[k]]
+    errors = draws.errors(np.concatenate([at[some] for some in looked for _ in range(2)]), np.concatenate(points))
     each = np.split(errors, 2 * np.cumsum([len(some) for some in looked])[:-1], axis=1)
     rises = [np.subtract(*np.split(some, 2, axis=1)) for some in each]
     answer = {}
@@ -101,18 +102,12 @@ def _regression(design: Array, error: Array) -> tuple[float, Array]:
     return float(((error - design @ found) ** 2).sum()), found
 
 
-def _ends(task: Cells, wanted: Sequence[tuple[int, Array]]) -> tuple[Array, Array]:
-    """Labels (k,) and pools (k, J) of wanted pools at wanted labels (k_i,), pool by pool: first all labels with the
-    least of that pool that was measured, then all with the most; no others."""
-    points = []
-    for index, labels in wanted:
-        column = task.varied[index]
-        for some in ((task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0):
-            point = np.zeros((len(labels), 1 + len(task.varied)))
-            point[:, 0], point[:, 1 + index] = labels, some
-            points.append(point)
-    every = np.concatenate(points)
-    return every[:, 0], every[:, 1:]
+def _ends(task: Cells, index: int) -> Array:
+    """(2, J) the least of a varied pool that was measured, and the most; no others."""
+    column = task.varied[index]
+    ends = np.zeros((2, len(task.varied)))
+    ends[:, index] = (task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0
+    return ends
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:
