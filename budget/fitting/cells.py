@@ -96,11 +96,11 @@ def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
     others = dict(list(beside[beside["strategy"] == "random"].groupby("task")))
     names = ("score", "test_size", "labels", *(f"pool:{p}" for p in pools))
     table, seeds = np.column_stack([curves[name].to_numpy(float) for name in names]), curves["seed"].to_numpy()
-    for task, rows in sorted(curves.groupby("task").indices.items()):
-        metric = brief.tasks[str(task)].metric if brief is not None and str(task) in brief.tasks else None
+    for task, rows in sorted((str(name), rows) for name, rows in curves.groupby("task").indices.items()):
+        metric = brief.tasks[task].metric if brief is not None and task in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
-        found = _cells(str(task), scale, pools, table[rows], seeds[rows])
-        answer[str(task)] = _beside(found, curves.iloc[rows], others[task]) if task in others else found
+        found = _cells(task, scale, pools, table[rows], seeds[rows])
+        answer[task] = _beside(found, curves.iloc[rows], others[task]) if task in others else found
     return answer
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,27 +28,29 @@ STEEPEST = 2.0  # times what the laws say the pools add may they add, and less w
 LEAST = 1e-9  # labels, in units of the largest pilot, that stand for none
 APART = 1e-6  # logits between two knots at the least
 COLUMNS = 24  # pool labels that are looked at
-AHEAD = np.geomspace(1, 256, 9)[1:]  # labels beyond the largest pilot that are looked at
+AHEAD = np.geomspace(1, 256, 9)  # labels from the largest pilot on that are looked at
 
 
 @dataclass(frozen=True)
 class Correction:
-    """`help_` (H,), rising, is what the pools add to the error at the largest pilot by the laws and `real` (H,) what
-    they do add; `log` (G,) minus the logarithm of labels and `level` (G,) what the laws say there, `rows` (K,) of
-    these stand in the `table` (K, H)."""
+    """`help_` (H,), rising, is what mixes of pools (H, J) add to the error at the largest pilot by the laws and `real`
+    (H,) what they do add; `whole` is what the laws say there with all that was measured. The table is made when it is
+    asked for first, of the places of the cells (N, 1 + J), the laws, and how much higher the truth is expected to
+    be."""
 
     help_: Array
     real: Array
-    log: Array
-    level: Array
-    rows: Array
-    table: Array
+    mixes: Array
+    whole: float
+    cells: Array
+    laws: Logits
+    missed: Missed
 
-    def at(self, labels: Array, pools: Array, laws: Logits) -> Array:
+    def at(self, labels: Array, pools: Array) -> Array:
         """Corrected logits at labels (...) and pools (..., J), or a grid of both."""
         enough, every = np.maximum(labels, 1.0), np.ones((1,) * labels.ndim + pools.shape[-1:])
-        whole = laws(enough, every)
-        return self.led(labels, laws(enough, pools) if pools.size else whole, whole)
+        whole = self.laws(enough, every)
+        return self.led(labels, self.laws(enough, pools) if pools.size else whole, whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
         """Corrected logits at labels from what the laws say there, at no fewer labels than the largest pilot has: `law`
@@ -60,10 +64,37 @@ class Correction:
         return np.asarray(answer)
 
     def _looked_up(self, labels: Array, help_: Array) -> Array:
-        row, across = _between(self.rows, np.interp(-np.log(np.maximum(labels, LEAST)), self.log, self.level))
+        table = self.table
+        row, across = _between(table.rows, np.interp(-np.log(np.maximum(labels, LEAST)), table.log, table.level))
         column, along = _between(self.help_, help_)
-        near, far = (self.table[r, column - 1] * (1 - along) + self.table[r, column] * along for r in (row - 1, row))
+        near, far = (table.real[r, column - 1] * (1 - along) + table.real[r, column] * along for r in (row - 1, row))
         return np.asarray(near * (1 - across) + far * across)
+
+    @cached_property
+    def table(self) -> Table:
+        """At fewer labels than the largest pilot has."""
+        labels, dense = _labels(self.cells)
+        shape = len(labels), len(self.mixes)
+        law = np.broadcast_to(self.laws(labels[:, None], self.mixes[None]), shape)
+        level = self.laws(dense, np.ones((1, self.mixes.shape[1])))
+        points = np.hstack([np.repeat(labels, shape[1])[:, None], np.tile(self.mixes, (len(labels), 1))])
+        points[:, 0] = np.clip(points[:, 0], self.cells[:, 0].min(), 1.0)  # what was found at the edge stays
+        real = self.missed(points).reshape(shape) + (1 - KEPT) * law
+        real[0] = self.whole + self.real - KEPT * law[0]
+        real = np.maximum.accumulate(np.maximum.accumulate(real, 0), 1) + KEPT * law
+        real = np.maximum.accumulate(np.maximum.accumulate(real, 0), 1)
+        log, level = -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
+        return Table(log, level, level[np.isin(log, -np.log(labels))], real)
+
+
+class Table(NamedTuple):
+    """`log` (G,) minus the logarithm of labels and `level` (G,) what the laws say there; `rows` (K,) of these stand in
+    the table with what is expected for every mix of pools, `real` (K, H)."""
+
+    log: Array
+    level: Array
+    rows: Array
+    real: Array
 
 
 def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
@@ -74,25 +105,15 @@ def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
 
 def correction(cells: Array, laws: Logits, missed: Missed) -> Correction:
     """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
-    labels, dense = _labels(cells)
     pilots = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
     mixes = np.vstack([np.repeat(np.array(BEYOND)[:, None], pilots.shape[1], 1), pilots])
-    sizes = np.append(labels, AHEAD)
-    found = np.broadcast_to(laws(sizes[:, None], mixes[None]), (len(sizes), len(mixes)))
-    level = laws(dense, np.ones((1, mixes.shape[1])))
-    order, whole = _columns(found[0]), found[0, -1]  # the last of the mixes is all that was measured
-    law, falls = found[: len(labels), order], found[[0, *range(len(labels), len(sizes))]][:, np.append(order, -1)]
-    points = np.hstack([np.repeat(labels, len(order))[:, None], np.tile(mixes[order], (len(labels), 1))])
-    points[:, 0] = np.clip(points[:, 0], cells[:, 0].min(), 1.0)  # what was found at the edge stays
-    off = missed(points).reshape(law.shape)
-    help_ = law[0] - whole + APART * np.arange(len(order))
-    real = _rising(help_, help_ + off[0], _steepest(falls.T))
-    table = off + (1 - KEPT) * law
-    table[0] = whole + real - KEPT * law[0]
-    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1) + KEPT * law
-    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1)
-    log, level = -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
-    return Correction(help_, real, log, level, level[np.isin(log, -np.log(labels))], table)
+    law = np.broadcast_to(laws(AHEAD[:, None], mixes[None]), (len(AHEAD), len(mixes)))
+    order, whole = _columns(law[0]), float(law[0, -1])  # the last of the mixes is all that was measured
+    mixes = mixes[order]
+    help_ = law[0, order] - whole + APART * np.arange(len(order))
+    more = help_ + missed(np.hstack([np.ones((len(mixes), 1)), mixes]))
+    real = _rising(help_, more, _steepest(law[:, np.append(order, -1)].T))
+    return Correction(help_, real, mixes, whole, cells, laws, missed)
 
 
 def _columns(law: Array) -> NDArray[np.intp]:

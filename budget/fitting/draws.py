@@ -3,8 +3,8 @@ what is expected of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from zlib import crc32
 
 import numpy as np
@@ -56,12 +56,14 @@ class Draws:
     """S equally likely truths, each a law at its level and how it deviates from that law.
 
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
-    forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
+    forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move. `middle`:
+    every group with only the nodes that these follow, and their weights, the sums of the levels.
     `sampling`: variance that all runs share through their test items, over e (1 - e). `correction` leads what is
     expected towards the measured cells. Labels are (k,) and pools (k, J), in units of the largest pilot.
     """
 
     groups: tuple[Group, ...]
+    middle: tuple[tuple[Group, Array], ...]
     deviation: Deviation
     ceiling: float
     central: Array
@@ -73,24 +75,11 @@ class Draws:
         both."""
         if self.correction is None:
             return self.averaged(labels, pools)
-        return self.ceiling * decline(-self.correction.at(labels, pools, self.logits))
+        return self.ceiling * decline(-self.correction.at(labels, pools))
 
     def averaged(self, labels: Array, pools: Array) -> Array:
         """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
         return np.asarray(sum(np.tensordot(weight, group.relative(labels, pools), 1) for group, weight in self.middle))
-
-    @cached_property
-    def middle(self) -> tuple[tuple[Group, Array], ...]:
-        """Every group with only the nodes that the central half follows, and their weights: the sums of the levels."""
-        answer = []
-        for g in self.groups:
-            weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
-            some = weight > 0
-            if not some.any():
-                continue
-            nodes = replace(g, theta=g.theta[some], floor=g.floor[some], pilot=g.pilot[some], most=g.most[some])
-            answer.append((nodes, weight[some]))
-        return tuple(answer)
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
@@ -152,9 +141,19 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
             groups.append(Group(law, theta, floor[a:b], pilot, most[a:b], inside, back[inside] - a, level[inside]))
     rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
-    paths = deviation(posterior.drift[chosen], task, random)
-    truths = Draws(tuple(groups), paths, ceiling, central, SHARED * sampling(task))
-    return _led(truths, task, prior, posterior.noise[chosen], random)
+    drift, noise = posterior.paths[posterior.path[chosen]].T
+    paths = deviation(drift, task, random)
+    truths = Draws(tuple(groups), tuple(_middle(groups, central)), paths, ceiling, central, SHARED * sampling(task))
+    return _led(truths, task, prior, noise, random)
+
+
+def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Array]]:
+    for g in groups:
+        weight = np.bincount(g.node, g.level * central[g.draw], len(g.floor)) / len(central)
+        some = weight > 0
+        if some.any():
+            nodes = Group(g.law, g.theta[some], g.floor[some], g.pilot[some], g.most[some], g.draw, g.node, g.level)
+            yield nodes, weight[some]
 
 
 def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:

@@ -76,9 +76,9 @@ class Batch:
 @dataclass(frozen=True)
 class Posterior:
     """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, and their errors FAR beyond the largest
-    pilot over those at it, (M,); and K weighted pairs of a node and a drift: `node` (K,) index over all laws' nodes,
-    weight (adding up to 1), level, its deviation, drift and how many times the guessed deviation of a run its noise is,
-    each (K,)."""
+    pilot over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over all laws' nodes,
+    weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how many times the
+    guessed deviation of a run its noise is."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
@@ -88,8 +88,8 @@ class Posterior:
     weight: Array
     level: Array
     deviation: Array
-    drift: Array
-    noise: Array
+    path: NDArray[np.intp]
+    paths: Array
 
     def exponents(self) -> Array:
         """(K,) exponent along labels of each weighted node: every law's first parameter."""
@@ -203,12 +203,13 @@ def _whiten(b: Batch, settings: Settings) -> _Whitened:
 
 
 class _Nodes(NamedTuple):
-    """M nodes of one law and T tasks: parameters (p, T, M) and floors (T, M) as the formula has them; and what they are
-    worth: the log evidence (T, M), and of every path its share in it, its level and the level's deviation, (T, C,
-    M)."""
+    """M nodes of one law and T tasks: parameters (p, T, M) and floors (T, M) as the formula has them; the error FAR
+    beyond the largest pilot over that at it (T, M); and what they are worth: the log evidence (T, M), and of every path
+    its share in it, its level and the level's deviation, (T, C, M)."""
 
     theta: Array
     floor: Array
+    far: Array
     log: Array
     share: Array
     level: Array
@@ -224,7 +225,7 @@ def _evaluate(law: Law, b: Batch, w: _Whitened, theta: Array, floors: Array, ans
     h = 1 + (1 - f) (g - 1): with the inner products of the whitened g - 1, ones and errors at hand every floor costs
     next to nothing.
     """
-    rise = b.places.shapes(law, np.moveaxis(theta, 0, -1))
+    rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
     rise -= 1
     drifts, count = len(w.paths) // len(w.turns), theta.shape[2]
     along, errors, square = np.empty((3, len(b.names), len(w.paths), count))
@@ -240,6 +241,7 @@ def _evaluate(law: Law, b: Batch, w: _Whitened, theta: Array, floors: Array, ans
         found, floor = answer.part(slice(first * count, (first + each) * count)), floors[:, first : first + each]
         _weigh(w, along[:, :, None], errors[:, :, None], square[:, :, None], 1 - floor[:, None], found)
         found.floor[...] = floor.reshape(len(floor), -1)
+        found.far[...] = (floor + (1 - floor) * far[:, None]).reshape(len(far), -1)
 
 
 def _weigh(w: _Whitened, along: Array, errors: Array, square: Array, rest: Array, answer: _Nodes) -> None:
@@ -358,7 +360,7 @@ def _sample(law: Law, b: Batch, w: _Whitened, settings: Settings) -> _Nodes:
     first, total = prior.floors.size, prior.floors.size + rounds * near  # those after the first are each task's own
     often = near / first
     answer = _Nodes(
-        np.empty((p, tasks, total)), *np.empty((2, tasks, total)), *np.empty((3, tasks, paths, total))
+        np.empty((p, tasks, total)), *np.empty((3, tasks, total)), *np.empty((3, tasks, paths, total))
     )  # fmt: skip
     latent, own_prior, mixture = (
         np.empty((tasks, p + 1, rounds * near)),
@@ -373,7 +375,7 @@ def _sample(law: Law, b: Batch, w: _Whitened, settings: Settings) -> _Nodes:
         _evaluate(law, b, w, theta, f, answer.part(where))
 
     put(slice(first), prior.theta[:, None], prior.floors[None])
-    normal, proposals = _normal(near, p + 1), []
+    normal, proposals = _normal(near, p + 1), list[_Proposal]()
     beside = 0.5 * np.square(normal).sum(0)
     for done in range(first, total, near):
         so_far, new, before, own = (
@@ -417,9 +419,15 @@ def posteriors(
     w = _whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
     nodes = [_sample(law, b, w, settings) for law in laws]
-    total = np.logaddexp.reduce([np.logaddexp.reduce(each.log, 1) for each in nodes])
-    kept = [_keep(law, b, each, total) for law, each in zip(laws, nodes, strict=True)]
-    return [_together(laws, w.paths, parts) for parts in zip(*kept, strict=True)]
+    total = _log_sum(np.stack([_log_sum(each.log) for each in nodes], 1))
+    kept = zip(*(_keep(each, total) for each in nodes), strict=True)
+    return [_together(laws, w.paths, parts) for parts in kept]
+
+
+def _log_sum(logs: Array) -> Array:
+    """(T,) ln of the sum of exponentials over the second axis."""
+    most = logs.max(1)
+    return np.asarray(most + np.log(np.exp(np.maximum(logs - most[:, None], LEAST)).sum(1)))
 
 
 class _Kept(NamedTuple):
@@ -436,7 +444,7 @@ class _Kept(NamedTuple):
     deviation: Array
 
 
-def _keep(law: Law, b: Batch, nodes: _Nodes, total: Array) -> list[_Kept]:
+def _keep(nodes: _Nodes, total: Array) -> list[_Kept]:
     """Of every task, with weights that add up to 1 over all laws: `total` (T,), the evidence of all."""
     weight = nodes.share * np.exp(np.maximum(nodes.log - total[:, None], LEAST))[:, None]
     keep = weight > NEGLIGIBLE
@@ -445,10 +453,9 @@ def _keep(law: Law, b: Batch, nodes: _Nodes, total: Array) -> list[_Kept]:
     task, path, node = np.unravel_index(pairs, keep.shape)
     counts = some.sum(1)
     place = np.cumsum(some, 1)[task, node] - 1
-    theta, floor = nodes.theta.reshape(len(nodes.theta), -1)[:, those].T, nodes.floor.ravel()[those]
-    far = relative_error(law, theta, floor, np.full(1, FAR), np.full((1, b.pools), FAR))[:, 0]
+    theta = nodes.theta.reshape(len(nodes.theta), -1)[:, those].T
     of_nodes, of_pairs = np.cumsum(counts)[:-1], np.cumsum(keep.sum((1, 2)))[:-1]
-    parts = [np.split(part, of_nodes) for part in (theta, floor, far)]
+    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor.ravel()[those], nodes.far.ravel()[those])]
     parts += [np.split(part, of_pairs) for part in (place, path)]
     parts += [np.split(part.ravel()[pairs], of_pairs) for part in (weight, nodes.level, nodes.deviation)]
     return [_Kept(*each) for each in zip(*parts, strict=True)]
@@ -463,4 +470,4 @@ def _together(laws: tuple[Law, ...], paths: Array, parts: Sequence[_Kept]) -> Po
     )
     node = np.concatenate([part.node + start for part, start in zip(parts, starts, strict=True)])
     theta = tuple(part.theta for part in parts)
-    return Posterior(laws, theta, floor, far, node, weight, level, deviation, *paths[path].T)
+    return Posterior(laws, theta, floor, far, node, weight, level, deviation, path, paths)
