@@ -15,6 +15,7 @@ from budget.plan import Score
 
 Array = NDArray[np.float64]
 POINT = 0.01  # a pool that brings less of the way from worst to best has faded
+AT_ONCE = 8  # labels at which the draws are looked at before they are at fewer
 REACH = 100.0  # fading is looked for up to so many times the largest pilot
 
 
@@ -40,25 +41,36 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     labels = task.labels / task.largest[0]
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = np.array([labels.min(), 1.0, *grid])
-    pools = range(len(task.varied))
-    ends = [_ends(task, k) for k in pools]
+    ends = [_ends(task, k) for k in range(len(task.varied))]
     expected = draws.expected(at[:, None], np.concatenate(ends)[None])
-    rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in pools]
-    # the draws are looked at where a pool may not have faded only
-    looked = [np.concatenate([[0, 1], 2 + np.flatnonzero(each[2:] >= POINT)]) for each in rise]
-    points = [np.repeat(end[None], len(looked[k]), 0) for k in pools for end in ends[k]]
-    errors = draws.errors(np.concatenate([at[some] for some in looked for _ in range(2)]), np.concatenate(points))
-    each = np.split(errors, 2 * np.cumsum([len(some) for some in looked])[:-1], axis=1)
-    rises = [np.subtract(*np.split(some, 2, axis=1)) for some in each]
     answer = {}
     for k, column in enumerate(task.varied):
-        few, most = _rises(task, rise[k][:2], rises[k][:, :2])
-        told = looked[k][2:][np.quantile(rises[k][:, 2:], 0.1, axis=0) > 0]
-        last = int(told.max(initial=2)) - 2
+        rise = expected[:, 2 * k] - expected[:, 2 * k + 1]
+        # the draws are looked at where a pool may not have faded only, from the most labels on
+        left = 2 + np.flatnonzero(rise[2:] >= POINT)
+        now, left = left[-AT_ONCE:], left[:-AT_ONCE]
+        rises = _drawn(draws, at[[0, 1, *now]], ends[k])
+        few, most = _rises(task, rise[:2], rises[:, :2])
+        told = _told(rises[:, 2:])
+        while not told.any() and len(left):
+            now, left = left[-AT_ONCE:], left[:-AT_ONCE]
+            told = _told(_drawn(draws, at[now], ends[k]))
+        last = int(now[told].max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
         p_value, harm = measured_effect(task, column, prior) or (None, None)
         answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
     return answer
+
+
+def _drawn(draws: Draws, labels: Array, ends: Array) -> Array:
+    """(S, k): what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the other."""
+    errors = draws.errors(np.tile(labels, 2), np.repeat(ends, len(labels), 0))
+    return np.asarray(np.subtract(*np.split(errors, 2, axis=1)))
+
+
+def _told(rises: Array) -> NDArray[np.bool_]:
+    """(k,): from nothing, with 90 % probability."""
+    return np.asarray(np.quantile(rises, 0.1, axis=0) > 0)
 
 
 def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
@@ -82,24 +94,19 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
     whiten = np.linalg.inv(np.linalg.cholesky(seed_covariance(task, prior) + 1e-12 * np.eye(len(task.labels))))
-    without, _ = _regression(whiten @ means, whiten @ task.error)
-    left, found = _regression(whiten @ design, whiten @ task.error)
+    # of both regressions at once: the means come first, the errors last
+    triangle = np.asarray(np.linalg.qr(whiten @ np.column_stack([design, task.error]), mode="r"), np.float64)
+    root, found = triangle[:-1, :-1], triangle[:-1, -1]
     freedom = len(task.labels) - rank
-    spread = max(left / freedom, 1e-300)
-    ratio = (without - left) / len(columns) / spread
+    spread = max(float(triangle[-1, -1]) ** 2 / freedom, 1e-300)
+    ratio = float(np.square(found[means.shape[1] :]).sum()) / len(columns) / spread
     ends = np.zeros((2, design.shape[1]))
     ends[:, means.shape[1]] = np.ptp(pool)
     ends[:, means.shape[1] + 1 :] = np.ptp(pool) * np.array([[logs.min()], [logs.max()]])
-    inverse = np.linalg.inv((whiten @ design).T @ (whiten @ design))
-    rises = ends @ found / np.sqrt(spread * np.einsum("ij,jk,ik->i", ends, inverse, ends))
+    turned = np.linalg.solve(root.T, ends.T)
+    rises = found @ turned / np.sqrt(spread * np.square(turned).sum(0))
     harm = min(2 * float(stdtr(freedom, -rises.max())), 1.0)
-    return float(fdtrc(len(columns), freedom, max(ratio, 0.0))), harm
-
-
-def _regression(design: Array, error: Array) -> tuple[float, Array]:
-    """What least squares leaves, the sum of its squared residuals, and its coefficients."""
-    found = np.asarray(np.linalg.lstsq(design, error, rcond=None)[0], np.float64)
-    return float(((error - design @ found) ** 2).sum()), found
+    return float(fdtrc(len(columns), freedom, ratio)), harm
 
 
 def _ends(task: Cells, index: int) -> Array:
