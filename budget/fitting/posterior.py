@@ -203,9 +203,9 @@ def _whiten(b: Batch, settings: Settings) -> _Whitened:
 
 
 class _Nodes(NamedTuple):
-    """M nodes of one law and T tasks: parameters (p, T, M) and floors (T, M) as the formula has them; the error FAR
-    beyond the largest pilot over that at it (T, M); and what they are worth: the log evidence (T, M), and of every path
-    its share in it, its level and the level's deviation, (T, C, M)."""
+    """M nodes of R rows, each a law and a task: parameters (p, R, M) and floors (R, M) as the formula has them; the
+    error FAR beyond the largest pilot over that at it (R, M); and what they are worth: the log evidence (R, M), and of
+    every path its share in it, its level and the level's deviation, (R, C, M)."""
 
     theta: Array
     floor: Array
@@ -216,37 +216,51 @@ class _Nodes(NamedTuple):
     deviation: Array
 
     def part(self, some: slice) -> _Nodes:
+        """Some nodes of all rows."""
         return _Nodes(*(each[..., some] for each in self))
 
+    def rows(self, some: slice) -> _Nodes:
+        """All nodes of some rows."""
+        return _Nodes(self.theta[:, some], *(each[some] for each in self[1:]))
 
-def _evaluate(law: Law, b: Batch, w: _Whitened, theta: Array, floors: Array, answer: _Nodes) -> None:
-    """Nodes, theta (p, T or 1, M), each with F floors (T or 1, F, M), floor by floor: fills the answer.
+
+def _evaluate(laws: Sequence[Law], b: Batch, w: _Whitened, latent: Array, floors: Array, answer: _Nodes) -> None:
+    """Latent nodes (L, T or 1, p, M) of L laws and T tasks, each with F latent floors (L, T or 1, F, M): fills the
+    answer, floor by floor.
 
     h = 1 + (1 - f) (g - 1): with the inner products of the whitened g - 1, ones and errors at hand every floor costs
     next to nothing.
     """
-    rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
+    tasks, paths, many, count = len(b.names), len(w.paths), floors.shape[2], floors.shape[3]
+    rises, fars, naturals = [], [], []
+    for i, law in enumerate(laws):
+        theta = natural(law, b.pools, latent[i].swapaxes(0, 1))
+        answer.theta[:, i * tasks : (i + 1) * tasks] = np.tile(theta, many)
+        rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
+        rises.append(rise)
+        fars.append(far)
+        naturals.append(law.floor.natural(law.floor.mean + law.floor.deviation * floors[i]))
+    rise, far, floors = np.stack(rises), np.stack(fars), np.stack(naturals)
     rise -= 1
-    drifts, count = len(w.paths) // len(w.turns), theta.shape[2]
-    along, errors, square = np.empty((3, len(b.names), len(w.paths), count))
+    along, errors, square = np.empty((3, len(laws), tasks, paths, count))
     for k, turn in enumerate(w.turns):
-        some = slice(k * drifts, (k + 1) * drifts)
-        turned = turn @ rise
-        np.matmul(w.one[:, some], turned, out=along[:, some])
-        np.matmul(w.error[:, some], turned, out=errors[:, some])
-        np.matmul(w.weight[:, some], np.square(turned, out=turned), out=square[:, some])
-    along *= 2
+        some, turned = slice(k * paths // len(w.turns), (k + 1) * paths // len(w.turns)), turn @ rise
+        np.matmul(w.one[:, some], turned, out=along[:, :, some])
+        np.matmul(w.error[:, some], turned, out=errors[:, :, some])
+        np.matmul(w.weight[:, some], np.square(turned, out=turned), out=square[:, :, some])
+    along, errors, square = (part[:, :, :, None] for part in (2 * along, errors, square))
     each = max(BLOCK // along.size, 1)
-    for first in range(0, floors.shape[1], each):
-        found, floor = answer.part(slice(first * count, (first + each) * count)), floors[:, first : first + each]
-        _weigh(w, along[:, :, None], errors[:, :, None], square[:, :, None], 1 - floor[:, None], found)
-        found.floor[...] = floor.reshape(len(floor), -1)
-        found.far[...] = (floor + (1 - floor) * far[:, None]).reshape(len(far), -1)
+    for first in range(0, many, each):
+        floor, found = floors[:, :, first : first + each], answer.part(slice(first * count, (first + each) * count))
+        _weigh(w, along, errors, square, 1 - floor[:, :, None], found)
+        shape = len(laws), tasks, *floor.shape[2:]
+        found.floor[...] = np.broadcast_to(floor, shape).reshape(found.floor.shape)
+        found.far[...] = np.broadcast_to(floor + (1 - floor) * far[:, :, None], shape).reshape(found.far.shape)
 
 
 def _weigh(w: _Whitened, along: Array, errors: Array, square: Array, rest: Array, answer: _Nodes) -> None:
-    """What nodes are worth whose g - 1 has these inner products with twice the ones, the errors and itself (T, C, 1,
-    M), for 1 - f of several floors (T or 1, 1, F, M)."""
+    """What nodes are worth whose g - 1 has these inner products with twice the ones, the errors and itself (L, T, C, 1,
+    M), for 1 - f of several floors (L, T or 1, 1, F, M)."""
     precision = square * rest
     precision += along
     precision *= rest
@@ -259,22 +273,22 @@ def _weigh(w: _Whitened, along: Array, errors: Array, square: Array, rest: Array
     log = level * level
     log *= 0.5
     log += w.constant
-    most = log.max(1)
-    log -= most[:, None]
+    most = log.max(2, keepdims=True)
+    log -= most
     share = np.exp(np.maximum(log, LEAST, out=log), out=log)
     share *= deviation
-    total = share.sum(1)
-    flat = len(log), log.shape[1], -1
-    np.divide(share.reshape(flat), total.reshape(len(log), 1, -1), out=answer.share)
-    np.multiply(level.reshape(flat), deviation.reshape(flat), out=answer.level)
-    answer.deviation[...] = deviation.reshape(flat)
+    total = share.sum(2, keepdims=True)
+    rows = answer.share.shape
+    np.divide(share.reshape(rows), total.reshape(rows[0], 1, -1), out=answer.share)
+    np.multiply(level.reshape(rows), deviation.reshape(rows), out=answer.level)
+    answer.deviation[...] = deviation.reshape(rows)
     np.add(most, np.log(total), out=most)
-    answer.log[...] = most.reshape(len(log), -1)
+    answer.log[...] = most.reshape(answer.log.shape)
 
 
 class _Prior(NamedTuple):
-    """Nodes that all tasks have: latent parameters (p, M), each with F latent floors (F, M); and 1, every coordinate
-    and every product of two, `features` (1 + p + p (p + 1) / 2, M). Moments and densities of all tasks are then one
+    """Nodes that all rows have: latent parameters (p, M), each with F latent floors (F, M); and 1, every coordinate
+    and every product of two, `features` (1 + p + p (p + 1) / 2, M). Moments and densities of all rows are then one
     product of matrices. `pairs`: which two."""
 
     theta: Array
@@ -303,21 +317,21 @@ def _normal(nodes: int, dimensions: int) -> Array:
 
 
 class _Proposal(NamedTuple):
-    """A normal for every task: mean (T, q, 1), the inverse of its covariance's Cholesky factor (T, q, q), and the
-    logarithm of the factor's determinant (T, 1)."""
+    """A normal for every row: mean (R, q, 1), the inverse of its covariance's Cholesky factor (R, q, q), and the
+    logarithm of the factor's determinant (R, 1)."""
 
     mean: Array
     inverse: Array
     spread: Array
 
     def density(self, latent: Array) -> Array:
-        """Log density (T, M) at latents (T, q, M), without the constant that all share."""
+        """Log density (R, M) at latents (R, q, M), without the constant that all share."""
         white = self.inverse @ latent
         white -= self.inverse @ self.mean
         return np.asarray(-0.5 * np.square(white, out=white).sum(1) - self.spread)
 
     def over_prior(self, prior: _Prior) -> Array:
-        """The same (T, F, M) at the prior's nodes, less the prior's log density: with A the precision and B = A - 1, -
+        """The same (R, F, M) at the prior's nodes, less the prior's log density: with A the precision and B = A - 1, -
         x'Bx / 2 + (A m)'x - m'Am / 2; floors f, the last coordinate, apart: they are many for each theta."""
         precision = self.inverse.transpose(0, 2, 1) @ self.inverse
         toward, less = precision @ self.mean, precision - np.eye(precision.shape[1])
@@ -332,7 +346,7 @@ class _Proposal(NamedTuple):
 
 
 def _around(prior: _Prior, latent: Array, weight: Array, normal: Array) -> tuple[Array, _Proposal]:
-    """Nodes (T, q, M2) around weighted nodes, those of the prior (F M of them, floor by floor) and latent (T, q, M1):
+    """Nodes (R, q, M2) around weighted nodes, those of the prior (F M of them, floor by floor) and latent (R, q, M1):
     a normal of their mean and covariance."""
     weight = weight / weight.sum(1, keepdims=True)
     floors, p = prior.floors, len(prior.theta)
@@ -352,54 +366,46 @@ def _around(prior: _Prior, latent: Array, weight: Array, normal: Array) -> tuple
     return mean + factor @ normal, _Proposal(mean, np.linalg.inv(factor), spread)
 
 
-def _sample(law: Law, b: Batch, w: _Whitened, settings: Settings) -> _Nodes:
-    """Nodes of all tasks and what they are worth, weighted by the mixture of all proposals."""
-    tasks, p, paths = len(b.names), len(law.parameters(b.pools)), len(w.paths)
-    near, rounds = settings.near[law.joint], settings.rounds[law.joint]
-    prior = _prior(settings.nodes[law.joint], settings.floors, p)
-    first, total = prior.floors.size, prior.floors.size + rounds * near  # those after the first are each task's own
-    often = near / first
+def _sample(laws: Sequence[Law], b: Batch, w: _Whitened, settings: Settings) -> _Nodes:
+    """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
+    mixture of all proposals."""
+    p, rows, paths = len(laws[0].parameters(b.pools)), len(laws) * len(b.names), len(w.paths)
+    near, rounds = settings.near[laws[0].joint], settings.rounds[laws[0].joint]
+    prior = _prior(settings.nodes[laws[0].joint], settings.floors, p)
+    first, own = prior.floors.size, rounds * near  # nodes that all rows have, and each row's own after them
     answer = _Nodes(
-        np.empty((p, tasks, total)), *np.empty((3, tasks, total)), *np.empty((3, tasks, paths, total))
-    )  # fmt: skip
-    latent, own_prior, mixture = (
-        np.empty((tasks, p + 1, rounds * near)),
-        np.empty((tasks, rounds * near)),
-        np.ones((tasks, total)),
+        np.empty((p, rows, first + own)),
+        *np.empty((3, rows, first + own)),
+        *np.empty((3, rows, paths, first + own)),
     )
-
-    def put(where: slice, nodes: Array, floors: Array) -> None:
-        """Latent nodes (p, T or 1, M) with floors (T or 1, F, M)."""
-        theta, f = natural(law, b.pools, nodes), law.floor.natural(law.floor.mean + law.floor.deviation * floors)
-        answer.theta[:, :, where] = np.tile(theta, floors.shape[1])
-        _evaluate(law, b, w, theta, f, answer.part(where))
-
-    put(slice(first), prior.theta[:, None], prior.floors[None])
-    normal, proposals = _normal(near, p + 1), list[_Proposal]()
+    latent, own_prior, mixture = np.empty((rows, p + 1, own)), np.empty((rows, own)), np.ones((rows, first + own))
+    theta, floors = (np.broadcast_to(part, (len(laws), 1, *part.shape)) for part in (prior.theta, prior.floors))
+    _evaluate(laws, b, w, theta, floors, answer.part(slice(first)))
+    normal, proposals, often = _normal(near, p + 1), list[_Proposal](), near / first
     beside = 0.5 * np.square(normal).sum(0)
-    for done in range(first, total, near):
-        so_far, new, before, own = (
-            slice(done),
-            slice(done, done + near),
-            slice(done - first),
-            slice(done - first, done - first + near),
-        )
+    for done in range(0, own, near):
+        before, here = slice(done), slice(done, done + near)
+        so_far, new = slice(first + done), slice(first + done, first + done + near)
         weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
         nodes, proposal = _around(prior, latent[:, :, before], weight, normal)
-        put(new, nodes[:, :p].transpose(1, 0, 2), nodes[:, p:])
-        latent[:, :, own], own_prior[:, own] = nodes, -0.5 * np.square(nodes).sum(1)
-        mixture[:, :first] += often * np.exp(proposal.over_prior(prior)).reshape(tasks, -1)
-        mixture[:, first:done] += often * np.exp(proposal.density(latent[:, :, before]) - own_prior[:, before])
+        theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, near), [p], 2)
+        _evaluate(laws, b, w, theta, floors, answer.part(new))
+        latent[:, :, here], own_prior[:, here] = nodes, -0.5 * np.square(nodes).sum(1)
+        mixture[:, :first] += often * np.exp(proposal.over_prior(prior)).reshape(rows, -1)
+        mixture[:, first : first + done] += often * np.exp(
+            proposal.density(latent[:, :, before]) - own_prior[:, before]
+        )
         for each in proposals:
-            mixture[:, new] += often * np.exp(each.density(nodes) - own_prior[:, own])
-        mixture[:, new] += often * np.exp(-beside - proposal.spread - own_prior[:, own])
+            mixture[:, new] += often * np.exp(each.density(nodes) - own_prior[:, here])
+        mixture[:, new] += often * np.exp(-beside - proposal.spread - own_prior[:, here])
         proposals.append(proposal)
-    answer.log[...] += np.log(law.weight / first) - np.log(mixture)
+    weights = np.repeat([law.weight / first for law in laws], len(b.names))
+    answer.log[...] += np.log(weights)[:, None] - np.log(mixture)
     return answer
 
 
 def tempered(evidence: Array, mixture: Array, enough: float) -> Array:
-    """Weights (T, M) in proportion to (e^evidence / mixture)^power, with the largest power <= 1 under which so many
+    """Weights (R, M) in proportion to (e^evidence / mixture)^power, with the largest power <= 1 under which so many
     nodes count."""
     answer: Array = np.exp(np.maximum(evidence - evidence.max(1, keepdims=True), LEAST)) / mixture
     for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):
@@ -418,7 +424,12 @@ def posteriors(
     b = batch(tasks, prior)
     w = _whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    nodes = [_sample(law, b, w, settings) for law in laws]
+    found: dict[Law, _Nodes] = {}
+    for count in sorted({len(law.parameters(b.pools)) for law in laws}):
+        alike = [law for law in laws if len(law.parameters(b.pools)) == count]
+        rows = _sample(alike, b, w, settings)
+        found |= {law: rows.rows(slice(i * len(tasks), (i + 1) * len(tasks))) for i, law in enumerate(alike)}
+    nodes = [found[law] for law in laws]
     total = _log_sum(np.stack([_log_sum(each.log) for each in nodes], 1))
     kept = zip(*(_keep(each, total) for each in nodes), strict=True)
     return [_together(laws, w.paths, parts) for parts in kept]
@@ -449,13 +460,13 @@ def _keep(nodes: _Nodes, total: Array) -> list[_Kept]:
     weight = nodes.share * np.exp(np.maximum(nodes.log - total[:, None], LEAST))[:, None]
     keep = weight > NEGLIGIBLE
     some = keep.any(1)
-    pairs, those = np.flatnonzero(keep), np.flatnonzero(some)
+    pairs = np.flatnonzero(keep)
     task, path, node = np.unravel_index(pairs, keep.shape)
     counts = some.sum(1)
     place = np.cumsum(some, 1)[task, node] - 1
-    theta = nodes.theta.reshape(len(nodes.theta), -1)[:, those].T
+    theta = nodes.theta[:, some].T
     of_nodes, of_pairs = np.cumsum(counts)[:-1], np.cumsum(keep.sum((1, 2)))[:-1]
-    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor.ravel()[those], nodes.far.ravel()[those])]
+    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor[some], nodes.far[some])]
     parts += [np.split(part, of_pairs) for part in (place, path)]
     parts += [np.split(part.ravel()[pairs], of_pairs) for part in (weight, nodes.level, nodes.deviation)]
     return [_Kept(*each) for each in zip(*parts, strict=True)]
