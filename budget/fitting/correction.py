@@ -75,7 +75,7 @@ class Correction:
         """At fewer labels than the largest pilot has."""
         labels, dense = _labels(self.cells)
         shape = len(labels), len(self.mixes)
-        law = np.broadcast_to(self.laws(labels[:, None], self.mixes[None]), shape)
+        law = self.laws(labels[:, None], self.mixes[None])
         level = self.laws(dense, np.ones((1, self.mixes.shape[1])))
         points = np.hstack([np.repeat(labels, shape[1])[:, None], np.tile(self.mixes, (len(labels), 1))])
         points[:, 0] = np.clip(points[:, 0], self.cells[:, 0].min(), 1.0)  # what was found at the edge stays
@@ -107,7 +107,7 @@ def correction(cells: Array, laws: Logits, missed: Missed) -> Correction:
     """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
     pilots = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
     mixes = np.vstack([np.repeat(np.array(BEYOND)[:, None], pilots.shape[1], 1), pilots])
-    law = np.broadcast_to(laws(AHEAD[:, None], mixes[None]), (len(AHEAD), len(mixes)))
+    law = laws(AHEAD[:, None], mixes[None])
     order, whole = _columns(law[0]), float(law[0, -1])  # the last of the mixes is all that was measured
     mixes = mixes[order]
     help_ = law[0, order] - whole + APART * np.arange(len(order))

@@ -31,6 +31,7 @@ class Designs:
     design: NDArray[np.intp]
     whole: bool
 
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def shapes(self, law: Law, theta: Array, far: float) -> tuple[Array, Array]:
         """g (T, N, M), the law's shape over its shape at the largest pilot, and the same at so many times the largest
         pilot (T, M): theta (T, M, p), or (1, M, p) for all; (1, N, M) where these share one design, and (1, M)."""
@@ -46,10 +47,10 @@ class Designs:
         return (g[self.design] if len(theta) == 1 and len(g) > 1 else g), over(end, pilot)
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def over(shape: Array, pilot: Array) -> Array:
     """shape / pilot, at the most HUGE, also where it is no number: such a shape fits nothing."""
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        return np.asarray(np.fmin(shape / pilot, HUGE))
+    return np.asarray(np.fmin(shape / pilot, HUGE))
 
 
 def designs(labels: Array, pools: Array) -> Designs:

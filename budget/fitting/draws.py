@@ -79,7 +79,10 @@ class Draws:
 
     def averaged(self, labels: Array, pools: Array) -> Array:
         """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
-        return np.asarray(sum(np.tensordot(weight, group.relative(labels, pools), 1) for group, weight in self.middle))
+        total = np.zeros(np.broadcast_shapes(labels.shape, pools.shape[:-1]))
+        for group, weight in self.middle:
+            total += np.tensordot(weight, group.relative(labels, pools), 1)
+        return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
