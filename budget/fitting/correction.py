@@ -50,7 +50,7 @@ class Correction:
         """Corrected logits at labels (...) and pools (..., J), or a grid of both."""
         enough, every = np.maximum(labels, 1.0), np.ones((1,) * labels.ndim + pools.shape[-1:])
         whole = self.laws(enough, every)
-        return self.led(labels, self.laws(enough, pools) if pools.size else whole, whole)
+        return self.led(labels, whole if (pools == 1).all() else self.laws(enough, pools), whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
         """Corrected logits at labels from what the laws say there, at no fewer labels than the largest pilot has: `law`

@@ -40,15 +40,14 @@ class Group:
     node: NDArray[np.intp]
     level: Array
 
-    def relative(self, labels: Array, pools: Array) -> Array:
-        """(U, ...) error over the error at the largest pilot, up to the ceiling, at labels (...) and pools (..., J)."""
-        nodes = -1, *(1,) * max(labels.ndim, pools.ndim - 1)
-        shape = self.law.shape(self.theta.reshape(*nodes, self.theta.shape[1]), labels, pools)
-        shape /= self.pilot.reshape(nodes)
-        # f + (1 - f) g
-        shape *= (1 - self.floor).reshape(nodes)
-        shape += self.floor.reshape(nodes)
-        return np.minimum(shape, self.most.reshape(nodes), out=shape)
+    def relative(self, shape: Array) -> Array:
+        """(U, ...) error over the error at the largest pilot, up to the ceiling, from the law's shape there."""
+        floor, pilot, most = (
+            part.reshape(-1, *(1,) * (shape.ndim - 1)) for part in (self.floor, self.pilot, self.most)
+        )
+        error = shape * ((1 - floor) / pilot)
+        error += floor
+        return np.minimum(error, most, out=error)
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ class Draws:
         """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
         total = np.zeros(np.broadcast_shapes(labels.shape, pools.shape[:-1]))
         for group, weight in self.middle:
-            total += np.tensordot(weight, group.relative(labels, pools), 1)
+            theta = group.theta.reshape(-1, *(1,) * total.ndim, group.theta.shape[1])
+            total += np.tensordot(weight, group.relative(group.law.shape(theta, labels, pools)), 1)
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
@@ -95,9 +95,13 @@ class Draws:
 
     def laws(self, labels: Array, pools: Array) -> Array:
         """(S, k): the error of every truth's law."""
-        law = np.zeros((len(self.central), len(labels)))
-        for g in self.groups:
-            law[g.draw] = g.level[:, None] * g.relative(labels, pools)[g.node]
+        return self.of_shapes([g.law.shape(g.theta[:, None], labels, pools) for g in self.groups])
+
+    def of_shapes(self, shapes: Sequence[Array]) -> Array:
+        """The same (S, k) from the shapes (U, k) of every group's nodes."""
+        law = np.empty((len(self.central), shapes[0].shape[1]))
+        for g, shape in zip(self.groups, shapes, strict=True):
+            law[g.draw] = g.level[:, None] * g.relative(shape)[g.node]
         return law
 
     def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:

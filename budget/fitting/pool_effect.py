@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,18 +44,17 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     at = np.array([labels.min(), 1.0, *grid])
     ends = [_ends(task, k) for k in range(len(task.varied))]
     expected = draws.expected(at[:, None], np.concatenate(ends)[None])
+    rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in range(len(ends))]
+    # the draws are looked at where a pool may not have faded only, from the most labels on
+    wanted = [2 + np.flatnonzero(each[2:] >= POINT) for each in rise]
+    drawn = _drawn(draws, [(at[[0, 1, *some[-AT_ONCE:]]], end) for some, end in zip(wanted, ends, strict=True)])
     answer = {}
     for k, column in enumerate(task.varied):
-        rise = expected[:, 2 * k] - expected[:, 2 * k + 1]
-        # the draws are looked at where a pool may not have faded only, from the most labels on
-        left = 2 + np.flatnonzero(rise[2:] >= POINT)
-        now, left = left[-AT_ONCE:], left[:-AT_ONCE]
-        rises = _drawn(draws, at[[0, 1, *now]], ends[k])
-        few, most = _rises(task, rise[:2], rises[:, :2])
-        told = _told(rises[:, 2:])
+        few, most = _rises(task, rise[k][:2], drawn[k][:, :2])
+        now, left, told = wanted[k][-AT_ONCE:], wanted[k][:-AT_ONCE], _told(drawn[k][:, 2:])
         while not told.any() and len(left):
             now, left = left[-AT_ONCE:], left[:-AT_ONCE]
-            told = _told(_drawn(draws, at[now], ends[k]))
+            told = _told(_drawn(draws, [(at[now], ends[k])])[0])
         last = int(now[told].max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
         p_value, harm = measured_effect(task, column, prior) or (None, None)
@@ -62,10 +62,13 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     return answer
 
 
-def _drawn(draws: Draws, labels: Array, ends: Array) -> Array:
-    """(S, k): what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the other."""
-    errors = draws.errors(np.tile(labels, 2), np.repeat(ends, len(labels), 0))
-    return np.asarray(np.subtract(*np.split(errors, 2, axis=1)))
+def _drawn(draws: Draws, wanted: Sequence[tuple[Array, Array]]) -> list[Array]:
+    """(S, k) each: what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the
+    other."""
+    labels = np.concatenate([np.tile(some, 2) for some, _ in wanted])
+    errors = draws.errors(labels, np.concatenate([np.repeat(ends, len(some), 0) for some, ends in wanted]))
+    each = np.split(errors, 2 * np.cumsum([len(some) for some, _ in wanted])[:-1], axis=1)
+    return [np.subtract(*np.split(some, 2, axis=1)) for some in each]
 
 
 def _told(rises: Array) -> NDArray[np.bool_]:
