@@ -49,7 +49,7 @@ def task(name: str, laws: Sequence[Law], random: np.random.Generator) -> Task:
     """A law and its parameters from their priors, an error at the pilot of 0.05 to 0.6, and a pilot."""
     weight = np.array([law.weight for law in laws])
     law = laws[int(random.choice(len(laws), p=weight / weight.sum()))]
-    theta = natural(law, 0, random.standard_normal((1, len(law.own))))
+    theta = natural(law, 0, random.standard_normal((len(law.own), 1))).T
     floor = law.floor.natural(law.floor.mean + law.floor.deviation * random.standard_normal(1))
     level = float(np.exp(random.uniform(np.log(0.05), np.log(0.6))))
     labels = np.geomspace(1 / 30, 1, SIZES)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
-CHUNK = 32  # tasks fitted at once: bounds the memory
+CHUNK = 16  # tasks fitted at once: bounds the memory
 
 
 def fit(

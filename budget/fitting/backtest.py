@@ -53,8 +53,8 @@ def hidden(
 
     kept = {task.task: (task, keep) for task in tasks if (keep := visible(task, hide)) is not None}
     parts = [_part(task, keep) for task, keep in kept.values()]
-    fitted = {one.task.task: one for one in forecasts(parts, seed, hierarchy=hierarchy)}
-    return {name: _lines(task, keep, fitted[name]) for name, (task, keep) in kept.items()}
+    answer = {one.task.task: _lines(*kept[one.task.task], one) for one in forecasts(parts, seed, hierarchy=hierarchy)}
+    return {name: answer[name] for name in kept}
 
 
 def visible(task: Cells, hide: float) -> NDArray[np.bool_] | None:
@@ -142,18 +142,21 @@ def baselines(task: Cells, keep: NDArray[np.bool_]) -> tuple[Array, Array]:
     pool labels, and a least-squares power law E + B n^-b along labels (along the pools, where only they vary)."""
     points = np.column_stack([task.labels, task.pool_labels])
     axis = task.labels if np.ptp(task.labels) > 0 else task.pool_labels[:, list(task.varied)].sum(1)
-    last, law = [], []
-    for point, at in zip(points[~keep], axis[~keep], strict=True):
-        below = np.flatnonzero(keep & (points <= point).all(1))
-        near = below[np.argmax(points[below].sum(1))] if len(below) else np.flatnonzero(keep)[-1]
-        last.append(task.error[near])
-        same = keep & (task.pool_labels == task.pool_labels[near]).all(1) if np.ptp(task.labels) > 0 else keep
-        law.append(power_law(axis[same], task.error[same], float(at)))
-    return np.array(last), np.array(law)
+    seen, near = np.flatnonzero(keep), []
+    for point in points[~keep]:
+        below = seen[(points[seen] <= point).all(1)]
+        near.append(below[np.argmax(points[below].sum(1))] if len(below) else seen[-1])
+    last, law = task.error[near], np.empty(len(near))
+    mix = np.unique(task.pool_labels, axis=0, return_inverse=True)[1].reshape(-1)
+    alike = mix if np.ptp(task.labels) > 0 else np.zeros_like(mix)
+    for one in np.unique(alike[near]):
+        same, there = keep & (alike == one), alike[near] == one
+        law[there] = power_law(axis[same], task.error[same], axis[~keep][there])
+    return last, law
 
 
-def power_law(labels: Array, error: Array, at: float) -> float:
-    """Least squares of E + B n^-b with E, B >= 0 on a grid of b, read off at `at`."""
+def power_law(labels: Array, error: Array, at: Array | float) -> Array:
+    """Least squares of E + B n^-b with E, B >= 0 on a grid of b, read off at `at` (H,)."""
     exponent = np.geomspace(0.02, 2, 60)[:, None]
     shape = np.exp(-exponent * np.log(np.maximum(labels, 1.0)))  # (60, N)
     centred = shape - shape.mean(1, keepdims=True)
@@ -163,4 +166,4 @@ def power_law(labels: Array, error: Array, at: float) -> float:
     scale = np.where(low, shape @ error / (shape**2).sum(1), scale)
     floor = np.where(low, 0.0, floor)
     best = int(np.argmin(((floor[:, None] + scale[:, None] * shape - error) ** 2).sum(1)))
-    return float(floor[best] + scale[best] * max(at, 1.0) ** -float(exponent[best, 0]))
+    return np.asarray(floor[best] + scale[best] * np.maximum(at, 1.0) ** -exponent[best, 0])

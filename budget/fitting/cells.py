@@ -73,6 +73,16 @@ class Cells:
         return labels, np.where(pools > 0, pools, 1.0)
 
     @cached_property
+    def growth(self) -> Array:
+        """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where they were not varied."""
+        return grown(self.labels)
+
+    @cached_property
+    def seen(self) -> tuple[float, float]:
+        """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
+        return float((self.squares * self.growth).sum()), float((self.repeats - 1).sum())
+
+    @cached_property
     def varied(self) -> tuple[int, ...]:
         """Pools that were measured at more than one size."""
         return tuple(int(j) for j in np.flatnonzero(np.ptp(self.pool_labels, axis=0) > 0))
@@ -84,11 +94,13 @@ def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
     answer, curves = {}, measurements.of_curves
     beside = measurements.frame.drop(curves.index)
     others = dict(list(beside[beside["strategy"] == "random"].groupby("task")))
-    for task, rows in curves.groupby("task", sort=True):
-        metric = brief.tasks[str(task)].metric if brief is not None and str(task) in brief.tasks else None
+    names = ("score", "test_size", "labels", *(f"pool:{p}" for p in pools))
+    table, seeds = np.column_stack([curves[name].to_numpy(float) for name in names]), curves["seed"].to_numpy()
+    for task, rows in sorted((str(name), rows) for name, rows in curves.groupby("task").indices.items()):
+        metric = brief.tasks[task].metric if brief is not None and task in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
-        found = _cells(str(task), scale, pools, rows)
-        answer[str(task)] = _beside(found, rows, others[task]) if task in others else found
+        found = _cells(task, scale, pools, table[rows], seeds[rows])
+        answer[task] = _beside(found, curves.iloc[rows], others[task]) if task in others else found
     return answer
 
 
@@ -102,11 +114,11 @@ def _beside(task: Cells, rows: pd.DataFrame, others: pd.DataFrame) -> Cells:
     return replace(task, capacity=capacity, others=int(others.loc[apart, "score"].notna().sum()))
 
 
-def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) -> Cells:
-    error = scale.error(rows["score"].to_numpy(float))
+def _cells(task: str, scale: Scale, pools: tuple[str, ...], runs: Array, seed: Array) -> Cells:
+    """Of runs: score, test size, labels and the pools' labels in columns, and the seed of each."""
+    error = scale.error(runs[:, 0])
     fine = np.isfinite(error)
-    table = np.nan_to_num(rows[["labels", *(f"pool:{p}" for p in pools)]].to_numpy(float))[fine]
-    points, where = np.unique(table, axis=0, return_inverse=True)
+    points, where = np.unique(np.nan_to_num(runs[fine, 2:]), axis=0, return_inverse=True)
     where = where.reshape(-1)
     tamed, outliers = _tamed(error[fine], where, points[:, 0])
     count = np.asarray(np.bincount(where, minlength=len(points)), np.float64)
@@ -114,7 +126,7 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
     squares = np.asarray(np.bincount(where, (tamed - mean[where]) ** 2, minlength=len(points)), np.float64)
     failed = int((~fine).sum())
     some = points.any(axis=1)
-    sizes = rows["test_size"].to_numpy(float)[fine]
+    sizes = runs[fine, 1]
     known = sizes[sizes > 0]
     chance = float(mean[~some][0]) if len(points) and not some.all() else None
     return Cells(
@@ -130,7 +142,7 @@ def _cells(task: str, scale: Scale, pools: tuple[str, ...], rows: pd.DataFrame) 
         outliers,
         chance,
         float(1 / np.mean(1 / known)) if len(known) else np.inf,
-        _by_seed(tamed - mean[where], where, rows["seed"].to_numpy()[fine], len(points))[some],
+        _by_seed(tamed - mean[where], where, seed[fine], len(points))[some],
     )
 
 

@@ -8,9 +8,11 @@ pilot; between them it is linear in what the laws say along labels and of the po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,38 +20,42 @@ from numpy.typing import NDArray
 from budget.fitting.isotonic import falling
 
 Array = NDArray[np.float64]
-Logits = Callable[[Array], Array]  # of places (k, 1 + J) in units of the largest pilot
+Logits = Callable[[Array, Array], Array]  # of labels (...) and pools (..., J) in units of the largest pilot
+Missed = Callable[[Array], Array]  # of places (k, 1 + J)
 KEPT = 0.1  # of what the laws say that is left, at the least, wherever the cells speak against it
 BEYOND = (4096.0, 256.0, 64.0, 16.0, 4.0)  # times the largest pilot where the laws are looked at
 STEEPEST = 2.0  # times what the laws say the pools add may they add, and less where the error would rise with labels
 LEAST = 1e-9  # labels, in units of the largest pilot, that stand for none
 APART = 1e-6  # logits between two knots at the least
 COLUMNS = 24  # pool labels that are looked at
+AHEAD = np.geomspace(1, 256, 9)  # labels from the largest pilot on that are looked at
 
 
 @dataclass(frozen=True)
 class Correction:
-    """`help_` (H,), rising, is what the pools add to the error at the largest pilot by the laws and `real` (H,) what
-    they do add; `log` (G,) minus the logarithm of labels and `level` (G,) what the laws say there, `rows` (K,) of
-    these stand in the `table` (K, H)."""
+    """`help_` (H,), rising, is what mixes of pools (H, J) add to the error at the largest pilot by the laws and `real`
+    (H,) what they do add; `whole` is what the laws say there with all that was measured. The table is made when it is
+    asked for first, of the places of the cells (N, 1 + J), the laws, and how much higher the truth is expected to
+    be."""
 
     help_: Array
     real: Array
-    log: Array
-    level: Array
-    rows: Array
-    table: Array
+    mixes: Array
+    whole: float
+    cells: Array
+    laws: Logits
+    missed: Missed
 
-    def at(self, points: Array, laws: Logits) -> Array:
-        """(k,) corrected logits at points (k, 1 + J)."""
-        labels, pools = np.maximum(points[:, :1], 1.0), points[:, 1:]
-        ends = [pools, np.ones_like(pools)] if pools.shape[1] else [pools]
-        law, whole = (_at_once(laws, [np.hstack([labels, end]) for end in ends]) * 2)[:2]
-        return self.led(points[:, 0], law, whole)
+    def at(self, labels: Array, pools: Array) -> Array:
+        """Corrected logits at labels (...) and pools (..., J), or a grid of both."""
+        enough, every = np.maximum(labels, 1.0), np.ones((1,) * labels.ndim + pools.shape[-1:])
+        whole = self.laws(enough, every)
+        return self.led(labels, whole if (pools == 1).all() else self.laws(enough, pools), whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
-        """(k,) corrected logits at labels (k,) from what the laws say there, at no fewer labels than the largest pilot
-        has: `law` (k,) with the pools there are, `whole` (k,) with all that were measured."""
+        """Corrected logits at labels from what the laws say there, at no fewer labels than the largest pilot has: `law`
+        with the pools there are, `whole` with all that were measured; the three broadcast."""
+        labels, law, whole = np.broadcast_arrays(labels, law, whole)
         outside = np.minimum(law - whole - self.help_[0], 0.0) + np.maximum(law - whole - self.help_[-1], 0.0)
         answer = whole + np.interp(law - whole, self.help_, self.real) + outside
         few = labels < 1.0
@@ -58,10 +64,37 @@ class Correction:
         return np.asarray(answer)
 
     def _looked_up(self, labels: Array, help_: Array) -> Array:
-        row, across = _between(self.rows, np.interp(-np.log(np.maximum(labels, LEAST)), self.log, self.level))
+        table = self.table
+        row, across = _between(table.rows, np.interp(-np.log(np.maximum(labels, LEAST)), table.log, table.level))
         column, along = _between(self.help_, help_)
-        near, far = (self.table[r, column - 1] * (1 - along) + self.table[r, column] * along for r in (row - 1, row))
+        near, far = (table.real[r, column - 1] * (1 - along) + table.real[r, column] * along for r in (row - 1, row))
         return np.asarray(near * (1 - across) + far * across)
+
+    @cached_property
+    def table(self) -> Table:
+        """At fewer labels than the largest pilot has."""
+        labels, dense = _labels(self.cells)
+        shape = len(labels), len(self.mixes)
+        law = self.laws(labels[:, None], self.mixes[None])
+        level = self.laws(dense, np.ones((1, self.mixes.shape[1])))
+        points = np.hstack([np.repeat(labels, shape[1])[:, None], np.tile(self.mixes, (len(labels), 1))])
+        points[:, 0] = np.clip(points[:, 0], self.cells[:, 0].min(), 1.0)  # what was found at the edge stays
+        real = self.missed(points).reshape(shape) + (1 - KEPT) * law
+        real[0] = self.whole + self.real - KEPT * law[0]
+        real = np.maximum.accumulate(np.maximum.accumulate(real, 0), 1) + KEPT * law
+        real = np.maximum.accumulate(np.maximum.accumulate(real, 0), 1)
+        log, level = -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
+        return Table(log, level, level[np.isin(log, -np.log(labels))], real)
+
+
+class Table(NamedTuple):
+    """`log` (G,) minus the logarithm of labels and `level` (G,) what the laws say there; `rows` (K,) of these stand in
+    the table with what is expected for every mix of pools, `real` (K, H)."""
+
+    log: Array
+    level: Array
+    rows: Array
+    real: Array
 
 
 def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
@@ -70,37 +103,25 @@ def _between(knots: Array, values: Array) -> tuple[NDArray[np.intp], Array]:
     return after, np.clip((values - knots[after - 1]) / (knots[after] - knots[after - 1]), 0.0, 1.0)
 
 
-def correction(cells: Array, laws: Logits, missed: Logits) -> Correction:
+def correction(cells: Array, laws: Logits, missed: Missed) -> Correction:
     """From the places of the cells (N, 1 + J), what the laws say, and how much higher the truth is expected to be."""
-    mixes = _mixes(cells, laws)
-    pilot, largest = np.ones((1, cells.shape[1])), np.hstack([np.ones((len(mixes), 1)), mixes])
-    labels, dense = _labels(cells)
-    points = np.hstack([np.repeat(labels, len(mixes))[:, None], np.tile(mixes, (len(labels), 1))])
-    along = np.hstack([dense[:, None], np.ones((len(dense), mixes.shape[1]))])
-    whole, law, level, help_, falls = _at_once(laws, [pilot, points, along, largest, _beyond(mixes)])
-    help_ = help_ - whole + APART * np.arange(len(mixes))
-    real = _rising(help_, help_ + missed(largest), _steepest(falls.reshape(len(mixes) + 1, -1)))
-    law = law.reshape(len(labels), len(mixes))
-    points[:, 0] = np.clip(points[:, 0], cells[:, 0].min(), 1.0)  # what was found at the edge stays
-    table = missed(points).reshape(law.shape) + (1 - KEPT) * law
-    table[0] = whole + real - KEPT * law[0]
-    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1) + KEPT * law
-    table = np.maximum.accumulate(np.maximum.accumulate(table, 0), 1)
-    log, level = -np.log(dense), np.maximum.accumulate(level) + APART * np.arange(len(dense))
-    return Correction(help_, real, log, level, level[np.isin(log, -np.log(labels))], table)
+    pilots = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
+    mixes = np.vstack([np.repeat(np.array(BEYOND)[:, None], pilots.shape[1], 1), pilots])
+    law = laws(AHEAD[:, None], mixes[None])
+    order, whole = _columns(law[0]), float(law[0, -1])  # the last of the mixes is all that was measured
+    mixes = mixes[order]
+    help_ = law[0, order] - whole + APART * np.arange(len(order))
+    more = help_ + missed(np.hstack([np.ones((len(mixes), 1)), mixes]))
+    real = _rising(help_, more, _steepest(law[:, np.append(order, -1)].T))
+    return Correction(help_, real, mixes, whole, cells, laws, missed)
 
 
-def _at_once(laws: Logits, parts: Sequence[Array]) -> list[Array]:
-    """What the laws say at several sets of points, in one call."""
-    return np.split(laws(np.vstack(parts)), np.cumsum([len(part) for part in parts])[:-1])
-
-
-def _mixes(cells: Array, laws: Logits) -> Array:
-    """(H, J) pool labels, from more than was measured to the least, in the order of what they bring."""
-    measured = np.unique(np.minimum(np.vstack([cells[:, 1:], np.ones(cells.shape[1] - 1)]), 1.0), axis=0)
-    order = np.argsort(laws(np.hstack([np.ones((len(measured), 1)), measured])), kind="stable")
+def _columns(law: Array) -> NDArray[np.intp]:
+    """Which mixes of pools stand in the table: more than was measured, then the measured in the order of what they
+    bring."""
+    order = np.argsort(law[len(BEYOND) :], kind="stable")
     order = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), COLUMNS)).round().astype(int))]
-    return np.vstack([np.repeat(np.array(BEYOND)[:, None], measured.shape[1], 1), measured[order]])
+    return np.append(np.arange(len(BEYOND)), len(BEYOND) + order)
 
 
 def _labels(cells: Array) -> tuple[Array, Array]:
@@ -120,13 +141,6 @@ def _rising(help_: Array, real: Array, steepest: float) -> Array:
         step = help_[i] - help_[i - 1]
         real[i] = min(max(real[i], real[i - 1] + KEPT * step), real[i - 1] + steepest * step)
     return real
-
-
-def _beyond(mixes: Array) -> Array:
-    """Places from the largest pilot's labels on, with every mix of pools and then with all pools at their largest."""
-    labels = np.geomspace(1, 256, 9)
-    every = np.vstack([mixes, np.ones((1, mixes.shape[1]))])
-    return np.hstack([np.tile(labels, len(every))[:, None], np.repeat(every, len(labels), 0)])
 
 
 def _steepest(levels: Array) -> float:

@@ -3,8 +3,8 @@ what is expected of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from zlib import crc32
 
 import numpy as np
@@ -17,11 +17,10 @@ from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, 
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
 from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_covariance
-from budget.fitting.posterior import Posterior, relative_error
+from budget.fitting.posterior import Posterior
 
 Array = NDArray[np.float64]
 CENTRAL = 0.5  # share of the truths, in the middle, over which is averaged what is expected
-FAR = 8.0  # draws are spread evenly over what is forecast at so many times the largest pilot
 INSIDE = 1e-6  # errors are kept so far from 0 and from the ceiling where their logit is taken
 EDGE = 2e-3  # the same of the measured errors, whose noise would be large in logits
 
@@ -41,18 +40,29 @@ class Group:
     node: NDArray[np.intp]
     level: Array
 
+    def relative(self, shape: Array) -> Array:
+        """(U, ...) error over the error at the largest pilot, up to the ceiling, from the law's shape there."""
+        floor, pilot, most = (
+            part.reshape(-1, *(1,) * (shape.ndim - 1)) for part in (self.floor, self.pilot, self.most)
+        )
+        error = shape * ((1 - floor) / pilot)
+        error += floor
+        return np.minimum(error, most, out=error)
+
 
 @dataclass(frozen=True)
 class Draws:
     """S equally likely truths, each a law at its level and how it deviates from that law.
 
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
-    forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move.
+    forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move. `middle`:
+    every group with only the nodes that these follow, and their weights, the sums of the levels.
     `sampling`: variance that all runs share through their test items, over e (1 - e). `correction` leads what is
     expected towards the measured cells. Labels are (k,) and pools (k, J), in units of the largest pilot.
     """
 
     groups: tuple[Group, ...]
+    middle: tuple[tuple[Group, Array], ...]
     deviation: Deviation
     ceiling: float
     central: Array
@@ -60,65 +70,53 @@ class Draws:
     correction: Correction | None = None
 
     def expected(self, labels: Array, pools: Array) -> Array:
-        """Error (k,): the laws' mean, led towards the measured cells."""
+        """Error: the laws' mean, led towards the measured cells, at labels (...) and pools (..., J) or a grid of
+        both."""
         if self.correction is None:
             return self.averaged(labels, pools)
-        return self.ceiling * decline(-self.correction.at(np.column_stack([labels, pools]), self.logits))
+        return self.ceiling * decline(-self.correction.at(labels, pools))
 
     def averaged(self, labels: Array, pools: Array) -> Array:
-        """Error (k,) by the laws alone: mean over the central half."""
-        total = np.zeros(len(labels))
+        """Error by the laws alone, mean over the central half, at labels (...) and pools (..., J) or a grid of both."""
+        total = np.zeros(np.broadcast_shapes(labels.shape, pools.shape[:-1]))
         for group, weight in self.middle:
-            total += weight @ self._relative(group, labels, pools)
+            theta = group.theta.reshape(-1, *(1,) * total.ndim, group.theta.shape[1])
+            total += np.tensordot(weight, group.relative(group.law.shape(theta, labels, pools)), 1)
         return total
-
-    @cached_property
-    def middle(self) -> tuple[tuple[Group, Array], ...]:
-        """Every group with only the nodes that the central half follows, and their weights: the sums of the levels."""
-        answer = []
-        for g in self.groups:
-            weight = np.bincount(g.node, g.level * self.central[g.draw], len(g.floor)) / len(self.central)
-            some = weight > 0
-            if not some.any():
-                continue
-            nodes = replace(g, theta=g.theta[some], floor=g.floor[some], pilot=g.pilot[some], most=g.most[some])
-            answer.append((nodes, weight[some]))
-        return tuple(answer)
 
     def errors(self, labels: Array, pools: Array) -> Array:
         """(S, k): every truth's error, its deviation included."""
         law = self.laws(labels, pools)
         share = np.clip(law / self.ceiling, INSIDE, 1 - INSIDE)
-        log_odds = np.log1p(-share) - np.log(share) - self.deviation.logits(np.column_stack([labels, pools]))
+        log_odds = np.log((1 - share) / share) - self.deviation.logits(np.column_stack([labels, pools]))
         if self.sampling:
             log_odds -= self.deviation.items[:, None] * np.sqrt(self.sampling / magnitude(law))
         return self.ceiling * decline(log_odds)
 
     def laws(self, labels: Array, pools: Array) -> Array:
         """(S, k): the error of every truth's law."""
-        law = np.zeros((len(self.central), len(labels)))
-        for g in self.groups:
-            law[g.draw] = g.level[:, None] * self._relative(g, labels, pools)[g.node]
+        return self.of_shapes([g.law.shape(g.theta[:, None], labels, pools) for g in self.groups])
+
+    def of_shapes(self, shapes: Sequence[Array]) -> Array:
+        """The same (S, k) from the shapes (U, k) of every group's nodes."""
+        law = np.empty((len(self.central), shapes[0].shape[1]))
+        for g, shape in zip(self.groups, shapes, strict=True):
+            law[g.draw] = g.level[:, None] * g.relative(shape)[g.node]
         return law
 
     def forecast(self, labels: Array, pools: Array) -> tuple[Array, Array]:
         """What is expected (k,) and every truth's error (S, k)."""
         return self.expected(labels, pools), self.errors(labels, pools)
 
-    def logits(self, points: Array) -> Array:
-        """(k,) of what the laws say at points (k, 1 + J)."""
-        return log_odds(self.averaged(points[:, 0], points[:, 1:]) / self.ceiling)
-
-    def _relative(self, group: Group, labels: Array, pools: Array) -> Array:
-        """(U, k) error over the error at the largest pilot, up to the ceiling."""
-        shape = group.law.shape(group.theta[:, None], labels, pools) / group.pilot[:, None]
-        return np.asarray(np.minimum(group.floor[:, None] * (1 - shape) + shape, group.most[:, None]))
+    def logits(self, labels: Array, pools: Array) -> Array:
+        """Of what the laws say, at labels (...) and pools (..., J) or a grid of both."""
+        return log_odds(self.averaged(labels, pools) / self.ceiling)
 
 
 def log_odds(share: Array) -> Array:
     """Of shares of the ceiling, kept a little inside."""
     inside = np.clip(share, INSIDE, 1 - INSIDE)
-    return np.asarray(np.log(inside) - np.log1p(-inside))
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def systematic(weights: Array, count: int) -> NDArray[np.intp]:
@@ -130,53 +128,52 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
 def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
-    far = np.full(1, FAR), np.full((1, len(task.varied)), FAR)
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
-    sizes = [len(t) for t in posterior.theta]
-    starts = np.cumsum([0, *sizes])
-    floors = posterior.node_floor
-    ends = np.concatenate(
-        [
-            relative_error(law, theta, floors[a:b], *far)[:, 0]
-            for law, theta, a, b in zip(posterior.laws, posterior.theta, starts, starts[1:], strict=False)
-        ]
-    )
-    value = ends[posterior.node] * posterior.level
-    order = np.argsort(value, kind="stable")
+    starts = np.cumsum([0, *(len(theta) for theta in posterior.theta)])
+    far = posterior.node_far[posterior.node]
+    order = np.argsort(far * posterior.level)
     random = np.random.default_rng([seed, crc32(task.task.encode())])
     chosen = random.permutation(order[systematic(posterior.weight[order], count)])
     normal = ndtri((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
-    groups = []
-    for i, law in enumerate(posterior.laws):
-        node = posterior.node[chosen] - starts[i]
-        inside = np.flatnonzero((node >= 0) & (node < sizes[i]))
-        if len(inside):
-            unique, back = np.unique(node[inside], return_inverse=True)
-            highest = np.zeros(len(unique))
-            np.maximum.at(highest, back, level[inside])
-            most = ceiling / np.maximum(highest, 1e-12)
-            theta, floor = posterior.theta[i][unique], floors[starts[i] + unique]
+    nodes, back = np.unique(posterior.node[chosen], return_inverse=True)
+    highest, floor, groups = np.zeros(len(nodes)), posterior.node_floor[nodes], []
+    np.maximum.at(highest, back, level)
+    most = ceiling / np.maximum(highest, 1e-12)
+    ends = np.searchsorted(nodes, starts)
+    for law, every, start, a, b in zip(posterior.laws, posterior.theta, starts, ends, ends[1:], strict=False):
+        if a < b:
+            theta, inside = every[nodes[a:b] - start], np.flatnonzero((back >= a) & (back < b))
             pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
-            groups.append(Group(law, theta, floor, pilot, most, inside, back, level[inside]))
-    rank = np.argsort(np.argsort(level * ends[posterior.node[chosen]], kind="stable"), kind="stable")
+            groups.append(Group(law, theta, floor[a:b], pilot, most[a:b], inside, back[inside] - a, level[inside]))
+    rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
-    paths = deviation(posterior.drift[chosen], task, random)
-    truths = Draws(tuple(groups), paths, ceiling, central, SHARED * sampling(task))
-    return _led(truths, task, prior, posterior.noise[chosen], random)
+    drift, noise = posterior.paths[posterior.path[chosen]].T
+    paths = deviation(drift, task, random)
+    truths = Draws(tuple(groups), tuple(_middle(groups, central)), paths, ceiling, central, SHARED * sampling(task))
+    return _led(truths, task, prior, noise, random)
+
+
+def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Array]]:
+    for g in groups:
+        weight = np.bincount(g.node, g.level * central[g.draw], len(g.floor)) / len(central)
+        some = weight > 0
+        if some.any():
+            nodes = Group(g.law, g.theta[some], g.floor[some], g.pilot[some], g.most[some], g.draw, g.node, g.level)
+            yield nodes, weight[some]
 
 
 def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:
     """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
     of a run is each truth's noise."""
-    points, path = places(task), truths.deviation
+    (points, _, _, covariances), path = places(task), truths.deviation
     law, error = (
         np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     scale = 1 / magnitude(task.error)
     seeds, items = seed_covariance(task, prior) * np.outer(scale, scale), own_sampling(task) * scale**2
-    paths, pull = led(path, off, Noise(times, seeds, items), random)
+    paths, pull = led(path, covariances, off, Noise(times, seeds, items), random)
     mean = truths.central @ pull / len(pull)
 
     def missed(at: Array) -> Array:

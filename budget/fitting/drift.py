@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +26,35 @@ TERMS = 24  # sines that a walk is made of
 WIDEST = 3.0  # at most so many times are the paths inside the pilots' range widened
 
 
-def places(task: Cells) -> Array:
-    """(N, 1 + J) labels and the varied pools' labels of the cells, in units of the largest pilot."""
+class Places(NamedTuple):
+    """Where cells lie, in units of the largest pilot: `points` (N, 1 + J), labels and the varied pools' labels; what
+    stands for none of them, `offset` (1 + J,); and their distances (N, 1 + J) with the `kernel` (N, N) between
+    these."""
+
+    points: Array
+    offset: Array
+    far: Array
+    kernel: Array
+
+
+def places(task: Cells) -> Places:
+    """Of a task's cells; tasks that are measured at the same places share them."""
     labels, pools = task.largest
-    return np.column_stack([task.labels / labels, (task.pool_labels / pools)[:, list(task.varied)]])
+    points = np.column_stack([task.labels / labels, (task.pool_labels / pools)[:, list(task.varied)]])
+    return _places(points.tobytes(), points.shape[1])
 
 
-def offsets(task: Cells) -> Array:
-    """(1 + J,) what stands for none, along labels and every varied pool: a factor e below the smallest pilot with
-    some where none was measured too, else 0, and 1 where there are no others; in units of the largest pilot."""
-    return np.array([_offset(x) for x in places(task).T])
+@lru_cache(maxsize=1024)
+def _places(points: bytes, axes: int) -> Places:
+    table = np.frombuffer(points).reshape(-1, axes)
+    offset = np.array([_offset(x) for x in table.T])
+    far = distance(table, offset)
+    return Places(table, offset, far, kernel(far, far))
 
 
 def _offset(position: Array) -> float:
+    """What stands for none: a factor e below the smallest pilot with some where none was measured too, else 0, and 1
+    where there are no others."""
     positive = position[position > 0]
     if not len(positive):
         return 1.0
@@ -73,9 +90,8 @@ def kernel(one: Array, other: Array) -> Array:
 
 def covariance(task: Cells) -> Array:
     """(N, N) of the cells' errors at rate 1."""
-    far = distance(places(task), offsets(task))
     scale = magnitude(task.error)
-    return np.asarray(kernel(far, far) * np.outer(scale, scale))
+    return np.asarray(places(task).kernel * np.outer(scale, scale))
 
 
 @dataclass(frozen=True)
@@ -164,10 +180,9 @@ def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviatio
     def normals(columns: int) -> Array:
         return np.stack([random.permutation(normal) for _ in range(columns)], 1)
 
-    offset = offsets(task)
+    _, offset, cells, _ = places(task)
     axes = len(offset)
     beyond, waves, heights, items = normals(axes), normals(axes) / LENGTH, normals(2), normals(1)[:, 0]
-    cells = distance(places(task), offset)
     walks, order = _luck(len(rate), axes, 2, 2 * TERMS), random.permutation(len(rate))
     return Deviation(
         rate, beyond, waves, heights, walks, order, items, offset, cells, np.zeros((len(rate), len(cells)))
@@ -180,15 +195,17 @@ def _luck(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def led(path: Deviation, off: Array, noise: Noise, random: np.random.Generator) -> tuple[Deviation, Array]:
+def led(
+    path: Deviation, covariances: Array, off: Array, noise: Noise, random: np.random.Generator
+) -> tuple[Deviation, Array]:
     """Paths that pass the measured cells, and (S, N) what pulls their mean there, times the rate.
 
-    off (S, N) is how far the cells lie from each truth's law, in logits. A path of the right covariance is moved by
+    covariances (N, N): of the paths at the cells; off (S, N): how far the cells lie from each truth's law, in logits. A
+    path of the right covariance is moved by
     what kriging says of the difference to the cells (Matheron's rule), and widened by as much as the cells, left out
     one at a time, miss what the others say of them.
     """
-    covariances, luck = kernel(path.cells, path.cells), path.paths(path.cells)
-    chance = random.standard_normal(off.shape)
+    luck, chance = path.paths(path.cells), random.standard_normal(off.shape)
     mean, own, missed = np.zeros_like(off), np.zeros_like(off), 0.0
     middle = np.median(off, axis=0)
     for rate, times in product(np.unique(path.rate), np.unique(noise.times)):

@@ -32,8 +32,9 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
     """Deviation: from the averaged laws, N / (N - parameters) times for what they absorbed. Test: every law's least
     weighted squares over its draws, floor and scale free, against what the repeats scatter by; a task departs from
     every law only where it departs from the one that fits best."""
-    points = places(task)
-    residual = task.error - draws.averaged(points[:, 0], points[:, 1:])
+    points = places(task).points
+    shapes = [group.law.shape(group.theta[:, None], points[:, 0], points[:, 1:]) for group in draws.groups]
+    residual = task.error - draws.central @ draws.of_shapes(shapes) / len(draws.central)
     variance = cell_variance(task, prior)
     spent = max(len(residual) - SPENT - len(task.varied), 1.0)
     deviation = max(float((residual**2 - variance).sum()) / spent, 0.0) ** 0.5
@@ -41,10 +42,10 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
     if repeats < ENOUGH:
         return Misfit(deviation, None)
     weight, found = 1 / np.maximum(variance, 1e-12), []
-    for group in draws.groups:
+    for group, shape in zip(draws.groups, shapes, strict=True):
         left = len(residual) - 2 - group.theta.shape[1]
         if left > 0:
-            squares = _least(group.law.shape(group.theta[:, None], points[:, 0], points[:, 1:]), task.error, weight)
+            squares = _least(shape, task.error, weight)
             found.append(float(fdtrc(left, repeats + prior.runs, squares / left)))
     return Misfit(deviation, max(found) if found else None)
 

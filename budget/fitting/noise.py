@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import Cells, grown
+from budget.fitting.cells import Cells
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
@@ -38,16 +38,6 @@ def magnitude(error: Array) -> Array:
     return np.asarray(inside * (1 - inside))
 
 
-def growth(task: Cells) -> Array:
-    """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where labels were not varied."""
-    return grown(task.labels)
-
-
-def seen(task: Cells) -> tuple[float, float]:
-    """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
-    return float((task.squares * growth(task)).sum()), float((task.repeats - 1).sum())
-
-
 def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
     """What the tasks of one fit have in common: the middle of their variances, worth more the less they differ.
 
@@ -56,7 +46,7 @@ def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
     """
     logs, within = [], []
     for task in tasks:
-        squares, freedom = seen(task)
+        squares, freedom = task.seen
         if freedom >= 2 and squares > 0:
             logs.append(np.log(squares / freedom / magnitude(task.error[-1:])[0]))
             within.append(2 / freedom)
@@ -71,7 +61,7 @@ def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
 def kinship(task: Cells) -> tuple[Array, Array]:
     """How much two runs of one seed, in cells i and j, have in common, each (N, N): their labels, of which the fewer
     are a part of the more, sqrt(n_i / n_j) for n_i <= n_j, and the pretrained network, 1 where both begin with it."""
-    sizes, pools = growth(task), task.pool_labels
+    sizes, pools = task.growth, task.pool_labels
     labels = np.sqrt(np.minimum.outer(sizes, sizes) / np.maximum.outer(sizes, sizes))
     return labels, ((pools[:, None] == pools[None]).all(2) & pools.any(1)).astype(float)
 
@@ -91,7 +81,7 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
         upper = np.triu_indices(len(task.labels), 1)
         there, off = np.isfinite(task.by_seed).astype(float), np.nan_to_num(task.by_seed)
         seeds, each = there @ there.T, 1 / task.repeats
-        deviation = np.sqrt(max(one_run(task, prior)[0], 1e-12) / growth(task))
+        deviation = np.sqrt(max(one_run(task, prior)[0], 1e-12) / task.growth)
         kept = seeds * (1 - each[:, None] - each + seeds * np.outer(each, each))
         alike = np.stack(kinship(task), -1)[upper]
         matrix += (kept[upper][:, None] * alike).T @ alike
@@ -106,14 +96,14 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
 
 def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
     """Variance of one run at the largest pilot, and how many degrees of freedom it rests on."""
-    squares, freedom = seen(task)
+    squares, freedom = task.seen
     guess = prior.variance * float(magnitude(task.error[-1:])[0])
     return (prior.runs * guess + squares) / (prior.runs + freedom), freedom
 
 
 def seed_variance(task: Cells, prior: NoisePrior) -> Array:
     """(N,) variance of every cell's mean that its seeds explain."""
-    return np.asarray(one_run(task, prior)[0] / growth(task) / task.repeats)
+    return np.asarray(one_run(task, prior)[0] / task.growth / task.repeats)
 
 
 def seed_covariance(task: Cells, prior: NoisePrior) -> Array:

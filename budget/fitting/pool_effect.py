@@ -16,6 +16,7 @@ from budget.plan import Score
 
 Array = NDArray[np.float64]
 POINT = 0.01  # a pool that brings less of the way from worst to best has faded
+AT_ONCE = 8  # labels at which the draws are looked at before they are at fewer
 REACH = 100.0  # fading is looked for up to so many times the largest pilot
 
 
@@ -41,23 +42,38 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     labels = task.labels / task.largest[0]
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = np.array([labels.min(), 1.0, *grid])
-    pools = range(len(task.varied))
-    expected = np.split(draws.expected(*_ends(task, [(k, at) for k in pools])), len(pools))
-    rise = [np.subtract(*np.split(each, 2)) for each in expected]
-    # the draws are looked at where a pool may not have faded only
-    looked = [np.concatenate([[0, 1], 2 + np.flatnonzero(each[2:] >= POINT)]) for each in rise]
-    errors = draws.errors(*_ends(task, [(k, at[looked[k]]) for k in pools]))
-    each = np.split(errors, 2 * np.cumsum([len(some) for some in looked])[:-1], axis=1)
-    rises = [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+    ends = [_ends(task, k) for k in range(len(task.varied))]
+    expected = draws.expected(at[:, None], np.concatenate(ends)[None])
+    rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in range(len(ends))]
+    # the draws are looked at where a pool may not have faded only, from the most labels on
+    wanted = [2 + np.flatnonzero(each[2:] >= POINT) for each in rise]
+    drawn = _drawn(draws, [(at[[0, 1, *some[-AT_ONCE:]]], end) for some, end in zip(wanted, ends, strict=True)])
     answer = {}
     for k, column in enumerate(task.varied):
-        few, most = _rises(task, rise[k][:2], rises[k][:, :2])
-        told = looked[k][2:][np.quantile(rises[k][:, 2:], 0.1, axis=0) > 0]
-        last = int(told.max(initial=2)) - 2
+        few, most = _rises(task, rise[k][:2], drawn[k][:, :2])
+        now, left, told = wanted[k][-AT_ONCE:], wanted[k][:-AT_ONCE], _told(drawn[k][:, 2:])
+        while not told.any() and len(left):
+            now, left = left[-AT_ONCE:], left[:-AT_ONCE]
+            told = _told(_drawn(draws, [(at[now], ends[k])])[0])
+        last = int(now[told].max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
         p_value, harm = measured_effect(task, column, prior) or (None, None)
         answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
     return answer
+
+
+def _drawn(draws: Draws, wanted: Sequence[tuple[Array, Array]]) -> list[Array]:
+    """(S, k) each: what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the
+    other."""
+    labels = np.concatenate([np.tile(some, 2) for some, _ in wanted])
+    errors = draws.errors(labels, np.concatenate([np.repeat(ends, len(some), 0) for some, ends in wanted]))
+    each = np.split(errors, 2 * np.cumsum([len(some) for some, _ in wanted])[:-1], axis=1)
+    return [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+
+
+def _told(rises: Array) -> NDArray[np.bool_]:
+    """(k,): from nothing, with 90 % probability."""
+    return np.asarray(np.quantile(rises, 0.1, axis=0) > 0)
 
 
 def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
@@ -81,38 +97,27 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     if rank >= len(task.labels) or rank < design.shape[1]:
         return None
     whiten = np.linalg.inv(np.linalg.cholesky(seed_covariance(task, prior) + 1e-12 * np.eye(len(task.labels))))
-    without, _ = _regression(whiten @ means, whiten @ task.error)
-    left, found = _regression(whiten @ design, whiten @ task.error)
+    # of both regressions at once: the means come first, the errors last
+    triangle = np.asarray(np.linalg.qr(whiten @ np.column_stack([design, task.error]), mode="r"), np.float64)
+    root, found = triangle[:-1, :-1], triangle[:-1, -1]
     freedom = len(task.labels) - rank
-    spread = max(left / freedom, 1e-300)
-    ratio = (without - left) / len(columns) / spread
+    spread = max(float(triangle[-1, -1]) ** 2 / freedom, 1e-300)
+    ratio = float(np.square(found[means.shape[1] :]).sum()) / len(columns) / spread
     ends = np.zeros((2, design.shape[1]))
     ends[:, means.shape[1]] = np.ptp(pool)
     ends[:, means.shape[1] + 1 :] = np.ptp(pool) * np.array([[logs.min()], [logs.max()]])
-    inverse = np.linalg.inv((whiten @ design).T @ (whiten @ design))
-    rises = ends @ found / np.sqrt(spread * np.einsum("ij,jk,ik->i", ends, inverse, ends))
+    turned = np.linalg.solve(root.T, ends.T)
+    rises = found @ turned / np.sqrt(spread * np.square(turned).sum(0))
     harm = min(2 * float(stdtr(freedom, -rises.max())), 1.0)
-    return float(fdtrc(len(columns), freedom, max(ratio, 0.0))), harm
+    return float(fdtrc(len(columns), freedom, ratio)), harm
 
 
-def _regression(design: Array, error: Array) -> tuple[float, Array]:
-    """What least squares leaves, the sum of its squared residuals, and its coefficients."""
-    found = np.asarray(np.linalg.lstsq(design, error, rcond=None)[0], np.float64)
-    return float(((error - design @ found) ** 2).sum()), found
-
-
-def _ends(task: Cells, wanted: Sequence[tuple[int, Array]]) -> tuple[Array, Array]:
-    """Labels (k,) and pools (k, J) of wanted pools at wanted labels (k_i,), pool by pool: first all labels with the
-    least of that pool that was measured, then all with the most; no others."""
-    points = []
-    for index, labels in wanted:
-        column = task.varied[index]
-        for some in ((task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0):
-            point = np.zeros((len(labels), 1 + len(task.varied)))
-            point[:, 0], point[:, 1 + index] = labels, some
-            points.append(point)
-    every = np.concatenate(points)
-    return every[:, 0], every[:, 1:]
+def _ends(task: Cells, index: int) -> Array:
+    """(2, J) the least of a varied pool that was measured, and the most; no others."""
+    column = task.varied[index]
+    ends = np.zeros((2, len(task.varied)))
+    ends[:, index] = (task.pool_labels[:, column] / task.largest[1][column]).min(), 1.0
+    return ends
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
+FAR = 8.0  # times the largest pilot, where truths are told from one another
+BLOCK = 2**15  # numbers that are reckoned with at once, so that they stay in a processor's cache
 LEAST = -80.0  # logarithm of the least weight in a proposal: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
 
@@ -73,20 +75,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class Posterior:
-    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors (M,); and K weighted pairs of a node
-    and a
-    drift: `node` (K,) index over all laws' nodes, weight (adding up to 1), level, its deviation, drift and how many
-    times the guessed deviation of a run its noise is, each (K,)."""
+    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, and their errors FAR beyond the largest
+    pilot over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over all laws' nodes,
+    weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how many times the
+    guessed deviation of a run its noise is."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
     node_floor: Array
+    node_far: Array
     node: NDArray[np.intp]
     weight: Array
     level: Array
     deviation: Array
-    drift: Array
-    noise: Array
+    path: NDArray[np.intp]
+    paths: Array
 
     def exponents(self) -> Array:
         """(K,) exponent along labels of each weighted node: every law's first parameter."""
@@ -114,14 +117,8 @@ def sequence(count: int, dimensions: int) -> Array:
 
 
 def natural(law: Law, pools: int, latent: Array) -> Array:
-    """Latent standard normals (..., p) -> shape parameters (..., p)."""
-    parameters = law.parameters(pools)
-    means, deviations = (np.array([getattr(p, key) for p in parameters]) for key in ("mean", "deviation"))
-    answer = np.exp(means + deviations * latent)
-    for i, parameter in enumerate(parameters):
-        if parameter.scale == "logit":
-            answer[..., i] /= 1 + answer[..., i]
-    return answer
+    """Latent standard normals (p, ...) -> shape parameters (p, ...)."""
+    return np.stack([p.natural(p.mean + p.deviation * z) for p, z in zip(law.parameters(pools), latent, strict=True)])
 
 
 def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: Array) -> Array:
@@ -154,206 +151,270 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
     return Batch(tuple(t.task for t in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known)
 
 
-@dataclass(frozen=True)
-class _Whitened:
-    """One value of the noise, and C of the drift: (drift, noise) and log prior of each, (C, 2) and (C,). `turn` (T, N,
-    N) makes noise and drift of all cells independent, the noise of variance 1; there stand the errors and ones (T, N),
-    the inverse variances (T, N, C) and the log determinants (C, T)."""
+class _Whitened(NamedTuple):
+    """All paths: C values of the drift's rate and of the noise, (C, 2). `turns` (T, N, N), one for every value of the
+    noise, make noise and drift of all cells independent, the noise of variance 1. There every path has weights, the
+    inverse variances, of the squares, of ones and of errors, each (T, C, N); what ones and ones, and errors and ones,
+    come to, (T, C, 1, 1); and the logarithm of what the level's integral is multiplied with, its prior included, (T, C,
+    1, 1)."""
 
     paths: Array
-    prior: Array
-    turn: Array
-    error: Array
-    one: Array
+    turns: list[Array]
     weight: Array
-    logdet: Array
+    one: Array
+    error: Array
+    ones: Array
+    errors: Array
+    constant: Array
 
 
-class Evaluated(NamedTuple):
-    """Of C drifts, T tasks and M nodes: log evidence, level and its precision, (C, T, M)."""
-
-    log: Array
-    level: Array
-    precision: Array
-
-    def part(self, some: slice) -> Evaluated:
-        """Some of the nodes."""
-        return Evaluated(*(each[:, :, some] for each in self))
-
-
-def _whiten(b: Batch, settings: Settings) -> list[_Whitened]:
+def _whiten(b: Batch, settings: Settings) -> _Whitened:
     """For every value of the noise: with its covariance D = R R' and the drift's tau^2 W, R^-1 W R'^-1 = Q L Q', and
     turned by Q' R^-1 the cells are independent with variances 1 + tau^2 L, whatever tau."""
-    answer, drifts = [], np.array(settings.drifts)
+    drifts, noises = np.array(settings.drifts), (1.0,) if b.known else settings.noises
     prior = -0.5 * ((np.log(drifts) - settings.drift_mean) / settings.drift_deviation) ** 2
-    prior -= np.logaddexp.reduce(prior)
-    noises = (1.0,) if b.known else settings.noises
+    prior -= np.logaddexp.reduce(prior) + np.log(len(noises))
+    turns, parts = [], []
     for times in noises:
         root = np.linalg.cholesky(b.noise * times**2 + (b.sampling + 1e-12)[:, :, None] * np.eye(b.noise.shape[1]))
         inverse = np.linalg.inv(root)
         values, vectors = np.linalg.eigh(inverse @ b.walk @ inverse.transpose(0, 2, 1))
-        total = 1 + np.maximum(values, 0.0)[:, :, None] * drifts**2  # (T, N, C)
-        turn = inverse.transpose(0, 2, 1) @ vectors
-        error, one = (np.einsum("tn,tnm->tm", part, turn) for part in (b.error, np.ones_like(b.error)))
+        total = 1 + drifts[:, None] ** 2 * np.maximum(values, 0.0)[:, None]  # (T, C, N)
+        turn = vectors.transpose(0, 2, 1) @ inverse
+        error, one = turn @ b.error[:, :, None], turn.sum(2)[:, :, None]
+        weight = 1 / total
+        weight_one, weight_error = weight * one.transpose(0, 2, 1), weight * error.transpose(0, 2, 1)
         size = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
-        logdet = (size[:, None] + 0.5 * np.log(total).sum(1)).T
-        paths = np.column_stack([drifts, np.full(len(drifts), times)])
-        answer.append(_Whitened(paths, prior - np.log(len(noises)), turn, error, one, 1 / total, logdet))
-    return answer
-
-
-def _evaluate(law: Law, b: Batch, whitened: Sequence[_Whitened], theta: Array, f: Array, answer: Evaluated) -> None:
-    """Nodes (T or 1, M, p) with floors (T or 1, F, M) at C drifts: fills the answer, (C, T, M F).
-
-    h = f + (1 - f) g: with the whitened g, 1 and errors' inner products at hand every floor costs next to nothing.
-    """
-    g, rest = b.places.shapes(law, theta), 1 - f
-    both, mixed, square = f * f, 2 * f * rest, rest * rest
-    drifts = len(whitened[0].paths)
-    room = [part.reshape(*part.shape[:2], -1, f.shape[1]).swapaxes(2, 3) for part in answer]
-    for k, w in enumerate(whitened):
-        a = w.turn.transpose(0, 2, 1) @ g
-        one, error = ((part[:, :, None] * w.weight).transpose(0, 2, 1) for part in (w.one, w.error))  # (T, C, N)
-        go, gy = one @ a, error @ a  # (T, C, M)
-        gg = w.weight.transpose(0, 2, 1) @ np.square(a, out=a)
-        oo, oy, yy = ((part[:, None] * by).sum(2) for part, by in ((w.one, one), (w.one, error), (w.error, error)))
-        for c in range(drifts):
-            log, level, precision = (part[k * drifts + c] for part in room)  # (T, F, M)
-            hh = both * oo[:, c, None, None] + mixed * go[:, c, None] + square * gg[:, c, None]
-            np.maximum(hh, 1e-12, out=hh)
-            precision[...] = hh
-            hy = f * oy[:, c, None, None] + rest * gy[:, c, None]
-            best = hy / hh
-            level[...] = best
-            log[...] = (w.prior[c] - w.logdet[c] - 0.5 * yy[:, c])[:, None, None] + 0.5 * (hy * best - np.log(hh))
-
-
-class _Shared(NamedTuple):
-    """Nodes that all tasks have: latent (q, M), and 1, every coordinate and every product of two, (1 + q + q (q + 1) /
-    2, M). Moments and densities of all tasks are then one product of matrices."""
-
-    latent: Array
-    features: Array
-
-
-def _shared(latent: Array) -> _Shared:
-    i, j = np.triu_indices(len(latent))
-    return _Shared(latent, np.concatenate([np.ones((1, latent.shape[1])), latent, latent[i] * latent[j]]))
-
-
-def _around(shared: _Shared, latent: Array, weight: Array, normal: Array) -> tuple[Array, Array, Array]:
-    """Nodes (T, q, M2) around weighted nodes, those shared and latent (T, q, M1): a normal of their mean and
-    covariance; with its mean and Cholesky factor."""
-    weight = weight / weight.sum(1, keepdims=True)
-    first, own = np.split(weight, [shared.latent.shape[1]], axis=1)
-    count = len(shared.latent)
-    (i, j), sums = np.triu_indices(count), first @ shared.features.T
-    products = np.empty((len(weight), count, count))
-    products[:, i, j] = products[:, j, i] = sums[:, 1 + count :]
-    mean = sums[:, 1 : 1 + count, None] + latent @ own[:, :, None]
-    covariance = products + (latent * own[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
-    covariance += np.eye(count) * 0.02
-    factor = np.asarray(np.linalg.cholesky(1.5 * covariance), np.float64)
-    return mean + factor @ normal, mean, factor
-
-
-def _density(latent: Array, mean: Array, factor: Array) -> Array:
-    """Log density (T, M) of normals at latents (T, q, M), without the constant that all share."""
-    inverse = np.linalg.inv(factor)
-    white = inverse @ latent
-    white -= inverse @ mean
-    spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
-    return np.asarray(-0.5 * np.einsum("tqm,tqm->tm", white, white) - spread[:, None])
-
-
-def _shared_density(shared: _Shared, mean: Array, factor: Array) -> Array:
-    """The same at shared nodes: -x'Ax / 2 + (A m)'x - m'Am / 2 is linear in their features."""
-    inverse = np.linalg.inv(factor)
-    precision = inverse.transpose(0, 2, 1) @ inverse
-    (i, j), toward = np.triu_indices(len(shared.latent)), (precision @ mean)[:, :, 0]
-    spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1) + 0.5 * (toward * mean[:, :, 0]).sum(1)
-    products = precision[:, i, j] * np.where(i == j, -0.5, -1.0)
-    return np.asarray(np.concatenate([-spread[:, None], toward, products], 1) @ shared.features)
+        constant = prior - size[:, None] - 0.5 * np.log(total).sum(2) - 0.5 * (weight_error @ error)[:, :, 0]
+        turns.append(turn)
+        parts.append(
+            (
+                weight,
+                weight_one,
+                weight_error,
+                *(
+                    part[:, :, None, None]
+                    for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)
+                ),
+            )
+        )
+    paths = np.array([(drift, times) for times in noises for drift in drifts])
+    return _Whitened(paths, turns, *(np.concatenate(part, 1) for part in zip(*parts, strict=True)))
 
 
 class _Nodes(NamedTuple):
-    """The nodes of one law: parameters (T, p, M) and floors (T, M) as the formula has them, and what each is worth over
-    all drifts, its log weight (T, M)."""
+    """M nodes of R rows, each a law and a task: parameters (p, R, M) and floors (R, M) as the formula has them; the
+    error FAR beyond the largest pilot over that at it (R, M); and what they are worth: the log evidence (R, M), and of
+    every path its share in it, its level and the level's deviation, (R, C, M)."""
 
     theta: Array
     floor: Array
+    far: Array
     log: Array
+    share: Array
+    level: Array
+    deviation: Array
 
-    def of(self, task: int) -> _Nodes:
-        return _Nodes(*(part[task] for part in self))
+    def part(self, some: slice) -> _Nodes:
+        """Some nodes of all rows."""
+        return _Nodes(*(each[..., some] for each in self))
+
+    def rows(self, some: slice) -> _Nodes:
+        """All nodes of some rows."""
+        return _Nodes(self.theta[:, some], *(each[some] for each in self[1:]))
 
 
-def _size(law: Law, settings: Settings) -> int:
-    """Nodes of a law: from the prior with several floors each, and of every round."""
-    j = law.joint
-    return settings.nodes[j] * settings.floors + settings.rounds[j] * settings.near[j]
+def _evaluate(laws: Sequence[Law], b: Batch, w: _Whitened, latent: Array, floors: Array, answer: _Nodes) -> None:
+    """Latent nodes (L, T or 1, p, M) of L laws and T tasks, each with F latent floors (L, T or 1, F, M): fills the
+    answer, floor by floor.
+
+    h = 1 + (1 - f) (g - 1): with the inner products of the whitened g - 1, ones and errors at hand every floor costs
+    next to nothing.
+    """
+    tasks, paths, many, count = len(b.names), len(w.paths), floors.shape[2], floors.shape[3]
+    rises, fars, naturals = [], [], []
+    for i, law in enumerate(laws):
+        theta = natural(law, b.pools, latent[i].swapaxes(0, 1))
+        answer.theta[:, i * tasks : (i + 1) * tasks] = np.tile(theta, many)
+        rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
+        rises.append(rise)
+        fars.append(far)
+        naturals.append(law.floor.natural(law.floor.mean + law.floor.deviation * floors[i]))
+    rise, far, floors = np.stack(rises), np.stack(fars), np.stack(naturals)
+    rise -= 1
+    along, errors, square = np.empty((3, len(laws), tasks, paths, count))
+    for k, turn in enumerate(w.turns):
+        some, turned = slice(k * paths // len(w.turns), (k + 1) * paths // len(w.turns)), turn @ rise
+        np.matmul(w.one[:, some], turned, out=along[:, :, some])
+        np.matmul(w.error[:, some], turned, out=errors[:, :, some])
+        np.matmul(w.weight[:, some], np.square(turned, out=turned), out=square[:, :, some])
+    along, errors, square = (part[:, :, :, None] for part in (2 * along, errors, square))
+    each = max(BLOCK // along.size, 1)
+    for first in range(0, many, each):
+        floor, found = floors[:, :, first : first + each], answer.part(slice(first * count, (first + each) * count))
+        _weigh(w, along, errors, square, 1 - floor[:, :, None], found)
+        shape = len(laws), tasks, *floor.shape[2:]
+        found.floor[...] = np.broadcast_to(floor, shape).reshape(found.floor.shape)
+        found.far[...] = np.broadcast_to(floor + (1 - floor) * far[:, :, None], shape).reshape(found.far.shape)
 
 
-def _sample(law: Law, b: Batch, whitened: Sequence[_Whitened], settings: Settings, found: Evaluated) -> _Nodes:
-    """Nodes of all tasks, and in `found` (C, T, M) what they are worth, weighted by the mixture of all proposals."""
-    tasks, p, total = len(b.names), len(law.parameters(b.pools)), found.log.shape[2]
-    near, often = settings.near[law.joint], settings.near[law.joint] / settings.nodes[law.joint] / settings.floors
-    points = sequence(settings.nodes[law.joint], p + 1)
-    floors = ndtri((np.arange(settings.floors) + points[:, -1:]) / settings.floors)  # (nodes, floors)
-    theta = ndtri(points[:, :-1])
-    shared = _shared(np.concatenate([np.repeat(theta, settings.floors, 0), floors.reshape(-1, 1)], 1).T)
-    first = shared.latent.shape[1]  # the others are each task's own
-    evidence, prior, mixture = np.empty((3, tasks, total))  # the mixture over its first part, the prior
-    answer = _Nodes(np.empty((tasks, p, total)), np.empty((tasks, total)), evidence)
-    latent = np.empty((tasks, p + 1, total - first))
+def _weigh(w: _Whitened, along: Array, errors: Array, square: Array, rest: Array, answer: _Nodes) -> None:
+    """What nodes are worth whose g - 1 has these inner products with twice the ones, the errors and itself (L, T, C, 1,
+    M), for 1 - f of several floors (L, T or 1, 1, F, M)."""
+    precision = square * rest
+    precision += along
+    precision *= rest
+    precision += w.ones
+    deviation = np.sqrt(np.maximum(precision, 1e-12, out=precision), out=precision)
+    np.divide(1, deviation, out=deviation)
+    level = errors * rest
+    level += w.errors
+    level *= deviation  # in deviations
+    log = level * level
+    log *= 0.5
+    log += w.constant
+    most = log.max(2, keepdims=True)
+    log -= most
+    share = np.exp(np.maximum(log, LEAST, out=log), out=log)
+    share *= deviation
+    total = share.sum(2, keepdims=True)
+    rows = answer.share.shape
+    np.divide(share.reshape(rows), total.reshape(rows[0], 1, -1), out=answer.share)
+    np.multiply(level.reshape(rows), deviation.reshape(rows), out=answer.level)
+    answer.deviation[...] = deviation.reshape(rows)
+    np.add(most, np.log(total), out=most)
+    answer.log[...] = most.reshape(answer.log.shape)
 
-    def put(where: slice, nodes: Array, floor: Array, repeats: int = 1) -> None:
-        """Nodes (T or 1, p, M) with floors (T or 1, repeats, M)."""
-        parameters = natural(law, b.pools, nodes.transpose(0, 2, 1))
-        f = law.floor.natural(law.floor.mean + law.floor.deviation * floor)
-        answer.theta[:, :, where] = np.repeat(parameters.transpose(0, 2, 1), repeats, 2)
-        answer.floor[:, where] = f.transpose(0, 2, 1).reshape(len(f), -1)
-        _evaluate(law, b, whitened, parameters, f, found.part(where))
-        evidence[:, where] = log_sum(found.log[:, :, where])
 
-    put(slice(first), theta.T[None], floors.T[None], settings.floors)
-    prior[:, :first] = -0.5 * (shared.latent**2).sum(0)
-    mixture[:, :first] = 1.0
-    normal, proposals = ndtri(sequence(near, p + 1)).T, []
-    for done in range(first, total, near):
-        so_far, new, own = slice(done), slice(done, done + near), slice(done - first)
-        weight = tempered(evidence[:, so_far] - np.log(mixture[:, so_far]), ENOUGH * (p + 1))
-        nodes, mean, factor = _around(shared, latent[:, :, own], weight, normal)
-        proposals.append((mean, factor))
-        put(new, nodes[:, :p], nodes[:, p:])
-        prior[:, new] = -0.5 * np.einsum("tqm,tqm->tm", nodes, nodes)
-        added = [_shared_density(shared, mean, factor), _density(latent[:, :, own], mean, factor)]
-        mixture[:, so_far] += often * np.exp(np.concatenate(added, 1) - prior[:, so_far])
-        mixture[:, new] = 1 + often * sum(np.exp(_density(nodes, *one) - prior[:, new]) for one in proposals)
-        latent[:, :, done - first : done - first + near] = nodes
-    share = np.log(law.weight / first) - np.log(mixture)
-    found.log[...] += share
-    evidence += share
+class _Prior(NamedTuple):
+    """Nodes that all rows have: latent parameters (p, M), each with F latent floors (F, M); and 1, every coordinate
+    and every product of two, `features` (1 + p + p (p + 1) / 2, M). Moments and densities of all rows are then one
+    product of matrices. `pairs`: which two."""
+
+    theta: Array
+    floors: Array
+    features: Array
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@lru_cache(maxsize=32)
+def _prior(nodes: int, floors: int, parameters: int) -> _Prior:
+    points = sequence(nodes, parameters + 1)
+    theta = ndtri(points[:, :-1]).T
+    i, j = np.triu_indices(parameters)
+    return _Prior(
+        theta,
+        ndtri((np.arange(floors)[:, None] + points[:, -1]) / floors),
+        np.concatenate([np.ones((1, nodes)), theta, theta[i] * theta[j]]),
+        (i, j),
+    )
+
+
+@lru_cache(maxsize=32)
+def _normal(nodes: int, dimensions: int) -> Array:
+    """(q, M) standard normals, evenly spread."""
+    return np.ascontiguousarray(ndtri(sequence(nodes, dimensions)).T)
+
+
+class _Proposal(NamedTuple):
+    """A normal for every row: mean (R, q, 1), the inverse of its covariance's Cholesky factor (R, q, q), and the
+    logarithm of the factor's determinant (R, 1)."""
+
+    mean: Array
+    inverse: Array
+    spread: Array
+
+    def density(self, latent: Array) -> Array:
+        """Log density (R, M) at latents (R, q, M), without the constant that all share."""
+        white = self.inverse @ latent
+        white -= self.inverse @ self.mean
+        return np.asarray(-0.5 * np.square(white, out=white).sum(1) - self.spread)
+
+    def over_prior(self, prior: _Prior) -> Array:
+        """The same (R, F, M) at the prior's nodes, less the prior's log density: with A the precision and B = A - 1, -
+        x'Bx / 2 + (A m)'x - m'Am / 2; floors f, the last coordinate, apart: they are many for each theta."""
+        precision = self.inverse.transpose(0, 2, 1) @ self.inverse
+        toward, less = precision @ self.mean, precision - np.eye(precision.shape[1])
+        i, j = prior.pairs
+        constant = self.spread + 0.5 * (toward * self.mean).sum(1)
+        products = less[:, i, j] * np.where(i == j, -0.5, -1.0)
+        answer = (0.5 * less[:, -1:, -1:]) * -prior.floors
+        answer += toward[:, -1:] - less[:, -1:, :-1] @ prior.theta
+        answer *= prior.floors
+        answer += (np.concatenate([-constant, toward[:, :-1, 0], products], 1) @ prior.features)[:, None]
+        return np.asarray(answer)
+
+
+def _around(prior: _Prior, latent: Array, weight: Array, normal: Array) -> tuple[Array, _Proposal]:
+    """Nodes (R, q, M2) around weighted nodes, those of the prior (F M of them, floor by floor) and latent (R, q, M1):
+    a normal of their mean and covariance."""
+    weight = weight / weight.sum(1, keepdims=True)
+    floors, p = prior.floors, len(prior.theta)
+    first, own = weight[:, : floors.size].reshape(-1, *floors.shape), weight[:, floors.size :]
+    with_floors = first * floors
+    sums, cross = first.sum(1) @ prior.features.T, with_floors.sum(1)
+    i, j = prior.pairs
+    products = np.empty((len(weight), p + 1, p + 1))
+    products[:, i, j] = products[:, j, i] = sums[:, 1 + p :]
+    products[:, p, :p] = products[:, :p, p] = cross @ prior.theta.T
+    products[:, p, p] = (with_floors * floors).sum((1, 2))
+    mean = np.concatenate([sums[:, 1 : 1 + p], cross.sum(1, keepdims=True)], 1)[:, :, None] + latent @ own[:, :, None]
+    covariance = products + (latent * own[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
+    covariance += np.eye(p + 1) * 0.02
+    factor = np.linalg.cholesky(1.5 * covariance)
+    spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1, keepdims=True)
+    return mean + factor @ normal, _Proposal(mean, np.linalg.inv(factor), spread)
+
+
+def _sample(laws: Sequence[Law], b: Batch, w: _Whitened, settings: Settings) -> _Nodes:
+    """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
+    mixture of all proposals."""
+    p, rows, paths = len(laws[0].parameters(b.pools)), len(laws) * len(b.names), len(w.paths)
+    near, rounds = settings.near[laws[0].joint], settings.rounds[laws[0].joint]
+    prior = _prior(settings.nodes[laws[0].joint], settings.floors, p)
+    first, own = prior.floors.size, rounds * near  # nodes that all rows have, and each row's own after them
+    answer = _Nodes(
+        np.empty((p, rows, first + own)),
+        *np.empty((3, rows, first + own)),
+        *np.empty((3, rows, paths, first + own)),
+    )
+    latent, own_prior, mixture = np.empty((rows, p + 1, own)), np.empty((rows, own)), np.ones((rows, first + own))
+    theta, floors = (np.broadcast_to(part, (len(laws), 1, *part.shape)) for part in (prior.theta, prior.floors))
+    _evaluate(laws, b, w, theta, floors, answer.part(slice(first)))
+    normal, proposals, often = _normal(near, p + 1), list[_Proposal](), near / first
+    beside = 0.5 * np.square(normal).sum(0)
+    for done in range(0, own, near):
+        before, here = slice(done), slice(done, done + near)
+        so_far, new = slice(first + done), slice(first + done, first + done + near)
+        weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
+        nodes, proposal = _around(prior, latent[:, :, before], weight, normal)
+        theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, near), [p], 2)
+        _evaluate(laws, b, w, theta, floors, answer.part(new))
+        latent[:, :, here], own_prior[:, here] = nodes, -0.5 * np.square(nodes).sum(1)
+        mixture[:, :first] += often * np.exp(proposal.over_prior(prior)).reshape(rows, -1)
+        mixture[:, first : first + done] += often * np.exp(
+            proposal.density(latent[:, :, before]) - own_prior[:, before]
+        )
+        for each in proposals:
+            mixture[:, new] += often * np.exp(each.density(nodes) - own_prior[:, here])
+        mixture[:, new] += often * np.exp(-beside - proposal.spread - own_prior[:, here])
+        proposals.append(proposal)
+    weights = np.repeat([law.weight / first for law in laws], len(b.names))
+    answer.log[...] += np.log(weights)[:, None] - np.log(mixture)
     return answer
 
 
-def tempered(logs: Array, enough: float) -> Array:
-    """Weights (T, M) in proportion to exp(power * log), with the largest power <= 1 under which so many nodes count."""
-    shifted = logs - logs.max(1, keepdims=True)
-    answer: Array = np.asarray(np.exp(np.maximum(shifted, LEAST)))
+def tempered(evidence: Array, mixture: Array, enough: float) -> Array:
+    """Weights (R, M) in proportion to (e^evidence / mixture)^power, with the largest power <= 1 under which so many
+    nodes count."""
+    answer: Array = np.exp(np.maximum(evidence - evidence.max(1, keepdims=True), LEAST)) / mixture
     for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):
-        few = np.square(answer.sum(1)) < enough * (answer**2).sum(1)
+        few = np.square(answer.sum(1)) < enough * np.einsum("tm,tm->t", answer, answer)
         if not few.any():
             break
-        answer[few] = np.exp(np.maximum(power * shifted[few], LEAST))
+        logs = evidence[few] - np.log(mixture[few])
+        answer[few] = np.exp(np.maximum(power * (logs - logs.max(1, keepdims=True)), LEAST))
     return answer
-
-
-def log_sum(logs: Array | Sequence[Array]) -> Array:
-    """ln of the sum of exponentials over the first axis."""
-    stacked = np.asarray(logs)
-    most = stacked.max(0)
-    return np.asarray(most + np.log(np.exp(np.maximum(stacked - most, LEAST)).sum(0)))
 
 
 def posteriors(
@@ -361,36 +422,63 @@ def posteriors(
 ) -> list[Posterior]:
     """Posteriors of tasks with equally many varied pools."""
     b = batch(tasks, prior)
-    whitened = _whiten(b, settings)
+    w = _whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    paths = np.concatenate([w.paths for w in whitened])
-    ends = np.cumsum([0, *(_size(law, settings) for law in laws)])
-    found = Evaluated(*np.empty((3, len(paths), len(tasks), ends[-1])))
-    nodes = [
-        _sample(law, b, whitened, settings, found.part(slice(start, end)))
-        for law, (start, end) in zip(laws, pairwise(ends), strict=True)
-    ]
-    return [
-        _collect(laws, [each.of(i) for each in nodes], Evaluated(*(part[:, i] for part in found)), paths)
-        for i in range(len(tasks))
-    ]
+    found: dict[Law, _Nodes] = {}
+    for count in sorted({len(law.parameters(b.pools)) for law in laws}):
+        alike = [law for law in laws if len(law.parameters(b.pools)) == count]
+        rows = _sample(alike, b, w, settings)
+        found |= {law: rows.rows(slice(i * len(tasks), (i + 1) * len(tasks))) for i, law in enumerate(alike)}
+    nodes = [found[law] for law in laws]
+    total = _log_sum(np.stack([_log_sum(each.log) for each in nodes], 1))
+    kept = zip(*(_keep(each, total) for each in nodes), strict=True)
+    return [_together(laws, w.paths, parts) for parts in kept]
 
 
-def _collect(laws: tuple[Law, ...], nodes: Sequence[_Nodes], found: Evaluated, paths: Array) -> Posterior:
-    """One task's nodes of all laws, side by side, with weights that add up to 1; what weighs nothing is left out: theta
-    (p, M_l), floor and log weight (M_l,) of every law's nodes, and what they are worth at every drift, (C, M)."""
-    log = found.log - log_sum(np.concatenate([each.log for each in nodes]))
-    keep = log > np.log(NEGLIGIBLE)
-    some = keep.any(0)
-    path, node = np.nonzero(keep)
-    kept = np.split(some, np.cumsum([len(each.floor) for each in nodes])[:-1])
-    return Posterior(
-        laws,
-        tuple(each.theta[:, those].T for each, those in zip(nodes, kept, strict=True)),
-        np.concatenate([each.floor for each in nodes])[some],
-        (np.cumsum(some) - 1)[node],
-        np.exp(log[keep]),
-        found.level[keep],
-        1 / np.sqrt(found.precision[keep]),
-        *paths[path].T,
+def _log_sum(logs: Array) -> Array:
+    """(T,) ln of the sum of exponentials over the second axis."""
+    most = logs.max(1)
+    return np.asarray(most + np.log(np.exp(np.maximum(logs - most[:, None], LEAST)).sum(1)))
+
+
+class _Kept(NamedTuple):
+    """One task's nodes of one law that weigh anything: theta (M, p), floor and far (M,); and of the pairs with a path
+    that do: the node, the path, weight, level and its deviation, (K,)."""
+
+    theta: Array
+    floor: Array
+    far: Array
+    node: NDArray[np.intp]
+    path: NDArray[np.intp]
+    weight: Array
+    level: Array
+    deviation: Array
+
+
+def _keep(nodes: _Nodes, total: Array) -> list[_Kept]:
+    """Of every task, with weights that add up to 1 over all laws: `total` (T,), the evidence of all."""
+    weight = nodes.share * np.exp(np.maximum(nodes.log - total[:, None], LEAST))[:, None]
+    keep = weight > NEGLIGIBLE
+    some = keep.any(1)
+    pairs = np.flatnonzero(keep)
+    task, path, node = np.unravel_index(pairs, keep.shape)
+    counts = some.sum(1)
+    place = np.cumsum(some, 1)[task, node] - 1
+    theta = nodes.theta[:, some].T
+    of_nodes, of_pairs = np.cumsum(counts)[:-1], np.cumsum(keep.sum((1, 2)))[:-1]
+    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor[some], nodes.far[some])]
+    parts += [np.split(part, of_pairs) for part in (place, path)]
+    parts += [np.split(part.ravel()[pairs], of_pairs) for part in (weight, nodes.level, nodes.deviation)]
+    return [_Kept(*each) for each in zip(*parts, strict=True)]
+
+
+def _together(laws: tuple[Law, ...], paths: Array, parts: Sequence[_Kept]) -> Posterior:
+    """One task's nodes of all laws, side by side."""
+    starts = np.cumsum([0, *(len(part.floor) for part in parts[:-1])])
+    floor, far, path, weight, level, deviation = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("floor", "far", "path", "weight", "level", "deviation")
     )
+    node = np.concatenate([part.node + start for part, start in zip(parts, starts, strict=True)])
+    theta = tuple(part.theta for part in parts)
+    return Posterior(laws, theta, floor, far, node, weight, level, deviation, path, paths)

@@ -23,24 +23,23 @@ WORTH = Parameter("worth", "task labels that the largest pool pilot is worth", "
 POOL_POWER = Parameter("pool_power", "how fast the worth of a pool grows with its labels", "none", -0.7, 0.6, BY_HAND)
 
 
-def _parts(label_power: Array, theta: Array, labels: Array, pools: Array) -> list[Array]:
-    """k_j n^q P_j^c_j of every pool; theta (..., 2 J) holds k_j, c_j pool by pool."""
-    log_labels, log_pools = label_power * np.log(labels + TINY), np.log(pools + TINY)
-    return [
-        theta[..., 2 * j] * np.exp(log_labels + theta[..., 1 + 2 * j] * log_pools[..., j])
-        for j in range(pools.shape[-1])
-    ]
+def _parts(theta: Array, pools: Array) -> list[Array]:
+    """k_j P_j^c_j of every pool; theta (..., 2 J) holds k_j, c_j pool by pool."""
+    log_pools = np.log(pools + TINY)
+    return [theta[..., 2 * j] * np.exp(theta[..., 1 + 2 * j] * log_pools[..., j]) for j in range(pools.shape[-1])]
 
 
 def effective_labels(label_power: Array, theta: Array, labels: Array, pools: Array) -> Array:
-    """n + sum_j k_j n^q P_j^c_j; theta (..., 2 J) holds k_j, c_j pool by pool."""
-    return np.asarray(labels + TINY + sum(_parts(label_power, theta, labels, pools)))
+    """n + n^q sum_j k_j P_j^c_j; theta (..., 2 J) holds k_j, c_j pool by pool."""
+    worth = np.exp(label_power * np.log(labels + TINY))
+    return np.asarray(labels + TINY + worth * sum(_parts(theta, pools)))
 
 
 def effective_slopes(label_power: Array, theta: Array, labels: Array, pools: Array) -> Value:
     """ln n_e, and its derivatives by logit q: q (1 - q) ln n sum_j w_j / n_e, w_j being the parts; by ln k_j: w_j /
     n_e; by ln c_j: c_j ln P_j w_j / n_e."""
-    parts = _parts(label_power, theta, labels, pools)
+    worth = np.exp(label_power * np.log(labels + TINY))
+    parts = [worth * part for part in _parts(theta, pools)]
     effective = np.asarray(labels + TINY + sum(parts))
     shares = [part / effective for part in parts]
     each = [

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import BY_HAND, TINY, Array, Convex, Law, Parameter, Value
+from budget.fitting.laws.base import BY_HAND, TINY, Array, Convex, Law, Parameter, Value, decline
 from budget.fitting.laws.mmf4 import HALF, RATE
 
 SHARPNESS = Parameter("sharpness", "how long chance is held: 1 is mmf4", "none", 0.0, 0.5, BY_HAND)
 STEPS = 3  # Halley's, to 15 digits
 
 
-def _solve(theta: Array, labels: Array) -> tuple[Array, Array, Array, Array]:
-    """t = -b ln(n / d), and of the root z, s = 1 / (1 + e^-z): ln(1 + e^z), s and 1 - s.
+def _solve(theta: Array, labels: Array) -> tuple[Array, Array]:
+    """t = -b ln(n / d), and the root z; s = 1 / (1 + e^-z).
 
     z solves f(z) = z + (a - 1) ln(1 + e^z) = t, which is ln s - a ln(1 - s) = t; f' = 1 + (a - 1) s, f'' = (a - 1) s
     (1 - s). f lies above its asymptotes z and a z and its tangent at 0 for a > 1, below them for a < 1: the nearest of
@@ -37,25 +37,27 @@ def _solve(theta: Array, labels: Array) -> tuple[Array, Array, Array, Array]:
         rise = 1 + curve
         step = (z + bend * softplus - target) / rise
         z = z - step / (1 - step * curve * rest / (2 * rise))
-    return target, *_soft(z)
+    return target, z
 
 
 def _soft(z: Array) -> tuple[Array, Array, Array]:
-    """ln(1 + e^z), s = 1 / (1 + e^-z) and 1 - s, each to full precision."""
+    """ln(1 + e^z), s = 1 / (1 + e^-z) and 1 - s."""
     odds = np.exp(np.minimum(z, 700.0))
-    rest = 1 / (1 + odds)
-    return np.maximum(np.log1p(odds), z), odds * rest, rest
+    more = 1 + odds
+    rest = 1 / more
+    return np.maximum(np.log(more), z), odds * rest, rest
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """s with s / (1 - s)^a = (n / d)^-b."""
-    return _solve(theta, labels)[2]
+    return decline(-_solve(theta, labels)[1])
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:
     """With q = s (1 - s) / (1 - s + a s), the slope of s by t: by ln b: t q; by ln d: b q; by ln a: a ln(1 - s) q."""
     sharpness = theta[..., 2]
-    target, softplus, share, rest = _solve(theta, labels)
+    target, z = _solve(theta, labels)
+    softplus, share, rest = _soft(z)
     slope = share * rest / (rest + sharpness * share)
     return share, (target * slope, theta[..., 0] * slope, -sharpness * softplus * slope)
 

@@ -14,10 +14,10 @@ from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(n + d)^-b prod_j (1 + P_j / p_j)^-a_j."""
-    power = theta[..., 0] * np.log(labels + (theta[..., 1] + TINY))
+    value = np.exp(-theta[..., 0] * np.log(labels + (theta[..., 1] + TINY)))
     for j in range(pools.shape[-1]):
-        power = power + theta[..., 3 + 2 * j] * np.log1p(pools[..., j] / theta[..., 2 + 2 * j])
-    return np.exp(-power)
+        value = value * np.exp(-theta[..., 3 + 2 * j] * np.log(1 + pools[..., j] / theta[..., 2 + 2 * j]))
+    return value
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:

@@ -20,17 +20,18 @@ POWER = Parameter("pool_exponent", "how fast the odds grow with pool labels", "n
 FULL = Parameter(
     "pool_saturation", "pool labels beyond which more of them bring little", "largest pilot", 0.0, 1.5, BY_HAND
 )
+MOST = 350.0  # logarithm of the odds by labels and by pools at the most, so that their product is a number
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """1 / (1 + (n / d)^b prod_j ((p_j + Q_j) / (p_j + Q_j(1)))^a_j), 1 being the largest pilot: so d keeps its meaning,
     labels that halve the error there."""
-    log_odds = theta[..., 0] * (np.log(labels + TINY) - np.log(theta[..., 1]))
+    own, gain = theta[..., 0] * (np.log(labels + TINY) - np.log(theta[..., 1])), np.zeros(1)
     for j in range(pools.shape[-1]):
         scale, power, full = theta[..., 2 + 3 * j], theta[..., 3 + 3 * j], theta[..., 4 + 3 * j]
         useful = full * pools[..., j] / (full + pools[..., j])
-        log_odds = log_odds + power * np.log((scale + useful) / (scale + full / (full + 1)))
-    return decline(log_odds)
+        gain = gain + power * np.log((scale + useful) / (scale + full / (full + 1)))
+    return np.asarray(1 / (1 + np.exp(np.minimum(own, MOST)) * np.exp(np.minimum(gain, MOST))))
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:

@@ -38,6 +38,19 @@ def test_a_shape_beyond_all_numbers_ends_no_fit() -> None:
     hangs_together(fit(Measurements.from_frame(table))["a"], [{"web": labels} for labels in (1, 79, 9088)])
 
 
+def test_a_shape_that_overflows_ends_no_fit() -> None:
+    table = pd.DataFrame(
+        {
+            "task": "a",
+            "labels": [1000, 10000, 10, 10, 133, 133, 133, 0],
+            "pool:web": [0, 0, 1, 0, 1, 1, 10000, 1],
+            "seed": [0, 0, 0, 1, 0, 1, 0, 0],
+            "score": [1.1057304950031148, 0.0, -1.2921281278525063, -1.0, 2.0, 2.0, 1.4768001731987592, -1.0],
+        }
+    )
+    hangs_together(fit(Measurements.from_frame(table))["a"], [{"web": labels} for labels in (0, 1, 10000)])
+
+
 def orders(most: float) -> st.SearchStrategy[int]:
     """Whole numbers over all orders of magnitude."""
     return st.floats(0, most).map(lambda power: round(10**power))
