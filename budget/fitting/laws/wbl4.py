@@ -53,5 +53,5 @@ LAW = Law(
     derivatives,
     "convex in labels for b <= 1, else beyond the take-off d ((b - 1) / b)^(1 / b)",
     convex,
-    weight=0.0,
+    weight=0.2,
 )
