@@ -57,7 +57,7 @@ SIZES, LEVELS = (50, 100, 200, 400, 800, 1600, 3200), (0, 2000, 8000)
 CORNERS = 4  # runs of each task that both begin with
 CHECKPOINTS = (0.2, 0.3, 0.4, 0.55, 0.75)  # shares of the grid's seconds after which a plan is made
 AIMS = (0.3, 0.4, 0.55, 0.75)  # shares after which the grid's regret is to be reached
-LISTED = 60  # pilots in a list, at most
+LISTED = 40  # pilots in a list, at most
 NEVER = math.log(1.5)  # what counts as the share at which a regret that was not reached is
 RESAMPLES = 500
 
@@ -192,9 +192,9 @@ def by_worth(world: World, design: Sequence[Run]) -> Iterator[tuple[float, float
     for until in (*CHECKPOINTS, 0.0):
         if len(runs) > fitted_on:
             known, fitted_on = measured(world, runs), len(runs)
-            asked = problem(world.brief, fit(known, world.brief, MANY))
-            best = solved(asked)
+            best = solved(problem(world.brief, fit(known, world.brief)))
             yield world.seconds(runs) / total, world.regret(best.choice)
+            asked = problem(world.brief, fit(known, world.brief, MANY))
         left = until * total - world.seconds(runs)
         if left > 0:
             for pilot in in_turn(asked, further_pilots(world.brief, known, sizes), LISTED, seconds=left, now=best):
