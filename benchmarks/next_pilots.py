@@ -1,6 +1,6 @@
 """How much sooner a plan is good if the next pilots are those worth most, instead of a grid in its order.
 
-usage: python benchmarks/next_pilots.py [--truths 160] [--tasks 4] [--first 0] [--processes 1]
+usage: python benchmarks/next_pilots.py [--truths 140] [--tasks 4] [--first 0] [--processes 1]
 
 Synthetic truths: tasks whose error falls with effective data (labels and, for some tasks, pool labels); they differ in
 weight, in the price of a label, in how long a run takes (so many seconds, and more with the labels) and in how much its
@@ -16,9 +16,9 @@ plain grid   the same cells and repeats in the order that a loop over sizes give
 
 At every checkpoint the plan on what has been measured is made; its regret is how much less it truly scores than the
 best plan there is. Printed: mean regret by seconds spent, and how many seconds fewer it takes until the mean over
-truths has fallen to what the grid has after some shares of its seconds; then the mean of these (of logarithms of
-ratios). Curves of means are made to fall (isotonic regression) and read off between checkpoints on a line in the
-logarithm of seconds; standard errors from the bootstrap over truths. The last line is JSON.
+truths has come down to some levels between the grid's at the first and at the last checkpoint; then the mean of these
+(of logarithms of ratios). Curves of means are made to fall (isotonic regression) and read off between checkpoints on a
+line in the logarithm of seconds; standard errors from the bootstrap over truths. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ OWNED, POOL_OWNED = 3200, 8000
 SIZES, LEVELS = (50, 100, 200, 400, 800, 1600, 3200), (0, 2000, 8000)
 CORNERS = 4  # runs of each task that both begin with
 CHECKPOINTS = (0.2, 0.3, 0.4, 0.55, 0.75)  # shares of the grid's seconds after which a plan is made
-AIMS = (0.3, 0.4, 0.55, 0.75)  # shares after which the grid's regret is to be reached
+FALLS = (0.25, 0.5, 0.75)  # shares of what the grid's regret falls over the checkpoints, that are to be reached
 LISTED = 40  # pilots in a list, at most
 NEVER = math.log(1.5)  # what counts as the share at which a regret that was not reached is
 RESAMPLES = 500
@@ -232,18 +232,18 @@ def reached(regret: Array, aim: float) -> float:
 
 
 def saved(curves: Mapping[str, Array], rival: str) -> tuple[Array, Array]:
-    """Regrets of the grid's mean after the shares AIMS, and the share of the rival's seconds saved to each and, last,
-    over all of them."""
+    """The regrets at which the grid's mean has fallen by the shares FALLS, and the share of the rival's seconds saved
+    to each and, last, over all of them."""
     means = {way: rows.mean(axis=0) for way, rows in curves.items()}
     falls = -isotonic_regression(-means["grid"]).x
-    aims = np.interp(np.log(AIMS), np.log(CHECKPOINTS), falls)
+    aims = falls[0] + np.array(FALLS) * (falls[-1] - falls[0])
     ratios = [reached(means["worth most"], aim) - reached(means[rival], aim) for aim in aims]
     return aims, 1 - np.exp([*ratios, np.mean(ratios)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--truths", type=int, default=160)
+    parser.add_argument("--truths", type=int, default=140)
     parser.add_argument("--tasks", type=int, default=4)
     parser.add_argument("--first", type=int, default=0, help="number of the first truth")
     parser.add_argument("--processes", type=int, default=1)
@@ -271,10 +271,10 @@ def report(curves: Mapping[str, Array], ended: Sequence[float], seconds: float) 
             rows = chance.integers(0, truths, truths)
             again.append(saved({way: each[rows] for way, each in curves.items()}, rival)[1])
         errors = np.std(again, axis=0)
-        print(f"seconds saved against the {rival}, to the regret that the grid in order has after")
-        for share, aim, part, error in zip(AIMS, aims, now[:-1], errors[:-1], strict=True):
-            print(f"  {share:4.0%} of its seconds, {aim:.3f} points: {part:5.0%} ± {error:.0%}")
-        print(f"  all of these: {now[-1]:.0%} ± {errors[-1]:.0%}")
+        print(f"seconds saved against the {rival} until regret has come down, of all that the grid brings it down, by")
+        for share, aim, part, error in zip(FALLS, aims, now[:-1], errors[:-1], strict=True):
+            print(f"  {share:4.0%}, to {aim:.3f} points: {part:5.0%} ± {error:.0%}")
+        print(f"  mean of these: {now[-1]:.0%} ± {errors[-1]:.0%}")
         answer[rival] = {"aims": aims.tolist(), "saved": now.tolist(), "error": errors.tolist()}
     print(f"{seconds / truths:.1f} s a truth")
     print(json.dumps({"benchmark": "next_pilots", "truths": truths, "saved": answer}))
