@@ -1,17 +1,24 @@
-"""How much sooner a plan is good if the next pilot is the one worth most, instead of the grid in its order.
+"""How much sooner a plan is good if the next pilots are those worth most, instead of a grid in its order.
 
-usage: python benchmarks/next_pilots.py [--truths 24] [--tasks 4] [--first 0]
+usage: python benchmarks/next_pilots.py [--truths 140] [--tasks 4] [--first 0] [--processes 1]
 
 Synthetic truths: tasks whose error falls with effective data (labels and, for some tasks, pool labels); they differ in
 weight, in the price of a label, in how long a run takes (so many seconds, and more with the labels) and in how much its
-score scatters. Both ways begin with the same runs, the corners of the grid that `labelbudget pilot run` would carry
-out. One then goes on in the order of that grid. The other fits all measurements so far and carries out, for each
-task, the pilot that `worth` puts first, again and again, until none is worth anything or the seconds of
-the whole grid are spent. After every few runs the plan on what has been measured is made; its regret is how much less
-it truly scores than the best plan there is.
+score scatters. Three ways to spend the seconds that a grid of runs takes:
 
-Printed: mean regret by seconds spent, and for some regrets how many seconds fewer it takes until the mean over truths
-has fallen there; standard errors from the bootstrap over truths. The last line is JSON.
+worth most   begins with the corners of the grid; then fits all measurements so far and carries out the list of
+             `labelbudget pilot next` from its top until the next checkpoint, again and again, until no pilot is worth
+             anything
+grid         the same runs at first, and on in the order of `labelbudget pilot run`: corners first, then what halves
+             the widest gap
+plain grid   the same cells and repeats in the order that a loop over sizes gives: fewest labels first, of those the
+             smallest pool first, tasks in turn
+
+At every checkpoint the plan on what has been measured is made; its regret is how much less it truly scores than the
+best plan there is. Printed: mean regret by seconds spent, and how many seconds fewer it takes until the mean over
+truths has come down to some levels between the grid's at the first and at the last checkpoint; then the mean of these
+(of logarithms of ratios). Curves of means are made to fall (isotonic regression) and read off between checkpoints on a
+line in the logarithm of seconds; standard errors from the bootstrap over truths. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -19,21 +26,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 from budget import Brief, Measurements
 from budget.allocation.forecasts import Forecast
 from budget.allocation.further import further_pilots
-from budget.allocation.information import worth
-from budget.allocation.optimum import optimum
+from budget.allocation.information import DRAWS as MANY
+from budget.allocation.information import in_turn
+from budget.allocation.optimum import Optimum, optimum
 from budget.allocation.problem import Choice, Problem, labels_of, problem
 from budget.allocation.table import tabulate
-from budget.fitting.assemble import surfaces
+from budget.fitting.assemble import DRAWS, surfaces
 from budget.fitting.cells import cells
 from budget.fitting.surface import Surface
 from budget.plan import NextPilot
@@ -43,8 +54,12 @@ from pilots.trainers import Run
 Array = NDArray[np.float64]
 OWNED, POOL_OWNED = 3200, 8000
 SIZES, LEVELS = (50, 100, 200, 400, 800, 1600, 3200), (0, 2000, 8000)
-AT_ONCE = 4  # pilots, of different tasks, carried out before the next are chosen
-CHECKPOINTS = 12  # of the seconds at which regret is looked at
+CORNERS = 4  # runs of each task that both begin with
+CHECKPOINTS = (0.2, 0.3, 0.4, 0.55, 0.75)  # shares of the grid's seconds after which a plan is made
+FALLS = (0.25, 0.5, 0.75)  # shares of what the grid's regret falls over the checkpoints, that are to be reached
+LISTED = 40  # pilots in a list, at most
+NEVER = math.log(1.5)  # what counts as the share at which a regret that was not reached is
+RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -132,44 +147,58 @@ def measured(world: World, runs: list[Run]) -> Measurements:
     return Measurements.from_frame(pd.DataFrame(rows))
 
 
-def fit(known: Measurements, brief: Brief) -> Mapping[str, Surface]:
+def fit(known: Measurements, brief: Brief, draws: int = DRAWS) -> Mapping[str, Surface]:
     """As `budget.fit`, without the backtest, which no plan looks at."""
-    return surfaces(list(cells(known, brief).values()), 0)
+    return surfaces(list(cells(known, brief).values()), 0, draws=draws)
 
 
 def planned(brief: Brief, surfaces: Mapping[str, Forecast]) -> Choice:
-    asked = problem(brief, surfaces)
+    return solved(problem(brief, surfaces)).choice
+
+
+def solved(asked: Problem) -> Optimum:
     best = optimum(tabulate(asked), asked, "highs")
     assert best is not None
-    return best.choice
+    return best
 
 
-def in_order(world: World, design: tuple[Run, ...], start: int) -> Iterator[tuple[float, float]]:
-    """(share of the whole grid's seconds, regret): the grid in its order."""
-    total, due = world.seconds(design), 0.0
-    for count in range(start, len(design) + 1):
-        spent = world.seconds(design[:count]) / total
-        if spent >= due or count == len(design):
-            yield spent, world.regret(planned(world.brief, fit(measured(world, list(design[:count])), world.brief)))
-            due = spent + 1 / CHECKPOINTS
+def ways(seed: int, tasks: int) -> dict[str, list[tuple[float, float]]]:
+    """{way: (share of the whole grid's seconds, regret) at every checkpoint} on one truth."""
+    case = world(seed, tasks)
+    design = grid(dict.fromkeys(case.truths, SIZES), {"general": LEVELS})
+    plain = sorted(design, key=lambda run: (run.labels, sum(size for _, size in run.pools), run.seed, run.task))
+    return {
+        "worth most": list(by_worth(case, design)),
+        "grid": list(in_order(case, design)),
+        "plain grid": list(in_order(case, plain)),
+    }
 
 
-def by_worth(world: World, design: tuple[Run, ...], start: int) -> Iterator[tuple[float, float]]:
-    """The same: the pilots worth most, each of another task, again and again."""
-    runs, total, due = list(design[:start]), world.seconds(design), 0.0
-    sizes = {**dict.fromkeys(world.truths, SIZES), "general": LEVELS}
-    while (spent := world.seconds(runs) / total) <= 1:
-        known = measured(world, runs)
-        fitted = fit(known, world.brief)
-        ranked = worth(problem(world.brief, fitted), further_pilots(world.brief, known, sizes))
-        if spent >= due or not ranked:
-            yield spent, world.regret(planned(world.brief, fitted))
-            due = spent + 1 / CHECKPOINTS
-        if not ranked:
-            return
-        of_task = {pilot.task: pilot for pilot in reversed(ranked)}
-        for best in [pilot for pilot in ranked if of_task[pilot.task] is pilot][:AT_ONCE]:
-            runs += further_seeds(runs, best)
+def in_order(world: World, design: Sequence[Run]) -> Iterator[tuple[float, float]]:
+    """(share of all seconds, regret): runs in their order, from where every task has some and the corners are done."""
+    spent = np.cumsum([world.seconds([run]) for run in design]) / world.seconds(design)
+    first = next(count for count in range(len(design)) if {run.task for run in design[:count]} == {*world.truths})
+    first = max(first, CORNERS * len(world.truths))
+    counts = {max(first, int(np.searchsorted(spent, share + 1e-9, side="right"))) for share in CHECKPOINTS}
+    for count in sorted(counts):
+        fitted = fit(measured(world, list(design[:count])), world.brief)
+        yield float(spent[count - 1]), world.regret(planned(world.brief, fitted))
+
+
+def by_worth(world: World, design: Sequence[Run]) -> Iterator[tuple[float, float]]:
+    """The same: after the corners, until each checkpoint, the pilots worth most of those that can be done by then."""
+    runs, total = list(design[: CORNERS * len(world.truths)]), world.seconds(design)
+    sizes, fitted_on = {**dict.fromkeys(world.truths, SIZES), "general": LEVELS}, 0
+    for until in (*CHECKPOINTS, 0.0):
+        if len(runs) > fitted_on:
+            known, fitted_on = measured(world, runs), len(runs)
+            best = solved(problem(world.brief, fit(known, world.brief)))
+            yield world.seconds(runs) / total, world.regret(best.choice)
+            asked = problem(world.brief, fit(known, world.brief, MANY))
+        left = until * total - world.seconds(runs)
+        if left > 0:
+            for pilot in in_turn(asked, further_pilots(world.brief, known, sizes), LISTED, seconds=left, now=best):
+                runs += further_seeds(runs, pilot)
 
 
 def further_seeds(runs: list[Run], pilot: NextPilot) -> list[Run]:
@@ -180,61 +209,75 @@ def further_seeds(runs: list[Run], pilot: NextPilot) -> list[Run]:
     return [Run(pilot.task, pilot.labels, first + more, pools) for more in range(pilot.repeats)]
 
 
-def curve(points: Iterable[tuple[float, float]], shares: Array) -> Array:
-    """Regret by share of the seconds: that of the last plan made by then; before the first plan, the first plan's."""
-    spent, regret = np.array(list(points)).T
-    return np.asarray(regret[np.maximum(np.searchsorted(spent, shares, side="right") - 1, 0)])
+def curve(points: Sequence[tuple[float, float]]) -> Array:
+    """Regret at the checkpoints: on a line in the logarithm of seconds between plans; before the first one, the first
+    one's, and after the last one, the last one's."""
+    spent, regret = np.array(points).T
+    return np.interp(np.log(CHECKPOINTS), np.log(spent), regret)
 
 
-def reached(shares: Array, regret: Array, aim: float) -> float:
-    """Share of the seconds after which the regret, smoothed to never rise, is at most `aim`."""
-    falling = np.minimum.accumulate(regret)
-    below = np.flatnonzero(falling <= aim)
-    return float(shares[below[0]]) if len(below) else math.inf
+def reached(regret: Array, aim: float) -> float:
+    """Logarithm of the share of the seconds after which a curve that falls (isotonic regression) is at `aim`; never: of
+    twice the grid."""
+    falls = -isotonic_regression(-regret).x
+    if falls[-1] > aim + 1e-12:
+        return NEVER
+    after = int(np.argmax(falls <= aim + 1e-12))
+    if after == 0:
+        return math.log(CHECKPOINTS[0])
+    before = falls[after - 1]
+    along = (before - aim) / (before - falls[after])
+    start, end = np.log(CHECKPOINTS[after - 1 : after + 1])
+    return float(start + along * (end - start))
+
+
+def saved(curves: Mapping[str, Array], rival: str) -> tuple[Array, Array]:
+    """The regrets at which the grid's mean has fallen by the shares FALLS, and the share of the rival's seconds saved
+    to each and, last, over all of them."""
+    means = {way: rows.mean(axis=0) for way, rows in curves.items()}
+    falls = -isotonic_regression(-means["grid"]).x
+    aims = falls[0] + np.array(FALLS) * (falls[-1] - falls[0])
+    ratios = [reached(means["worth most"], aim) - reached(means[rival], aim) for aim in aims]
+    return aims, 1 - np.exp([*ratios, np.mean(ratios)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--truths", type=int, default=24)
+    parser.add_argument("--truths", type=int, default=140)
     parser.add_argument("--tasks", type=int, default=4)
     parser.add_argument("--first", type=int, default=0, help="number of the first truth")
+    parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
-    design = grid({f"t{number}": SIZES for number in range(options.tasks)}, {"general": LEVELS})
-    start = 4 * options.tasks
-    shares = np.linspace(0.1, 1, 91)
-    curves: dict[str, list[Array]] = {"grid": [], "next": []}
-    for seed in range(options.first, options.first + options.truths):
-        case = world(seed, options.tasks)
-        curves["grid"].append(curve(in_order(case, design, start), shares))
-        curves["next"].append(curve(by_worth(case, design, start), shares))
-    report(shares, {name: np.array(rows) for name, rows in curves.items()}, options.truths)
+    seeds, started = range(options.first, options.first + options.truths), time.perf_counter()
+    with ProcessPoolExecutor(options.processes) as pool:
+        found = list(pool.map(ways, seeds, [options.tasks] * len(seeds)))
+    curves = {way: np.array([curve(each[way]) for each in found]) for way in found[0]}
+    report(curves, [each["worth most"][-1][0] for each in found], time.perf_counter() - started)
 
 
-def report(shares: Array, curves: dict[str, Array], truths: int) -> None:
-    print("share of the grid's seconds   regret, grid in order   regret, worth most (points, mean and standard error)")
-    for at in range(0, len(shares), len(shares) // 8):
-        cells = [f"{rows[:, at].mean():8.3f} ± {rows[:, at].std(ddof=1) / truths**0.5:.3f}" for rows in curves.values()]
-        print(f"{shares[at]:27.0%}   " + "         ".join(cells))
-    chance, found = np.random.default_rng(0), {}
-    for share in (0.4, 0.5, 0.6, 0.7):  # the regret of the grid after this share of its seconds
-        aim, saved, error = bootstrapped(shares, curves, share, chance)
-        print(f"to a mean regret of {aim:.3f} points: {saved:.0%} ± {error:.0%} fewer seconds")
-        found[f"{share:g}"] = {"regret": aim, "saved": saved, "error": error}
-    print(json.dumps({"benchmark": "next_pilots", "truths": truths, "saved": found}))
-
-
-def bootstrapped(
-    shares: Array, curves: dict[str, Array], share: float, chance: np.random.Generator
-) -> tuple[float, float, float]:
-    """The least mean regret that the grid has had by this share of its seconds, the share of these seconds that the
-    other way saves, and its standard error over truths."""
-    count, at = len(curves["grid"]), int(np.searchsorted(shares, share - 1e-9)) + 1
-    saved = []
-    for rows in [np.arange(count), *(chance.integers(0, count, count) for _ in range(500))]:
-        grid_, next_ = (curves[name][rows].mean(axis=0) for name in ("grid", "next"))
-        aim = float(grid_[:at].min())
-        saved.append(1 - min(reached(shares, next_, aim), 2.0) / reached(shares, grid_, aim))
-    return float(curves["grid"].mean(axis=0)[:at].min()), saved[0], float(np.std(saved[1:]))
+def report(curves: Mapping[str, Array], ended: Sequence[float], seconds: float) -> None:
+    truths = len(ended)
+    print(f"mean regret in points over {truths} truths, by share of the grid's seconds, and its standard error")
+    print(" " * 12 + "".join(f"{share:>16.0%}" for share in CHECKPOINTS))
+    for way, rows in curves.items():
+        error = rows.std(axis=0, ddof=1) / truths**0.5
+        print(f"{way:12}" + "".join(f"{m:8.3f} ± {e:.3f}" for m, e in zip(rows.mean(axis=0), error, strict=True)))
+    print(f"no pilot was worth anything any more after {np.median(ended):.0%} of the seconds (median)")
+    answer: dict[str, object] = {}
+    for rival in ("grid", "plain grid"):
+        aims, now = saved(curves, rival)
+        chance, again = np.random.default_rng(0), []
+        for _ in range(RESAMPLES):
+            rows = chance.integers(0, truths, truths)
+            again.append(saved({way: each[rows] for way, each in curves.items()}, rival)[1])
+        errors = np.std(again, axis=0)
+        print(f"seconds saved against the {rival} until regret has come down, of all that the grid brings it down, by")
+        for share, aim, part, error in zip(FALLS, aims, now[:-1], errors[:-1], strict=True):
+            print(f"  {share:4.0%}, to {aim:.3f} points: {part:5.0%} ± {error:.0%}")
+        print(f"  mean of these: {now[-1]:.0%} ± {errors[-1]:.0%}")
+        answer[rival] = {"aims": aims.tolist(), "saved": now.tolist(), "error": errors.tolist()}
+    print(f"{seconds / truths:.1f} s a truth")
+    print(json.dumps({"benchmark": "next_pilots", "truths": truths, "saved": answer}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a further pilot is worth before it is run: the expected value of sample information.
+"""What further pilots are worth before they are run: the expected value of sample information.
 
 A pilot's mean score y tells something about every point x of its task's curve. By linear regression over the draws
 (Strong, Oakley and Brennan, 2014, with one linear term; in other words linear Bayes, Goldstein and Wooff, 2007),
@@ -7,17 +7,24 @@ A pilot's mean score y tells something about every point x of its task's curve. 
 
 with Z standard normal before the pilot is run. Whoever plans afterwards takes the best of the plans a, whose scores
 are V(a) + s(a) Z by then; the pilot is worth E max (V(a) + s(a) Z) - max V(a) (Raiffa and Schlaifer, 1961), which is
-never negative. The plans looked at: every mix of pools and every amount of the task's own labels on a grid, coarse but
-for a part around the best plan now, and for each of them the best that the other tasks can make of the money left.
+never negative. What moves all plans alike decides nothing: scores count as differences to the best plan now. The plans
+looked at: every mix of pools and every amount of the task's own labels on a grid, coarse but for a part around the best
+plan now, and for each of them the best that the other tasks can make of the money left.
+
+Several pilots, one after the other: given the scores of those before, V(a) is what they make of it, in CASES of what
+they may show, and the covariances are those that they leave (the update of a Kalman filter).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budget.allocation.lines import Array, Line
 from budget.allocation.optimum import Optimum, optimum
@@ -30,7 +37,10 @@ LABEL_POINTS = (10, 15)  # all over, and from half to twice the labels in the be
 POOL_POINTS = {1: (6, 7), 2: (3, 3), 3: (2, 2)}  # the same a pool, by how many pools there are
 MANY_POOLS = (2, 1)
 PRICES = 64  # of money, at which the other tasks' best answers are found
-REACH, NODES = 4.5, 55  # standard deviations, and points, over which Z is integrated
+DRAWS = 1600  # of each task, for a ranking: of 200, chance makes up much of what a pilot seems to be worth
+REACH = 4.5  # standard deviations over which Z is integrated
+NODES, FEW_NODES = 55, 7  # points for it: in one case, and in each of several
+CASES = np.array([NormalDist().inv_cdf((case + 0.5) / 32) for case in range(32)])  # of Z of a pilot before
 CHANCE = 2.0  # standard deviations by which a covariance must differ from none
 NEGLIGIBLE = 1e-6  # a gain that is nothing but rounding
 
@@ -62,25 +72,46 @@ def worth(problem: Problem, pilots: Iterable[NextPilot], now: Optimum | None = N
     several count at their prices in that plan, which values pilots rather too high. A pilot that needs labels beyond
     those owned leaves only the plans that buy them.
     """
-    if now is None:
-        now = optimum(tabulate(problem), problem, "highs")
-    if now is None:
-        return ()
-    by_task: dict[str, list[NextPilot]] = {}
-    for pilot in pilots:
-        by_task.setdefault(pilot.task, []).append(pilot)
-    every = options(problem, now)
     best: dict[object, NextPilot] = {}
-    for index, one in enumerate(problem.scored):
-        asked = by_task.get(one.name, [])
-        for pilot, gain in zip(asked, gains(problem, index, every[one.line], asked), strict=True):
-            cell = (pilot.task, pilot.labels, *sorted(pilot.pools.items()))
-            found = replace(pilot, gain=float(gain))
-            if gain > NEGLIGIBLE and (cell not in best or pace(found) > pace(best[cell])):
-                best[cell] = found
-    if any(pilot.seconds is None for pilot in best.values()):
-        best = {cell: replace(pilot, seconds=None) for cell, pilot in best.items()}
-    return tuple(sorted(best.values(), key=lambda p: (-pace(p), p.task, p.labels, sorted(p.pools.items()), p.repeats)))
+    for asked in questions(problem, pilots, now):
+        for found in asked.valued():
+            if found.gain > NEGLIGIBLE and (cell(found) not in best or pace(found) > pace(best[cell(found)])):
+                best[cell(found)] = found
+    return tuple(sorted(_alike(best.values()), key=_order))
+
+
+def in_turn(
+    problem: Problem,
+    pilots: Iterable[NextPilot],
+    most: int,
+    least: float = 0.0,
+    seconds: float = math.inf,
+    now: Optimum | None = None,
+) -> tuple[NextPilot, ...]:
+    """At most so many pilots of no more than so many seconds in all, to be run one after the other: each brings most
+    for a second of those left, given the scores of those before it, and no less than `least`. Their gains add up to
+    what all of them are worth together.
+
+    Everything else as in `worth`. What pilots of several tasks are worth is taken to add up.
+    """
+    asked = questions(problem, _alike(pilots), now)
+    valued = [each.valued() for each in asked]
+    chosen: list[NextPilot] = []
+    while len(chosen) < most:
+        taken, left = {cell(pilot) for pilot in chosen}, seconds - sum(pilot.seconds or 0.0 for pilot in chosen)
+        found = [
+            (_order(pilot), task, row)
+            for task, some in enumerate(valued)
+            for row, pilot in enumerate(some)
+            if pilot.gain > max(least, NEGLIGIBLE) and (pilot.seconds or 0.0) <= left and cell(pilot) not in taken
+        ]
+        if not found:
+            break
+        _, task, row = min(found)
+        chosen.append(valued[task][row])
+        asked[task] = asked[task].answered(row, len(chosen))
+        valued[task] = asked[task].valued()
+    return tuple(chosen)
 
 
 def pace(pilot: NextPilot) -> float:
@@ -88,60 +119,134 @@ def pace(pilot: NextPilot) -> float:
     return pilot.gain / (pilot.seconds or pilot.repeats)
 
 
-def gains(problem: Problem, index: int, options: Options, pilots: Sequence[NextPilot]) -> Array:
-    """(C,) what each pilot of one scored task is worth; below 0: it costs more in labels than it tells."""
-    if not pilots:
-        return np.zeros(0)
+def cell(pilot: NextPilot) -> tuple[object, ...]:
+    """What repeats have in common."""
+    return (pilot.task, pilot.labels, *sorted(pilot.pools.items()))
+
+
+def _order(pilot: NextPilot) -> tuple[float, str, int, list[tuple[str, int]], int]:
+    return (-pace(pilot), pilot.task, pilot.labels, sorted(pilot.pools.items()), pilot.repeats)
+
+
+def _alike(pilots: Iterable[NextPilot]) -> list[NextPilot]:
+    """Seconds of all of them or of none."""
+    found = list(pilots)
+    known = all(pilot.seconds is not None for pilot in found)
+    return found if known else [replace(pilot, seconds=None) for pilot in found]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What C pilots of one task would tell of its A options.
+
+    `score` (N, A): what the options may score, N equally likely cases: one, and more once pilots were answered. The
+    draws' covariances: `across` (C, A) of what the pilots would show with how much more each option brings than the
+    best one now, `among` (C, C) of what the pilots would show, and the variances of the former `variance` (A,).
+    `scatter` (C,): variance of each pilot's score around the truth. `allowed` (C, A): options left after the pilot.
+    """
+
+    pilots: tuple[NextPilot, ...]
+    draws: int
+    score: Array
+    across: Array
+    among: Array
+    variance: Array
+    scatter: Array
+    allowed: NDArray[np.bool_]
+
+    def slopes(self) -> Array:
+        """(C, A) s(x) of each pilot.
+
+        A covariance over S draws is uncertain by sd sd / sqrt(S). So much, times CHANCE, is taken off its square: with
+        many pilots and few draws, some would seem to tell something by chance alone.
+        """
+        shown = np.diagonal(self.among)
+        total = np.maximum(shown + self.scatter, 1e-24)
+        squares = self.across**2 / total[:, None] - CHANCE**2 / self.draws * np.outer(shown / total, self.variance)
+        return np.asarray(np.sign(self.across) * np.sqrt(np.maximum(squares, 0.0)))
+
+    def valued(self) -> list[NextPilot]:
+        """The pilots with what each is worth; below 0: it costs more in labels than it tells."""
+        now = float(self.score.max(axis=1).mean())
+        return [
+            replace(pilot, gain=expected_best(self.score[:, kept], moved[kept]) - now if kept.any() else -np.inf)
+            for pilot, moved, kept in zip(self.pilots, self.slopes(), self.allowed, strict=True)
+        ]
+
+    def answered(self, row: int, place: int) -> Question:
+        """What is left to be asked once this pilot was run as the one in `place` of a list: the cases are moved by what
+        it may show, and the covariances are those given its score."""
+        moved, deviation = self.slopes()[row], np.sqrt(max(self.among[row, row] + self.scatter[row], 1e-24))
+        across, among = self.across[row] / deviation, self.among[row] / deviation
+        luck = np.random.default_rng(place).permutation(CASES)
+        score = self.score + luck[:, None] * moved
+        score[:, ~self.allowed[row]] = -np.inf
+        return replace(
+            self,
+            score=score,
+            across=self.across - np.outer(among, across),
+            among=self.among - np.outer(among, among),
+            variance=np.maximum(self.variance - across**2, 0.0),
+        )
+
+
+def questions(problem: Problem, pilots: Iterable[NextPilot], now: Optimum | None = None) -> list[Question]:
+    """One for every scored task with pilots; none where there is no plan."""
+    if now is None:
+        now = optimum(tabulate(problem), problem, "highs")
+    if now is None:
+        return []
+    by_task: dict[str, list[NextPilot]] = {}
+    for pilot in pilots:
+        by_task.setdefault(pilot.task, []).append(pilot)
+    every = options(problem, now)
+    return [
+        question(problem, index, every[one.line].affordable(), by_task[one.name])
+        for index, one in enumerate(problem.scored)
+        if one.name in by_task
+    ]
+
+
+def question(problem: Problem, index: int, chosen: Options, pilots: Sequence[NextPilot]) -> Question:
+    """The pilots of one scored task and these options."""
     one = problem.scored[index]
-    chosen = options.affordable()
     labels = np.array([pilot.labels for pilot in pilots], float)
     pools = np.array([[pilot.pools.get(line.name, 0) for line in problem.pools] for pilot in pilots], float)
     owned = np.array([line.owned for line in problem.pools], float)
     repeats = np.array([pilot.repeats for pilot in pilots], float)
     mixes = {line.name: pools[:, j] for j, line in enumerate(problem.pools)}
     scatter = one.surface.scatter(labels, mixes, repeats) / abs(one.best - one.worst)
-    cells, cell = np.unique(np.column_stack([labels, pools]), axis=0, return_inverse=True)
-    seen = _centred(problem.draws(index, cells[:, 0], cells[:, 1:] - owned))[:, cell]
-    spread = np.sqrt((seen**2).mean(axis=0) + scatter**2)
-    moved = one.weight * slopes(seen, spread, _centred(problem.draws(index, chosen.labels, chosen.bought)))
-    found = []
+    cells, place = np.unique(np.column_stack([labels, pools]), axis=0, return_inverse=True)
+    seen = _centred(problem.draws(index, cells[:, 0], cells[:, 1:] - owned))[:, place.reshape(-1)]
+    points = one.weight * _centred(problem.draws(index, chosen.labels, chosen.bought))
+    points = points - points[:, [chosen.score.argmax()]]
+    allowed = np.ones((len(pilots), len(chosen.score)), bool)
     for row, pilot in enumerate(pilots):
-        kept = np.ones(len(chosen.score), bool)
         if pilot.cost > 0:
-            kept &= (chosen.labels >= pilot.labels) & (chosen.bought + owned >= pools[row]).all(axis=1)
-        best = expected_best(chosen.score[kept], moved[row, kept]) if kept.any() else -np.inf
-        found.append(best - chosen.score.max())
-    return np.array(found)
+            allowed[row] = (chosen.labels >= pilot.labels) & (chosen.bought + owned >= pools[row]).all(axis=1)
+    draws = len(seen)
+    return Question(
+        tuple(pilots), draws, chosen.score[None], seen.T @ points / draws, seen.T @ seen / draws,
+        (points**2).mean(axis=0), scatter**2, allowed,
+    )  # fmt: skip
 
 
 def _centred(draws: Array) -> Array:
     return np.asarray(draws - draws.mean(axis=0))
 
 
-def slopes(seen: Array, spread: Array, points: Array) -> Array:
-    """(C, A) s(x) of C pilots and A points: centred draws of what pilots would show (S, C) and of the points (S, A),
-    and the deviation of each pilot's score (C,).
-
-    A covariance over S draws is uncertain by sd sd / sqrt(S). So much, times CHANCE, is taken off its square: with many
-    pilots and few draws, some would seem to tell something by chance alone.
-    """
-    draws, spread = len(seen), np.maximum(spread, 1e-12)
-    found = (seen.T @ points) / draws / spread[:, None]
-    own = (seen**2).mean(axis=0) / spread**2
-    chance = CHANCE**2 / draws * np.outer(own, (points**2).mean(axis=0))
-    return np.asarray(np.sign(found) * np.sqrt(np.maximum(found**2 - chance, 0.0)))
-
-
 def expected_best(score: Array, moved: Array) -> float:
-    """E max_a (score_a + moved_a Z), Z standard normal: score and moved (A,).
+    """E max_a (score_a + moved_a Z), Z standard normal: moved (A,), mean over cases of score (N, A).
 
-    >>> round(expected_best(np.zeros(2), np.array([1.0, -1.0])), 2)  # E |Z| = sqrt(2 / pi)
+    >>> round(expected_best(np.zeros((1, 2)), np.array([1.0, -1.0])), 2)  # E |Z| = sqrt(2 / pi)
     0.8
     """
-    close = score + REACH * np.abs(moved - moved[score.argmax()]) >= score.max()
-    nodes = np.linspace(-REACH, REACH, NODES)
+    reach = REACH * np.abs(moved)
+    close = (score + reach >= (score - reach).max(axis=1, keepdims=True)).any(axis=0)
+    nodes = np.linspace(-REACH, REACH, FEW_NODES if len(score) > 1 else NODES)
     weights = np.exp(-(nodes**2) / 2)
-    return float(weights @ (score[close] + nodes[:, None] * moved[close]).max(axis=1) / weights.sum())
+    best = (score[:, None, close] + nodes[:, None] * moved[close]).max(axis=2)
+    return float((best @ weights).mean() / weights.sum())
 
 
 def options(problem: Problem, now: Optimum) -> list[Options]:

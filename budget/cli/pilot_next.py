@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,23 +33,41 @@ if TYPE_CHECKING:
 @click.option(
     "--money", type=click.FloatRange(0), default=0, metavar="M", help="Also pilots whose labels cost no more than M."
 )
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=math.inf,
+    metavar="M",
+    help="No more than so many minutes of training in all.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
 @output.json_option
 @output.options
 def next_(
-    brief_path: Path, measurements_path: Path, top: int, least: float, money: float, seed: int, as_json: bool
+    brief_path: Path,
+    measurements_path: Path,
+    top: int,
+    least: float,
+    money: float,
+    minutes: float,
+    seed: int,
+    as_json: bool,
 ) -> None:
-    """The further pilots that are worth most: by how much the expected score of the best plan for BRIEF rises, a
-    minute of training, when their scores are added to MEASUREMENTS (.csv, .parquet or a store of pilots)."""
-    from budget.allocation.information import worth
+    """The further pilots that are worth most, to be run in this order: by how much the expected score of the best plan
+    for BRIEF rises, a minute of training, when the score of each is added to MEASUREMENTS (.csv, .parquet or a store of
+    pilots) and to those of the pilots before it."""
+    from budget.allocation.information import DRAWS, in_turn, worth
+    from budget.allocation.optimum import optimum
     from budget.allocation.problem import problem
-    from budget.cli.planning import fitted, read_inputs
+    from budget.allocation.table import tabulate
+    from budget.cli.planning import read_inputs
+    from budget.fitting.assemble import fit
 
     brief, measurements = read_inputs(brief_path, measurements_path)
-    asked = problem(brief, fitted(brief, measurements, seed))
+    asked = problem(brief, fit(measurements, brief, seed, draws=DRAWS))
     looked_at = candidates(brief, measurements, measurements_path, money)
-    found = worth(asked, looked_at)
-    ranked = [each for each in found if 100 * each.gain >= least][:top]
+    now = optimum(tabulate(asked), asked, "highs")
+    ranked = in_turn(asked, looked_at, top, least / 100, 60 * minutes, now) if now else ()
     if as_json:
         pilots = [
             asdict(each) | {"gain_a_minute": a_minute(each), "sentence": sentence(brief, each)} for each in ranked
@@ -57,7 +76,7 @@ def next_(
     elif ranked:
         output.answer("\n".join(f"{place}. {sentence(brief, each)}" for place, each in enumerate(ranked, start=1)))
     else:
-        output.answer(nothing_left(found, len(looked_at)))
+        output.answer(nothing_left(worth(asked, looked_at, now) if now else (), len(looked_at)))
 
 
 def candidates(brief: Brief, measurements: Measurements, path: Path, money: float) -> list[NextPilot]:

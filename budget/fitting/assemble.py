@@ -31,15 +31,16 @@ CHUNK = 16  # tasks fitted at once: bounds the memory
 
 
 def fit(
-    measurements: Measurements, brief: Brief | None = None, seed: int = 0, hierarchy: bool = True
+    measurements: Measurements, brief: Brief | None = None, seed: int = 0, hierarchy: bool = True, draws: int = DRAWS
 ) -> Mapping[str, Surface]:
-    """{task: Surface} for every task that was measured. Raises InvalidInput for a task without a single score."""
+    """{task: Surface} for every task that was measured, with so many draws. Raises InvalidInput for a task without a
+    single score."""
     tasks = list(cells(measurements, brief).values())
     empty = [task.task for task in tasks if not len(task.labels)]
     if empty:
         allowed = "at least one run with labels or pool labels and a score"
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
-    fitted = surfaces(tasks, seed, hierarchy)
+    fitted = surfaces(tasks, seed, hierarchy, draws)
     tested = hidden(tasks, seed, hierarchy=hierarchy)
     chosen = measurements.of_strategies
     return {
@@ -62,17 +63,17 @@ class Forecast:
     truths: Draws
 
 
-def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> Iterator[Forecast]:
+def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: int = DRAWS) -> Iterator[Forecast]:
     """Of every task, in no order. With `hierarchy` the tasks share what they say about noise."""
     prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
     for alike in _alike(tasks):
         for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
-            yield Forecast(task, prior, posterior, draw(posterior, task, prior, DRAWS, seed))
+            yield Forecast(task, prior, posterior, draw(posterior, task, prior, draws, seed))
 
 
-def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True) -> dict[str, Surface]:
+def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: int = DRAWS) -> dict[str, Surface]:
     """{task: Surface} without a backtest."""
-    answer = {one.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy)}
+    answer = {one.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy, draws)}
     return {task.task: answer[task.task] for task in tasks}
 
 

