@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from budget.fitting.cells import Cells
 from budget.fitting.laws import LAWS
+from budget.fitting.nodes import Array
 from budget.fitting.noise import NoisePrior
-from budget.fitting.posterior import Array, Posterior, posteriors, relative_error
+from budget.fitting.posterior import Posterior, posteriors, relative_error
 
 LABELS = [law for law in LAWS.values() if not law.joint and law.weight > 0]
 HIDDEN, ROUNDS, TASKS, WEIGHTS = 2, 60, 5.0, 20.0

@@ -23,8 +23,9 @@ import pandas as pd
 from budget.fitting.cells import Cells, Scale
 from budget.fitting.draws import draw
 from budget.fitting.laws import LAWS, Law
+from budget.fitting.nodes import Array
 from budget.fitting.noise import NoisePrior
-from budget.fitting.posterior import SETTINGS, Array, posteriors
+from budget.fitting.posterior import SETTINGS, posteriors
 
 RATIOS = (4, 16)
 STEPS = {"mean": 0.3, "deviation": 0.25, "weight": 0.5}

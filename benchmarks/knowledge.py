@@ -33,7 +33,8 @@ from sklearn.model_selection import GroupKFold
 from budget import Measurements
 from budget.fitting.assemble import Forecast, forecasts
 from budget.fitting.cells import cells
-from budget.fitting.posterior import Array, relative_error
+from budget.fitting.nodes import Array
+from budget.fitting.posterior import relative_error
 
 POINTS, TOLD = 40, (1.5, 2.0, 4.0, 8.0)
 FEATURES = np.array([3, 8, 14, 20, 27, 39])  # places on the grid that the forest learns from

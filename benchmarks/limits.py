@@ -25,8 +25,9 @@ from budget.fitting.backtest import power_law
 from budget.fitting.cells import Cells, Scale
 from budget.fitting.draws import draw
 from budget.fitting.laws import LAWS, Law
+from budget.fitting.nodes import Array, natural
 from budget.fitting.noise import NoisePrior, magnitude
-from budget.fitting.posterior import SETTINGS, Array, natural, posteriors, relative_error
+from budget.fitting.posterior import SETTINGS, posteriors, relative_error
 
 MOST, SIZES, SEEDS = 16.0, 6, 3
 GRID = np.geomspace(1, MOST, 60)

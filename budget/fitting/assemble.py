@@ -14,9 +14,10 @@ from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import misfit
+from budget.fitting.nodes import Array
 from budget.fitting.noise import NoisePrior, learn, one_run
 from budget.fitting.pool_effect import pool_effects
-from budget.fitting.posterior import Array, Posterior, posteriors
+from budget.fitting.posterior import Posterior, posteriors
 from budget.fitting.strategies import strategies
 from budget.fitting.surface import Surface
 from budget.fitting.trust import Fitted, judge

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import RANGE
-from budget.fitting.posterior import sequence
+from budget.fitting.proposals import sequence
 
 Array = NDArray[np.float64]
 NODES = (32, 512, 256)  # points of the grid for one, two and more parameters: two bend in narrow valleys
