@@ -23,7 +23,8 @@ from budget.fitting.designs import over
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.nodes import LEAST, Array, Batch, Nodes, Whitened, batch, evaluate, whiten
 from budget.fitting.noise import NoisePrior
-from budget.fitting.proposals import Proposal, around, normals, prior_nodes, tempered
+from budget.fitting.proposals import Proposal, around, best, middle, normals, prior_nodes, tempered
+from budget.fitting.summits import summits
 
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
@@ -36,7 +37,7 @@ class Settings:
     nodes: tuple[int, int] = (128, 256)  # shapes from the prior: laws of the labels, joint laws
     floors: int = 6  # floors for each of them
     near: tuple[int, int] = (96, 192)  # a round around what fitted
-    rounds: tuple[int, int] = (1, 4)  # such rounds
+    rounds: tuple[int, int] = (1, 3)  # such rounds; every second one around the summit
     drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
     drift_mean: float = -2.5
     drift_deviation: float = 2.1
@@ -104,13 +105,26 @@ def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> N
     latent, own_prior, mixture = np.empty((rows, p + 1, own)), np.empty((rows, own)), np.ones((rows, first + own))
     theta, floors = (np.broadcast_to(part, (len(laws), 1, *part.shape)) for part in (prior.theta, prior.floors))
     evaluate(laws, b, w, theta, floors, answer.part(slice(first)))
+
+    def worth(nodes: Array) -> Array:
+        """Log density (R, M) at latents (R, q, M)."""
+        count = nodes.shape[2]
+        found = Nodes(np.empty((p, rows, count)), *np.empty((3, rows, count)), *np.empty((3, rows, paths, count)))
+        theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, count), [p], 2)
+        evaluate(laws, b, w, theta, floors, found)
+        return np.asarray(found.log - 0.5 * np.square(nodes).sum(1))
+
     normal, proposals, often = normals(near, p + 1), list[Proposal](), near / first
     beside = 0.5 * np.square(normal).sum(0)
     for done in range(0, own, near):
         before, here = slice(done), slice(done, done + near)
         so_far, new = slice(first + done), slice(first + done, first + done + near)
-        weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
-        nodes, proposal = around(prior, latent[:, :, before], weight, normal)
+        if done // near % 2 == 0:
+            weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
+            center = middle(prior, latent[:, :, before], weight)
+        else:
+            center = summits(worth, best(prior, latent[:, :, before], answer.log[:, so_far]))
+        nodes, proposal = around(*center, normal)
         theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, near), [p], 2)
         evaluate(laws, b, w, theta, floors, answer.part(new))
         latent[:, :, here], own_prior[:, here] = nodes, -0.5 * np.square(nodes).sum(1)

@@ -11,6 +11,9 @@ from scipy.special import ndtri
 
 from budget.fitting.nodes import LEAST, Array
 
+WIDER = 1.5  # times the variance of what fitted
+NARROWEST = 1e-3  # variance of a proposal at the least
+
 
 def sequence(count: int, dimensions: int) -> Array:
     """Low-discrepancy points in (0, 1)^d: the additive recurrence of the generalised golden ratio (Roberts 2018).
@@ -84,9 +87,9 @@ class Proposal(NamedTuple):
         return np.asarray(answer)
 
 
-def around(prior: PriorNodes, latent: Array, weight: Array, normal: Array) -> tuple[Array, Proposal]:
-    """Nodes (R, q, M2) around weighted nodes, those of the prior (F M of them, floor by floor) and latent (R, q, M1):
-    a normal of their mean and covariance."""
+def middle(prior: PriorNodes, latent: Array, weight: Array) -> tuple[Array, Array]:
+    """Mean (R, q, 1) and covariance (R, q, q) of weighted nodes, those of the prior (F M of them, floor by floor) and
+    latent (R, q, M1)."""
     weight = weight / weight.sum(1, keepdims=True)
     floors, p = prior.floors, len(prior.theta)
     first, own = weight[:, : floors.size].reshape(-1, *floors.shape), weight[:, floors.size :]
@@ -99,8 +102,23 @@ def around(prior: PriorNodes, latent: Array, weight: Array, normal: Array) -> tu
     products[:, p, p] = (with_floors * floors).sum((1, 2))
     mean = np.concatenate([sums[:, 1 : 1 + p], cross.sum(1, keepdims=True)], 1)[:, :, None] + latent @ own[:, :, None]
     covariance = products + (latent * own[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
-    covariance += np.eye(p + 1) * 0.02
-    factor = np.linalg.cholesky(1.5 * covariance)
+    return mean, covariance
+
+
+def best(prior: PriorNodes, latent: Array, log: Array) -> Array:
+    """(R, q) the node of highest density of those of the prior and latent (R, q, M1), of log evidence (R, F M + M1)."""
+    count = prior.floors.size
+    own = np.concatenate([np.tile(prior.theta, len(prior.floors)), prior.floors.reshape(1, -1)])
+    first = (log[:, :count] - 0.5 * np.square(own).sum(0)).argmax(1)
+    found = np.concatenate([own[:, first].T[:, :, None], latent], 2)
+    logs = np.concatenate([np.take_along_axis(log, first[:, None], 1), log[:, count:]], 1)
+    place = (logs - 0.5 * np.square(found).sum(1)).argmax(1)
+    return np.asarray(found[np.arange(len(log)), :, place])
+
+
+def around(mean: Array, covariance: Array, normal: Array) -> tuple[Array, Proposal]:
+    """Nodes (R, q, M) of normals with these means (R, q, 1) and about these covariances (R, q, q), a little wider."""
+    factor = np.linalg.cholesky(WIDER * covariance + NARROWEST * np.eye(covariance.shape[1]))
     spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1, keepdims=True)
     return mean + factor @ normal, Proposal(mean, np.linalg.inv(factor), spread)
 
