@@ -37,7 +37,7 @@ class Settings:
     nodes: tuple[int, int] = (128, 256)  # shapes from the prior: laws of the labels, joint laws
     floors: int = 6  # floors for each of them
     near: tuple[int, int] = (96, 192)  # a round around what fitted
-    rounds: tuple[int, int] = (1, 3)  # such rounds; every second one around the summit
+    rounds: tuple[int, int] = (1, 3)  # such rounds; the middle one around the summit
     drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
     drift_mean: float = -2.5
     drift_deviation: float = 2.1
@@ -119,7 +119,7 @@ def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> N
     for done in range(0, own, near):
         before, here = slice(done), slice(done, done + near)
         so_far, new = slice(first + done), slice(first + done, first + done + near)
-        if done // near % 2 == 0:
+        if done // near != (rounds - 1) // 2:
             weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
             center = middle(prior, latent[:, :, before], weight)
         else:
