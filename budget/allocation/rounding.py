@@ -12,9 +12,10 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.choice_program import right_sides, uses
+from budget.allocation.filling import fill
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import charges, fill, piece_costs, spare_money
+from budget.allocation.relaxation import charges, piece_costs, spare_money
 from budget.allocation.rows import Row
 
 WINDOW, POINTS, ROUNDS = 1.08, 17, 3

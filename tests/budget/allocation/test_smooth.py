@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
 from budget import Brief
+from budget.allocation.filling import fill
 from budget.allocation.frontier import along_budgets
 from budget.allocation.goals import goal_value, worst_tail
 from budget.allocation.optimum import CLOSED, optimum
 from budget.allocation.plain import plain
 from budget.allocation.problem import Problem, problem
-from budget.allocation.relaxation import fill
 from budget.allocation.smooth import values
 from budget.allocation.steps import by_prices
 from budget.allocation.table import tabulate
