@@ -25,7 +25,7 @@ MOST = 2**16  # errors that are reckoned at once: what a processor keeps at hand
 
 
 @dataclass(frozen=True)
-class Nodes:
+class OfLaw:
     """The nodes of one law in several surfaces, surface by surface: theta (U, p), and (U, 1) each floor, shape at the
     largest pilot, highest share of the error there, and weight; `owner` (U,) is the surface of each, and `tasks` those
     that follow the law at all, from which node on (`starts`)."""
@@ -64,7 +64,7 @@ class Alike:
     surfaces: Sequence[Surface]
 
     @cached_property
-    def nodes(self) -> tuple[Nodes, ...]:
+    def nodes(self) -> tuple[OfLaw, ...]:
         """By law."""
         found: dict[str, list[tuple[int, tuple[Array, ...]]]] = {}
         laws: dict[str, Law] = {}
@@ -116,11 +116,11 @@ def _error(one: Surface, labels: Array, law: Array, whole: Array) -> Array:
     return one.truths.ceiling * decline(-led)
 
 
-def _nodes(law: Law, parts: Sequence[tuple[int, tuple[Array, ...]]]) -> Nodes:
+def _nodes(law: Law, parts: Sequence[tuple[int, tuple[Array, ...]]]) -> OfLaw:
     theta, floor, pilot, most, weight = (np.concatenate([part[k] for _, part in parts]) for k in range(5))
     tasks, sizes = np.array([i for i, _ in parts]), np.array([len(part[0]) for _, part in parts])
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    return Nodes(law, theta, floor, pilot, most, weight, np.repeat(tasks, sizes), tasks, starts)
+    return OfLaw(law, theta, floor, pilot, most, weight, np.repeat(tasks, sizes), tasks, starts)
 
 
 class Together:
