@@ -254,6 +254,9 @@ class NextPilot:
     cost: float  # money for the labels that the pilot needs beyond those owned
 
 
+WORTHWHILE = 1e-4  # gain of a pilot, in the unit of the plan's score, below which it is not asked for: 0.01 points
+
+
 @dataclass(frozen=True)
 class Provenance:
     version: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from budget.allocation.information import in_turn
 from budget.durations import expected_seconds
 from budget.measurements import POOL
-from budget.plan import NextPilot
+from budget.plan import WORTHWHILE, NextPilot
 from budget.prices import cost
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ Mix = Mapping[str, int]
 def next_pilots(
     problem: Problem, brief: Brief, measurements: Measurements, now: Optimum
 ) -> tuple[int, tuple[NextPilot, ...]]:
-    """How many pilots were looked at, and the few worth most, each given those before it."""
+    """How many pilots were looked at, and the few worth most, each worthwhile given those before it."""
     if len(problem.tasks) > MOST_TASKS:
         return 0, ()
     found = further_pilots(brief, measurements)
-    return len(found), in_turn(problem, found, SHOWN, now=now)
+    return len(found), in_turn(problem, found, SHOWN, WORTHWHILE, now=now)
 
 
 def further_pilots(

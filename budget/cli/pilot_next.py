@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from budget.cli import output
+from budget.plan import WORTHWHILE
 
 if TYPE_CHECKING:
     from budget.brief import Brief
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--least",
     type=click.FloatRange(0),
-    default=0.01,
+    default=100 * WORTHWHILE,
     show_default=True,
     metavar="POINTS",
     help="Points (hundredths of the range from worst to best) that a pilot must be worth.",

@@ -315,8 +315,10 @@ def context_of(plan: Plan, language: str = "en") -> Context:
 
 
 def limit_name(context: Context, key: str) -> str:
-    """A key of the brief in words; one that has none, a constraint's place for example, as it is."""
-    return context.say.get("allocation.limit", clean(key))
+    """A key of the brief in words; a constraint as it was written, and what has neither as it is."""
+    written = {limit.key: limit.text for limit in context.plan.limits}
+    words = context.say.get("allocation.limit", key)
+    return clean(written.get(key, key) if words == key else words)
 
 
 def plan_gain(plan: Plan, name: str) -> float:

@@ -13,6 +13,7 @@ from reports.wording import decision
 
 REFERENCE = "even split"
 NAMED_PARTS = 6  # parts of the split that get a line of their own in its key
+TONES = 6  # of pools, and of tasks, in the style sheet
 
 
 @dataclass(frozen=True)
@@ -211,21 +212,22 @@ def split(context: Context) -> list[tuple[float, str, str, str, str]]:
     plan, n = context.plan, context.numbers
     if plan.cost <= 0:
         return []
-    lines = [(name, line.cost, "pool") for name, line in plan.pools.items() if line.cost > 0]
+    pools = [(name, line.cost, "pool") for name, line in plan.pools.items() if line.cost > 0]
     tasks = sorted(
         ((name, line.cost, "task") for name, line in plan.tasks.items() if line.cost > 0), key=lambda t: -t[1]
     )
-    room = max(NAMED_PARTS - len(lines), 2)
+    room = max(NAMED_PARTS - len(pools), 2)
     shown = {name for name, _, _ in tasks[: room if len(tasks) <= room else room - 1]}
-    lines += [(name, line.cost, "task") for name, line in plan.tasks.items() if name in shown]
+    own = [(name, line.cost, "task") for name, line in plan.tasks.items() if name in shown]
     parts = [
-        (cost / plan.cost, f"{kind} {kind}-{index % 6}", context.names[name].said, n.money(cost, context.cents), cost)
-        for index, (name, cost, kind) in enumerate(lines)
+        (cost / plan.cost, f"{kind} tone-{tone % TONES}", context.names[name].said, n.money(cost, context.cents), cost)
+        for lines in (pools, own)
+        for tone, (name, cost, kind) in enumerate(lines)
     ]
     rest = money_on({name: cost for name, cost, _ in tasks}, [name for name, _, _ in tasks if name not in shown])
     if rest:
         text = context.say("verdict.other_tasks", len(tasks) - len(shown))
-        parts.append((rest / plan.cost, "task task-rest", text, n.money(rest, context.cents), rest))
+        parts.append((rest / plan.cost, "task tone-rest", text, n.money(rest, context.cents), rest))
     return [(share, style, name, amount, n.percent(share, 1)) for share, style, name, amount, _ in parts]
 
 

@@ -362,9 +362,10 @@ def test_a_weak_forecast_and_an_unproven_gain_name_the_pilot_that_would_tell_mos
 
 def test_an_alternative_that_breaks_the_brief_says_so() -> None:
     old = plan()
+    limits = (Limit("hours", "annotator hours <= 9", 8, 9), Limit("constraints[0]", "detection.cost <= 900", 1, 900))
     broken = replace(old.baselines["nothing"], breaks=("hours", "constraints[0]"))
-    table = view_of(replace(old, baselines={"nothing": broken})).alternatives.table
-    assert table.rows[0].cells[0].note == "does not keep to annotator hours and constraints[0]"
+    table = view_of(replace(old, baselines={"nothing": broken}, limits=limits)).alternatives.table
+    assert table.rows[0].cells[0].note == "does not keep to annotator hours and detection.cost <= 900"
 
 
 def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:

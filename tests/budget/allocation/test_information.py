@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
-from budget import Brief, Measurements, plan
+from budget import Brief, Measurements, fit, plan
 from budget.allocation.further import MOST_TASKS, further_pilots
 from budget.allocation.information import expected_best, in_turn, worth
 from budget.allocation.optimum import optimum
 from budget.allocation.problem import problem
 from budget.allocation.table import tabulate
-from budget.plan import NextPilot
+from budget.plan import WORTHWHILE, NextPilot
 from tests.budget.allocation.surfaces import Array, Known, measured
 
 NORMAL = norm.ppf((np.arange(400) + 0.5) / 400)
@@ -227,9 +227,10 @@ def test_the_expected_best_lies_between_the_best_now_and_knowing_everything(opti
     assert found == pytest.approx((score + np.outer(z, moved)).max(axis=1).mean(), abs=5e-3)
 
 
-def table(seconds: bool) -> Measurements:
+def table(seconds: bool, apart: float = 0.01) -> Measurements:
+    """Repeats lie so far apart."""
     rows = [
-        {"task": task, "labels": labels, "seed": seed, "score": 1 - labels**-0.3 - 0.01 * seed, "pool:web": web}
+        {"task": task, "labels": labels, "seed": seed, "score": 1 - labels**-0.3 - apart * seed, "pool:web": web}
         | ({"seconds": labels / 10} if seconds else {})
         for task in "ab" for labels in (20, 40, 80) for web in (0, 500) for seed in (0, 1)
     ]  # fmt: skip
@@ -253,13 +254,25 @@ def test_what_could_follow_is_what_was_measured_and_all_that_is_owned() -> None:
 
 def test_a_plan_names_the_pilots_worth_most_with_their_seconds_where_these_are_known() -> None:
     brief = Brief.from_dict({"budget": 100, "tasks": TASKS, "pools": POOLS})
-    answer = plan(brief, table(seconds=True))
+    answer = plan(brief, table(seconds=True, apart=0.1))
     assert answer.next_pilots
     assert answer.pilots_looked_at == 2 * 2 * 3 * 4 - 2 * 3  # b owns no more than was measured
-    assert all(each.seconds and each.gain > 0 for each in answer.next_pilots)
+    assert all(each.seconds and each.gain > WORTHWHILE for each in answer.next_pilots)
     paces = [each.gain / (each.seconds or 1) for each in answer.next_pilots]
     assert paces[0] == max(paces)
-    assert all(each.seconds is None for each in plan(brief, table(seconds=False)).next_pilots)
+    untimed = plan(brief, table(seconds=False, apart=0.1)).next_pilots
+    assert untimed
+    assert all(each.seconds is None for each in untimed)
+
+
+def test_a_plan_names_no_pilot_that_brings_next_to_nothing() -> None:
+    brief = Brief.from_dict({"budget": 100, "tasks": TASKS, "pools": POOLS})
+    assert any(
+        each.gain > 0 for each in worth(problem(brief, fit(table(True), brief)), further_pilots(brief, table(True)))
+    )
+    answer = plan(brief, table(True))
+    assert answer.pilots_looked_at > 0
+    assert answer.next_pilots == ()
 
 
 def test_a_plan_of_many_tasks_looks_at_no_further_pilots() -> None:
