@@ -20,10 +20,17 @@ def goal_value(problem: Problem, choice: Choice) -> float:
         scores = means(problem, [choice])[0]
         return float((scores / problem.scales).min())
     if problem.risk > 0:
-        labels, bought = labels_of(problem, [choice])
-        totals = sum(one.weight * problem.draws(i, labels[:, i], bought)[:, 0] for i, one in enumerate(problem.scored))
-        return worst_tail(problem, np.asarray(totals))[1]
+        return worst_tail(problem, draws_at(problem, np.array(choice.tasks, float), np.array(choice.pools, float)))[1]
     return float(means(problem, [choice])[0] @ problem.weights)
+
+
+def draws_at(problem: Problem, tasks: Array, pools: Array) -> Array:
+    """(S,) the mean score under every draw, for purchases in parts of labels: tasks (T,), pools (P,)."""
+    owned = np.array([line.owned for line in problem.tasks], float)
+    labels = problem.of_scored(tasks + owned)[:, None]
+    return np.asarray(
+        sum(s.weight * problem.draws(i, labels[i], pools[None])[:, 0] for i, s in enumerate(problem.scored))
+    )
 
 
 def goal_at(problem: Problem, tasks: Array, pools: Array) -> Array:

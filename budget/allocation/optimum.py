@@ -25,6 +25,7 @@ from budget.allocation.rounding import to_lots
 from budget.allocation.steps import by_prices, fits
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
+from budget.allocation.under_risk import under_risk
 from budget.allocation.whole_lots import by_whole_lots
 
 SMOOTH, CLOSED = 1e-6, 1e-4  # gaps that count as none: of continuous problems, and of all others
@@ -41,6 +42,10 @@ TANGENT = "linear program over tangent planes"
 CUTS = TANGENT + ", summed over tasks"
 CHOICES = "program over whole choices"
 LOOKED_UP, PRICED = "best purchases at the price of money, over boxes of the pool", "weak duality"
+SAMPLED = (
+    "best purchases at the prices of the limits, under the draws that count; "
+    "labels have one price each and limits are linear"
+)
 ONE_PRICE = "labels have one price each, limits are linear and scores are concave as far as it matters"
 GAP = "whole lots, or scores that are not concave in labels and pools together, leave a gap"
 KNOWN = "best of the plans known beforehand, for the solver found none"
@@ -130,8 +135,7 @@ def quick(
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
         for k, made, bound in zip(easy, solved.choices, bounds, strict=True):
             found[k] = Quick(made if kept(cases[k], made) else None, bound)
-    # Under risk a mixture has to be sought for each case, which pays where proofs are wanted.
-    hard = [k for k, case in enumerate(cases) if case.smooth and not case.plain and (proofs or case.risk == 0)]
+    hard = [k for k, case in enumerate(cases) if case.smooth and not case.plain]
     if hard and _nearly_concave(table, cases[0]):
         for k, each in zip(hard, _least_mixtures(table, [cases[k] for k in hard], solver, proofs), strict=True):
             found[k] = each
@@ -155,14 +159,17 @@ def _nearly_concave(table: Table, case: Problem) -> bool:
 def _least_mixtures(table: Table, cases: list[Problem], solver: str, proofs: bool) -> list[Quick]:
     """The same for smooth cases under risk, or with the goal `worst`: there, where the gap stays open, by whole choices
     too."""
+    if cases[0].risk > 0:
+        risky = under_risk(table, cases, solver, NEARLY if proofs else None)
+        return [
+            Quick(each.choice if kept(case, each.choice) else None, each.bound)
+            for case, each in zip(cases, risky, strict=True)
+        ]
     solved = mixed(table, cases)
     choices = [each.choice if kept(case, each.choice) else None for case, each in zip(cases, solved, strict=True)]
     if not proofs:
         return [Quick(choice) for choice in choices]
     bounds = [each.cuts.bounds(solver)[0] for each in solved]
-    if cases[0].risk > 0:  # no mixture of the worst draws is above the mean
-        means = plain(table, [summed(case, case.weights) for case in cases]).cuts(table).bounds(solver)
-        return [Quick(choice, min(pair)) for choice, *pair in zip(choices, bounds, means, strict=True)]
     return [
         Quick(choice, bound)
         if choice is not None and bound - goal_value(case, choice) <= CLOSED
@@ -217,9 +224,18 @@ def optimum(
 ) -> Optimum | None:
     """The best plan found, never below any of `others` that keeps to the problem, and its bound; None: none found."""
     search = Search(problem, solver, seconds)
+    known = np.inf
     for choice in others:
         search.offer(choice)
-    if problem.smooth:
+    if problem.smooth and problem.risk > 0:
+        (risky,) = under_risk(table, [problem], solver, SMOOTH / 2 if problem.of_labels else NEARLY)
+        search.offer(risky.choice)
+        proved = search.choice is not None and search.value <= risky.bound + DISPROVED
+        known = risky.bound if proved else np.inf
+        # Where lots cost little, more search finds little, however much the draws leave open.
+        if proved and (known - search.value <= CLOSED or risky.parts - search.value <= CLOSED / 2):
+            return _finished(search, known, risky.prices, PRICED, SAMPLED)
+    elif problem.smooth:
         if problem.plain:
             easy = plain(table, [problem])
             made, over = easy.choices[0], easy.cuts(table)
@@ -255,7 +271,7 @@ def optimum(
     if search.best is None:
         _first_plan(table, search)
     if search.best is not None:
-        return _searched(table, search, proof)
+        return _searched(table, search, proof, known)
     if search.choice is None:
         return None
     bound = min(
@@ -291,8 +307,8 @@ def _whole_lots(search: Search) -> None:
         search.attempt(made.pools, np.array(made.tasks, float))
 
 
-def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
-    """Better pools, by the prices of the best plan and by trying around it; then the bound."""
+def _searched(table: Table, search: Search, proof: Proof | None, known: float) -> Optimum:
+    """Better pools, by the prices of the best plan and by trying around it; then the bound, or one that is known."""
     problem = search.problem
     assert search.best is not None
     if problem.pools:
@@ -303,7 +319,7 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
             if pools in search.tried:
                 break
             search.attempt(pools, tasks)
-        bound = proof.bound if proof is not None else np.inf
+        bound = proof.bound if proof is not None else known
         if bound - search.value > CLOSED:
             _whole_lots(search)
         if bound - search.value > NEARLY:
@@ -328,6 +344,7 @@ def _searched(table: Table, search: Search, proof: Proof | None) -> Optimum:
         bound, form = search.best.bound, CHOICES
         if proof is not None and proof.bound < bound:
             bound = proof.bound
+    bound = min(bound, known) if search.value <= known + DISPROVED else bound
     return _finished(search, bound, search.best.rows[1:], search.best.solver, _why(table, problem, form))
 
 

@@ -17,10 +17,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import roughly, whole_pools
 from budget.allocation.rounding import to_lots
 from budget.allocation.smooth import Cases, Smooth, cases_of, climb
-from budget.allocation.table import Table, tabulate
-from budget.allocation.tail import worst_mixture
-
-COARSE, LEVELS = 12, {1: 6, 2: 5, 3: 4}  # points of the table of a mixture: a point takes all its draws
+from budget.allocation.table import Table
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,11 @@ def plain(table: Table, problems: Sequence[Problem], near: tuple[Array, Array] |
     purchases of tasks (T,) and pools (P,) that are like theirs, if known."""
     cases = cases_of(problems)
     tasks, pools = roughly(table, problems) if near is None else (np.tile(each, (len(problems), 1)) for each in near)
-    smooth = climb(cases, tasks, pools)
+    return in_lots(problems, cases, climb(cases, tasks, pools))
+
+
+def in_lots(problems: Sequence[Problem], cases: Cases, smooth: Smooth) -> Plain:
+    """Whole lots around where the cases are best without."""
     prices = smooth.prices / cases.unit
     mixes = [whole_pools(case, mix) for case, mix in zip(problems, smooth.pools, strict=True)]
     return Plain(to_lots(problems, list(smooth.tasks), mixes, prices[:, 1:], width=1.0), prices, cases, smooth)
@@ -51,7 +52,7 @@ def plain(table: Table, problems: Sequence[Problem], near: tuple[Array, Array] |
 
 @dataclass(frozen=True)
 class Mixed:
-    """A smooth problem under risk, or with the goal `worst`: its plan in whole lots, and the plain case of the mixture
+    """A smooth problem with the goal `worst`: its plan in whole lots, and the plain case of the mixture of its scores
     that counts, with its `table`."""
 
     choice: Choice
@@ -65,28 +66,20 @@ class Mixed:
 
 
 def mixed(table: Table, problems: Sequence[Problem]) -> list[Mixed]:
-    """Solve problems under risk, or with the goal `worst`, that are alike as plain cases are."""
-    expected = [summed(problem, problem.weights) for problem in problems]
-    start = climb(cases_of(expected), *roughly(table, expected))
-    if problems[0].goal == "worst":
-        return _lowest(table, problems, start)
-    found = []
-    for problem, easy, *here in zip(problems, expected, start.tasks, start.pools, strict=True):
-        tail = worst_mixture(problem, *here)
-        case = replace(easy, mixture=tail.mixture)
-        sampled = tabulate(case, COARSE, LEVELS)
-        solved = plain(sampled, [case], (tail.tasks, tail.pools))
-        found.append(Mixed(solved.choices[0], solved, sampled))
-    return found
-
-
-def _lowest(table: Table, problems: Sequence[Problem], start: Smooth) -> list[Mixed]:
-    """The same for the goal `worst`."""
-    best, found = weights_of_worst(problems, start.tasks, start.pools), []
+    """Solve problems with the goal `worst` that are alike as plain cases are."""
+    start, found = mean_optima(table, problems), []
+    best = weights_of_worst(problems, start.tasks, start.pools)
     for problem, weights, tasks, pools in zip(problems, best.weights, best.tasks, best.pools, strict=True):
         solved = plain(table, [summed(problem, weights / problem.scales)], (tasks, pools))
-        found.append(Mixed(levelled(problem, weights, solved.smooth.tasks[0], solved.choices[0]), solved, table))
+        choice = levelled(problem, weights, solved.smooth.tasks[0], solved.choices[0])
+        found.append(Mixed(choice, solved, table))
     return found
+
+
+def mean_optima(table: Table, problems: Sequence[Problem]) -> Smooth:
+    """Where the weighted mean score would be best, for smooth problems of any goal."""
+    expected = [summed(problem, problem.weights) for problem in problems]
+    return climb(cases_of(expected), *roughly(table, expected))
 
 
 def summed(problem: Problem, weights: Array) -> Problem:

@@ -21,6 +21,7 @@ from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
+WIDE = 1e-2  # the same for draws, whose paths are reckoned in single precision: over less, bends are but rounding
 ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
 RISE, STALE = 1e-10, 4  # so do so many rounds, one after the other, that raise the score by less: it has a kink there
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
@@ -119,9 +120,9 @@ def slopes(cases: Cases, tasks: Array, pools: Array, bends: bool = False) -> tup
     mix = _rows(mixes[..., None, :] + moves[:, 1:] * steps[..., None, :] - shared)
     found = _weighted(cases, at[..., None] + moves[:, 0] * step[..., None], mix)
     count = 1 + pools.shape[-1]
-    rise = _rises(found, count)
+    rise = _rises(found, count, WIDTH)
     sides = Slopes(found[..., 0], rise[..., 0], rise[..., 1:], step / WIDTH, steps / WIDTH, at - owned, mixes - shared)
-    return sides, _bends(found[:, 0], count) if bends else None
+    return sides, _bends(found[:, 0], count, WIDTH) if bends else None
 
 
 def values(cases: Cases, tasks: Array, pools: Array) -> Array:
@@ -151,12 +152,12 @@ def _moves(pools: int, bends: bool) -> Array:
     return np.array(rows)
 
 
-def _rises(found: Array, count: int) -> Array:
+def _rises(found: Array, count: int, width: float) -> Array:
     """First differences (..., count) out of the values (..., q) at the moves."""
-    return np.asarray((found[..., 1 : 1 + 2 * count : 2] - found[..., 2 : 2 + 2 * count : 2]) / (2 * WIDTH))
+    return np.asarray((found[..., 1 : 1 + 2 * count : 2] - found[..., 2 : 2 + 2 * count : 2]) / (2 * width))
 
 
-def _bends(found: Array, count: int) -> Bends:
+def _bends(found: Array, count: int, width: float) -> Bends:
     """Second differences out of the values (k, T, q) at the moves."""
     here = found[..., 0]
     bend = np.zeros((*here.shape, count, count))
@@ -168,7 +169,7 @@ def _bends(found: Array, count: int) -> Bends:
             both = found[..., place] + found[..., place + 1] - 2 * here
             bend[..., a, b] = bend[..., b, a] = (both - sums[a] - sums[b]) / 2
             place += 2
-    bend /= WIDTH**2
+    bend /= width**2
     return Bends(bend[..., 0, 0], bend[..., 0, 1:], bend[..., 1:, 1:].sum(axis=1))
 
 
@@ -224,13 +225,16 @@ class Newton:
     """One of Newton's steps, in widths: the best of the parabola through a point, by switching lines at their ends and
     rows that do not bind until none switches any more."""
 
-    def __init__(self, cases: Cases, here: Slopes, bends: Bends, tasks: Array, pools: Array) -> None:
+    def __init__(
+        self, cases: Cases, here: Slopes, bends: Bends, tasks: Array, pools: Array, damping: float = 0.0
+    ) -> None:
         low, high, least, most = cases.ends
         size, sizes = here.size[:, 0], here.sizes[:, 0]
         self.gain, self.across, self.mixed = here.own[:, 0], here.across[:, 0].sum(axis=1), bends.mixed
         # A score that is not concave here is taken to be, just.
-        self.bend = np.minimum(bends.own, -LEVEL * np.abs(self.gain) - 1e-15)
-        self.bends = bends.pools
+        self.bend = np.minimum(bends.own, -LEVEL * np.abs(self.gain) - 1e-15) - damping * np.abs(self.gain)
+        stiff = damping * np.abs(self.across).max(axis=1, initial=0.0)
+        self.bends = bends.pools - stiff[:, None, None] * np.eye(pools.shape[-1])
         self.use, self.uses = cases.tasks * size[:, None], cases.pools * sizes[:, None]
         spent = (cases.tasks @ tasks[..., None] + cases.pools @ pools[..., None])[..., 0]
         self.room = cases.right - spent
@@ -244,14 +248,16 @@ class Newton:
         free = (self.low[0] < 0) & (self.high[0] > 0)
         supple = np.where(free, -1 / self.bend[0], 0.0)
         binds = self.room[0] <= TINY * (1 + np.abs(self.room[0])) + BINDS * np.abs(self.use[0]).sum(axis=1)
-        use, uses, mixed = self.use[0][binds], self.uses[0][binds], self.mixed[0]
+        loose = (self.least[0] < 0) & (self.most[0] > 0)
+        use, uses, mixed = self.use[0][binds], self.uses[0][binds][:, loose], self.mixed[0][:, loose]
         pull = mixed.T * supple @ use.T + uses.T  # (P, R)
         pools, rows = len(mixed.T), len(use)
         matrix = np.zeros((pools + rows, pools + rows))
-        matrix[:pools, :pools] = _falling(self.bends, self.across)[0] + mixed.T * supple @ mixed
+        bends = self.bends[:, loose][:, :, loose] + mixed.T * supple @ mixed
+        matrix[:pools, :pools] = _falling(bends, self.across[:, loose])[0]
         matrix[:pools, pools:], matrix[pools:, :pools] = -pull, -pull.T
         matrix[pools:, pools:] = use * supple @ use.T + 1e-30 * np.eye(rows)
-        ends = np.concatenate([across + own * supple @ mixed, -(own * supple @ use.T)], axis=1)  # (S, P + R)
+        ends = np.concatenate([across[:, loose] + own * supple @ mixed, -(own * supple @ use.T)], axis=1)  # (S, P + R)
         return np.asarray(own * supple @ own.T - ends @ np.linalg.lstsq(matrix, ends.T, rcond=1e-14)[0])
 
     def best(self) -> tuple[Array, Array, Array]:
@@ -335,12 +341,13 @@ def _next(state: Whole, wanted: Whole) -> Whole:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What may be mixed at one point and around it, S draws or scores: `found` (S, T, q), with the widths `size` (T,)
-    and `sizes` (P,) of the lines."""
+    """What may be mixed at one point and around it, S draws or scores: `found` (S, T, q), over `width` of the widths
+    `size` (T,) and `sizes` (P,) of the lines."""
 
     found: Array
     size: Array
     sizes: Array
+    width: float
 
     @property
     def value(self) -> Array:
@@ -350,25 +357,25 @@ class Drawn:
     @property
     def rises(self) -> tuple[Array, Array]:
         """Slopes under each draw, own (S, T) and across (S, P)."""
-        rise = _rises(self.found, 1 + len(self.sizes))
+        rise = _rises(self.found, 1 + len(self.sizes), self.width)
         return rise[..., 0], rise[..., 1:].sum(axis=1)
 
-    def newton(self, cases: Cases, mixture: Array, tasks: Array, pools: Array) -> Newton:
-        """Newton's step under a mixture of the draws from tasks (T,) and pools (P,)."""
+    def newton(self, cases: Cases, mixture: Array, tasks: Array, pools: Array, damping: float = 0.0) -> Newton:
+        """Newton's step under a mixture of the draws from tasks (T,) and pools (P,), damped."""
         found = np.tensordot(mixture, self.found, 1)[None]  # (1, T, q)
-        rise = _rises(found, 1 + len(self.sizes))[:, None]
-        none = np.zeros(0)
+        count, none = 1 + len(self.sizes), np.zeros(0)
+        rise = _rises(found, count, self.width)[:, None]
         here = Slopes(
             found[:, None, :, 0], rise[..., 0], rise[..., 1:], self.size[None, None], self.sizes[None, None], none, none
         )
-        return Newton(cases, here, _bends(found, 1 + len(self.sizes)), tasks[None], pools[None])
+        return Newton(cases, here, _bends(found, count, self.width), tasks[None], pools[None], damping)
 
 
-def drawn(cases: Cases, tasks: Array, pools: Array) -> Drawn:
-    """What the goal takes the least mixture of at purchases of tasks (T,) and pools (P,) and around them: the draws of
-    the mean score, or with the goal `worst` the scores, each over its scale."""
+def drawn(cases: Cases, tasks: Array, pools: Array, width: float = WIDTH) -> Drawn:
+    """What the goal takes the least mixture of at purchases of tasks (T,) and pools (P,) and around them, over `width`
+    of the labels: the draws of the mean score, or with the goal `worst` the scores, each over its scale."""
     first, (owned, shared) = cases.first, cases.owned
-    step, steps = WIDTH * (tasks + owned) + LEAST, WIDTH * (pools + shared) + LEAST
+    step, steps = width * (tasks + owned) + LEAST, width * (pools + shared) + LEAST
     at, moves = np.maximum(tasks + owned, step), _moves(len(pools), True)
     mix = np.maximum(pools + shared, steps) + moves[:, 1:] * steps - shared
     labels = first.of_scored(at[:, None] + moves[:, 0] * step[:, None])  # (n, q)
@@ -379,4 +386,4 @@ def drawn(cases: Cases, tasks: Array, pools: Array) -> Drawn:
     else:
         draws = np.stack([first.draws(i, row, mix) for i, row in enumerate(labels)])  # (n, S, q)
         found = np.moveaxis(first.by_line(cases.weights[0, :, None, None] * draws), 0, 1)
-    return Drawn(found, step / WIDTH, steps / WIDTH)
+    return Drawn(found, step / width, steps / width, width)

@@ -6,7 +6,8 @@ That mean is the least of all mixtures q of the draws that put at most 1 / (r S)
 
 and so the best plan under the right mixture is the best plan under risk; under any mixture it is a bound. Mixture and
 plan are sought together: at a point, the best that a mixture can reach nearby is F q + q Q q / 2. The mixture with the
-least of that is found, and one of Newton's steps is taken under it.
+least of that is found, and one of Newton's steps is taken under it, damped the more the less these parabolas say of the
+draws, which wander (Levenberg, 1944).
 """
 
 from __future__ import annotations
@@ -18,44 +19,49 @@ import numpy as np
 from budget.allocation.goals import worst_tail
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
-from budget.allocation.smooth import cases_of, drawn
+from budget.allocation.smooth import WIDE, Smooth, cases_of, drawn
 
-ROUNDS, SETTLED, SAME = 25, 1e-6, 1e-12
-SWITCHES, PATIENCE = 200, 8
+ROUNDS, SETTLED, SAME = 40, 1e-5, 1e-9  # a step of fewer of the labels ends the search; a fall that is but rounding
+RISE, STALE = 1e-8, 5  # so do so many rounds, one after the other, that raise the tail by less
+FAR = 0.1  # of the labels: over which slopes and bends are taken at most, and half of the last step
+DAMPED, RELAXED, STIFFENED = 0.1, 5.0, 5.0  # damping at first; over what it is where a step helps, times where not
+SWITCHES, PATIENCE, TIE = 200, 8, 1e-12  # scores that differ by less may take each other's place
 
 
 @dataclass(frozen=True)
 class Tail:
-    """The mixture (S,) of the draws, and the purchases of tasks (T,) and pools (P,) that are best under it."""
+    """The mixture (S,) of the draws, and what is best under it."""
 
     mixture: Array
-    tasks: Array
-    pools: Array
+    best: Smooth
 
 
 def worst_mixture(problem: Problem, tasks: Array, pools: Array) -> Tail:
     """The mixture under which the best plan is best under risk, from purchases of tasks (T,) and pools (P,) on."""
     cases = cases_of([problem])
     low, high, least, most = cases.ends
-    here, base, height, mixture = (tasks, pools), (tasks, pools), -np.inf, np.zeros(0)
+    here, height, damping, width, stale = (tasks, pools), -np.inf, DAMPED, FAR, 0
     for _ in range(ROUNDS):
-        around = drawn(cases, *here)
-        tail, value = worst_tail(problem, around.value)
-        if value < height - SAME:
-            here = (here[0] + base[0]) / 2, (here[1] + base[1]) / 2
-            continue
-        height, base = value, here
-        mixture = mixture if len(mixture) else tail
-        curvature = around.newton(cases, mixture, *here).curvature(*around.rises)
+        tried = drawn(cases, *here, width)
+        tail, value = worst_tail(problem, tried.value)
+        stale = stale + 1 if value < height + RISE else 0
+        if value >= height - SAME:
+            around, base, mixture, height, damping = tried, here, tail, value, damping / RELAXED
+        else:
+            damping = max(STIFFENED * damping, DAMPED)
+        curvature = around.newton(cases, mixture, *base, damping).curvature(*around.rises)
         mixture = least_mixture(around.value, curvature, 1 / (problem.risk * len(tail)))
-        moved, shifted, _ = around.newton(cases, mixture, *here).best()
-        here = (
-            np.clip(here[0] + moved[0] * around.size, low, high),
-            np.clip(here[1] + shifted[0] * around.sizes, least, most),
-        )
-        if max(np.abs(moved).max(initial=0.0), np.abs(shifted).max(initial=0.0)) < SETTLED:
+        moved, shifted, prices = around.newton(cases, mixture, *base, damping).best()
+        step = float(max(np.abs(moved).max(initial=0.0), np.abs(shifted).max(initial=0.0)))
+        if step < SETTLED or stale >= STALE:
             break
-    return Tail(mixture, *here)
+        here = (
+            np.clip(base[0] + moved[0] * around.size, low, high),
+            np.clip(base[1] + shifted[0] * around.sizes, least, most),
+        )
+        width = min(max(step / 2, WIDE), FAR)
+    tasks, pools = base
+    return Tail(mixture, Smooth(tasks[None], pools[None], prices, np.array([step])))
 
 
 def least_mixture(score: Array, curvature: Array, most: float) -> Array:
@@ -72,7 +78,7 @@ def least_mixture(score: Array, curvature: Array, most: float) -> Array:
     fewest, left = size + 1, PATIENCE
     for _ in range(SWITCHES):
         q, pressed = _held(score, curvature, state, most)
-        wanted = np.where(state == 0, 1 * (q > most) - 1 * (q < 0), state * (state * pressed <= 0))
+        wanted = np.where(state == 0, 1 * (q > most) - 1 * (q < 0), state * (state * pressed <= TIE))
         wrong = np.flatnonzero(wanted != state)
         if not len(wrong):
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
@@ -118,6 +118,7 @@ def test_under_risk_the_plan_of_the_mixture_is_the_plan(seed: int, risk: float, 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(0.05, 0.95))
+@example([0.0, 0.0, -3.0, *[-2.8147563375705618] * 4], 0.703125)
 def test_without_curvature_the_least_mixture_is_the_worst_tail(scores: list[float], risk: float) -> None:
     score = np.array(scores)
     most = max(1 / (risk * len(score)), 1 / len(score))

@@ -1,0 +1,203 @@
+"""The proof under risk: Lagrange's dual over sampled purchases, lowered by cutting planes.
+
+At any mixture q of the draws that may be worst and at any prices y >= 0 of the rows A x + B X <= b, no plan is above
+
+    D(q, y) = max_X { y (b - B X) + sum_t max_x [ q . F_t(x, X) - y A_t x ] }     (weak duality)
+
+for the mean over the worst draws is the least of all mixtures (`tail`). That asks nothing of the draws' shape, which
+wander; the maxima are taken over samples, finer around a plan. D is convex, and every plan that answers some q and y
+lies in a plane below it: the least point of these planes is where it is tried next (Kelley, 1960).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from budget.allocation.goals import draws_at
+from budget.allocation.lines import Array
+from budget.allocation.problem import Problem
+from budget.allocation.program import FAR, Program
+from budget.allocation.smooth import Cases, Smooth, cases_of
+from budget.allocation.table import POOL_POINTS, outline
+
+POINTS, FEWER_POINTS, FEWER_LEVELS = 24, 12, {1: 6, 2: 5, 3: 4}  # of a line and of a pool; where there is much to keep
+KEPT = 2**24  # numbers that are kept, draws of all samples; with more of them D is asked once
+NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels of a plan: lines, and pools
+ROUNDS, CLOSE = 15, 1e-7  # of planes; what is left between them and D where they end
+
+
+@dataclass(frozen=True)
+class Block:
+    """Samples: purchases `bought` (T, K) of the task lines, each with the pools' `mixes` (M, P)."""
+
+    bought: Array
+    mixes: Array
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is best at a mixture and prices: D there, and the plan, tasks (T,) and pools (P,)."""
+
+    value: float
+    tasks: Array
+    pools: Array
+
+
+@dataclass
+class Samples:
+    """Draws of all samples of a problem: those all over, the same for cases that differ in money and rows, are kept."""
+
+    problem: Problem
+    kept: dict[int, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        size = problem.draws(0, np.ones(1), np.zeros((1, len(problem.pools)))).size * len(problem.tasks)
+        self.few = size * POINTS * POOL_POINTS.get(len(problem.pools), 3) ** len(problem.pools) > KEPT
+        points, levels = (FEWER_POINTS, FEWER_LEVELS) if self.few else (POINTS, POOL_POINTS)
+        table = outline(problem, points, levels)
+        self.all = Block(table.bought, table.mixes)
+
+    def draws(self, line: int, block: Block) -> Array:
+        """(S, M, K) weighted scores of one task line."""
+        if block is self.all and line in self.kept:
+            return self.kept[line]
+        problem, bought = self.problem, block.bought[line]
+        labels = np.tile(bought + problem.tasks[line].owned, len(block.mixes))
+        mixes = np.repeat(block.mixes, len(bought), axis=0)
+        scored = [(i, one) for i, one in enumerate(problem.scored) if one.line == line]
+        total = sum(one.weight * problem.draws(i, labels, mixes) for i, one in scored)
+        found = np.asarray(total).reshape(-1, len(block.mixes), len(bought))
+        if block is self.all and not self.few:
+            self.kept[line] = found
+        return found
+
+
+@dataclass(frozen=True)
+class Dual:
+    """D of one case, over the samples all over and those around a plan."""
+
+    samples: Samples
+    case: Cases
+    around: Block
+    near: dict[int, Array] = field(default_factory=dict)
+
+    def best(self, mixture: Array, prices: Array) -> Answer:
+        """D at a mixture (S,) and prices (R,) of the rows."""
+        return max(self._answers(mixture, prices), key=lambda answer: answer.value)
+
+    def _answers(self, mixture: Array, prices: Array) -> Iterator[Answer]:
+        charged = prices @ self.case.tasks[0]
+        for block in (self.samples.all, self.around):
+            total = (self.case.right[0] - block.mixes @ self.case.pools[0].T) @ prices
+            answers = []
+            for line, bought in enumerate(block.bought):
+                worth = np.tensordot(mixture, self._draws(line, block), 1) - charged[line] * bought  # (M, K)
+                shift = self.samples.problem.tasks[line].owned + 1.0
+                top, at = tops(np.log(bought + shift), worth)
+                total += top
+                answers.append(np.exp(at) - shift)
+            best = int(total.argmax())
+            yield Answer(float(total[best]), np.array([each[best] for each in answers]), block.mixes[best])
+
+    def _draws(self, line: int, block: Block) -> Array:
+        if block is not self.around:
+            return self.samples.draws(line, block)
+        if line not in self.near:
+            self.near[line] = self.samples.draws(line, block)
+        return self.near[line]
+
+
+def tops(places: Array, values: Array) -> tuple[Array, Array]:
+    """The top (M,) of each row of values (M, K) at rising places (K,), and where it is: that of the parabola through
+    the highest and its neighbours.
+
+    >>> x = np.array([0.0, 1.0, 3.0])
+    >>> top, at = tops(x, -((x - 1.2) ** 2)[None])
+    >>> abs(top.round(6)).tolist(), at.round(6).tolist()
+    ([0.0], [1.2])
+    """
+    rows, highest = np.arange(len(values)), values.argmax(axis=1)
+    top, at = values[rows, highest], places[highest]
+    if len(places) < 3:
+        return top, at
+    middle = np.clip(highest, 1, len(places) - 2)
+    start, here, end = (places[middle + side] for side in (-1, 0, 1))
+    before, there, after = (values[rows, middle + side] for side in (-1, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # where two places are one there is no parabola
+        rise, fall = (there - before) / (here - start), (after - there) / (end - here)
+        bend = (fall - rise) / (end - start)
+        slope = (rise * (end - here) + fall * (here - start)) / (end - start)
+        peak = here - slope / (2 * bend)
+        inside = (bend < 0) & (peak > start) & (peak < end)
+        above = there - slope**2 / (4 * bend)
+    return np.where(inside, np.maximum(top, above), top), np.where(inside, peak, at)
+
+
+def around(problem: Problem, best: Smooth) -> Block:
+    """Samples around a plan: its own labels and pools among them."""
+    ends = [np.array([(line.least, line.most, line.owned + 1) for line in lines], float).reshape(-1, 3).T
+            for lines in (problem.tasks, problem.pools)]  # fmt: skip
+    (low, high, shift), (least, most, shifts) = ends
+    near = (best.tasks[0] + shift)[:, None] * np.array(NEAR) - shift[:, None]
+    even = outline(problem, FEWER_POINTS, FEWER_LEVELS).bought
+    bought = np.sort(np.clip(np.concatenate([even, near], axis=1), low[:, None], high[:, None]), axis=1)
+    factors = np.array(list(product(FEW, repeat=len(shifts))))
+    return Block(bought, np.clip((best.pools + shifts) * factors - shifts, least, most))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """No sampled plan exceeds `value`; the `plans`, tasks (T,) and pools (P,), of the planes that hold it up, the one
+    that holds most first."""
+
+    value: float
+    plans: Sequence[tuple[Array, Array]]
+
+
+def bound(
+    samples: Samples, problem: Problem, best: Smooth, mixture: Array, value: float, enough: float, solver: str
+) -> Bound:
+    """What no sampled plan of a case exceeds, from the mixture (S,) under which `best` is best on, until that is within
+    `enough` of a `value`."""
+    case = cases_of([problem])
+    dual = Dual(samples, case, around(problem, best))
+    scales = np.maximum(np.abs(case.right[0]), 1.0)
+
+    def plane(tasks: Array, pools: Array) -> tuple[Array, Array]:
+        """What the draws of a plan come to (S,), and what it leaves of the rows, as shares (R,)."""
+        left = case.right[0] - case.tasks[0] @ tasks - case.pools[0] @ pools
+        return draws_at(problem, tasks, pools), left / scales
+
+    plans = [(best.tasks[0], best.pools[0])]
+    planes, prices, least, holds = [plane(*plans[0])], best.prices[0] * scales, np.inf, np.zeros(1)
+    for _ in range(ROUNDS):
+        answer = dual.best(mixture, prices / scales)
+        known = max(float(mixture @ draws + prices @ left) for draws, left in planes)
+        least = min(least, max(answer.value, known))
+        if least - value <= enough or samples.few:
+            break
+        plans.append((answer.tasks, answer.pools))
+        planes.append(plane(*plans[-1]))
+        mixture, prices, holds, lowest = _lowest(planes, 1 / (problem.risk * len(mixture)), solver)
+        if least - lowest < CLOSE:
+            break
+    return Bound(least, [plans[k] for k in np.argsort(-holds, kind="stable") if holds[k] > 0])
+
+
+def _lowest(planes: Sequence[tuple[Array, Array]], most: float, solver: str) -> tuple[Array, Array, Array, float]:
+    """The mixture (S,) of shares up to `most` and prices (R,) at which the highest of the planes is lowest, how much
+    each plane holds it up, adding up to 1, and how low it is there."""
+    program = Program()
+    theta = program.variable(-FAR, FAR, -1.0)
+    shares = [program.variable(0.0, most) for _ in planes[0][0]]
+    prices = [program.variable(0.0, FAR) for _ in planes[0][1]]
+    program.row(shares, [1.0] * len(shares), 1.0, equal=True)
+    for draws, left in planes:
+        program.row([theta, *shares, *prices], [-1.0, *draws.tolist(), *left.tolist()], 0.0)
+    found = program.solve(solver)
+    return found.values[shares], found.values[prices], found.prices[1:], -found.objective
