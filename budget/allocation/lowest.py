@@ -24,7 +24,7 @@ from budget.allocation.rounding import raised
 from budget.allocation.smooth import Cases, Smooth, cases_of, climb, drawn
 from budget.allocation.tail import least_mixture
 
-ROUNDS, BACK, CLOSED = 12, 0.25, 1e-8  # steps; of a step that does not lower the mean; a gap that ends the search
+ROUNDS, BACK, CLOSED = 12, 0.25, 5e-6  # steps; of a step that does not lower the mean; a gap that ends the search
 TRACE = 1e-6  # of the largest weight has every score: one that counts for nothing leaves its labels undetermined
 SUPPLE, HELD = 1e-3, 1e-4  # the same where bends are taken; of the largest weight: a score with more cannot rise
 
