@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 50  # labels of the smallest run, where sixteen times as many or more are owned
 MOST_SIZES = 7
+LATER = 2.5  # steps that runs on the most labels wait, but for the corners
 BEYOND = (2, 4)  # times the labels owned that a further pilot may use, if there is money for it
 
 
@@ -116,7 +117,8 @@ def grid(
     With several pools each is varied alone, and all are at their largest together.
 
     Corners come first (fewest and most labels, without and with the largest pool), then what halves the widest gap;
-    a repeat waits one step behind the cell it repeats. Tasks take turns.
+    a repeat waits one step behind the cell it repeats, and what takes long waits longer: up to LATER steps at the most
+    labels. Tasks take turns.
 
     >>> [(run.labels, run.pools) for run in grid({"cars": (50, 100, 800)}, {"general": (4000,)}, 1, 1)][:4]
     [(50, ()), (50, (('general', 4000),)), (800, ()), (800, (('general', 4000),))]
@@ -130,7 +132,8 @@ def grid(
             repeats = round(max(seeds, small_seeds) * (1 - share) + seeds * share)
             for level, pool_rank in levels.items():
                 for seed in range(repeats):
-                    priority = (label_rank + pool_rank + seed, seed, size, level, task)
+                    step = label_rank + pool_rank + seed
+                    priority = (step + LATER * share if step else 0.0, seed, size, level, task)
                     ranked.append((priority, Run(task, size, seed, level)))
     return tuple(run for _, run in sorted(ranked, key=lambda pair: pair[0]))
 

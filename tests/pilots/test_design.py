@@ -21,6 +21,11 @@ def test_the_first_runs_of_every_task_are_its_four_corners():
         assert corners == {(n, p) for n in (min(labels), max(labels)) for p in ((), (("general", 4000),))}
 
 
+def test_the_first_half_of_the_runs_takes_less_than_half_of_the_labels():
+    runs = [run.labels for run in grid({"cars": LABELS["cars"]}, {}, seeds=2, small_seeds=2)]
+    assert sum(runs[: len(runs) // 2]) < 0.4 * sum(runs)
+
+
 def test_every_cell_is_repeated_and_small_ones_more_often():
     runs = [run for run in grid(LABELS, POOLS, seeds=2, small_seeds=3) if run.task == "cars" and not run.pools]
     repeats = {n: sum(run.labels == n for run in runs) for n in LABELS["cars"]}
