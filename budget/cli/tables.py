@@ -123,12 +123,26 @@ def plan_remarks(answer: Plan) -> list[str]:
             f"Against an even split: {even.gain.expected:+.3f} ({even.gain.low:+.3f} to {even.gain.high:+.3f}), "
             f"at least as good with probability {even.beaten_probability:.0%}."
         )
-    bound, gap = answer.certificate.bound, answer.certificate.gap
-    remarks.append(f"No plan within these limits can be expected to score above {bound:.4f}: at most {gap:.1g} more.")
+    remarks.append(_proved(answer))
     remarks += [
         f"{name}: {line.trust}: {line.trust_reason}" for name, line in answer.tasks.items() if line.trust_reason
     ]
     return [*remarks, *answer.notes]
+
+
+def _proved(answer: Plan) -> str:
+    """What no other plan exceeds, by what the goal counts."""
+    bound, gap, of = answer.certificate.bound, answer.certificate.gap, answer.certificate.of
+    if of == "money":
+        most = f"{bound:,.2f} {answer.currency}: at most {gap:,.2f} less"
+        return f"No plan within these limits reaches every target for less than {most}."
+    scaled = any(line.target is not None for line in answer.tasks.values())
+    does = {
+        "mean score": "can be expected to score",
+        "mean score of the worst draws": f"scores, in its worst {answer.risk:.0%} of draws on average,",
+        "lowest score": f"lifts the lowest score{', each over its target,' if scaled else ''}",
+    }[of]
+    return f"No plan within these limits {does} above {bound:.4f}: at most {gap:.1g} more."
 
 
 def frontier_table(answer: Plan) -> str:

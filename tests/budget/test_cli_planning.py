@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from budget import Brief, Measurements, plan
 from budget.cli import main, planning, tables
 from budget.plan import Plan, PoolLine, TaskLine
 
@@ -76,6 +77,24 @@ def test_a_plan_is_a_table_and_three_files(call: Call, tmp_path: Path) -> None:
     assert {row["name"]: int(row["buy"]) for row in rows} == {name: line.buy for name, line in lines.items()}
     assert plan.cost <= plan.budget == 500
     assert str(Path("out/report.html")) in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("brief", "says"),
+    [
+        ({}, "can be expected to score above {bound:.4f}:"),
+        ({"risk": 0.25}, "scores, in its worst 25% of draws on average, above {bound:.4f}:"),
+        ({"goal": "worst"}, "lifts the lowest score above {bound:.4f}:"),
+        ({"goal": "cheapest"}, "reaches every target for less than {bound:,.2f} USD:"),
+    ],
+)
+def test_the_bound_is_said_of_what_the_goal_counts(brief: dict[str, object], says: str) -> None:
+    rows = [{"task": "a", "labels": n, "seed": s, "score": 1 - 2 * n**-0.4} for n in (50, 200, 800) for s in (0, 1)]
+    target = {"target": 0.88} if brief.get("goal") == "cheapest" else {}
+    asked = Brief.from_dict({"budget": 900, "tasks": {"a": {"label_cost": 0.5, "owned": 800, **target}}, **brief})
+    answer = plan(asked, Measurements.from_frame(pd.DataFrame(rows)))
+    bound = answer.certificate.bound
+    assert any(says.format(bound=bound) in remark for remark in tables.plan_remarks(answer))
 
 
 def test_a_plan_holds_the_command_that_makes_it_again(call: Call, tmp_path: Path) -> None:
