@@ -20,6 +20,7 @@ from budget.fitting.laws.base import (
     Law,
     Parameter,
     Value,
+    raised,
 )
 
 SHARE = Parameter(
@@ -32,7 +33,9 @@ def pool_parts(theta: Array, pools: Array) -> list[Array]:
     parts = []
     for j in range(pools.shape[-1]):
         share, scale, rate = theta[..., 3 * j], theta[..., 1 + 3 * j], theta[..., 2 + 3 * j]
-        parts.append(share * np.exp(-rate * np.log((scale + pools[..., j]) / (scale + 1))))
+        part = raised((scale + pools[..., j]) / (scale + 1), -rate)
+        part *= share
+        parts.append(part)
     return parts
 
 
@@ -50,7 +53,7 @@ def pool_slopes(theta: Array, pools: Array) -> list[Array]:
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """((n + d) / (1 + d))^-b + sum_j q_j ((p_j + P_j) / (p_j + 1))^-a_j, 1 being the largest pilot."""
     offset = theta[..., 1]
-    value = np.exp(-theta[..., 0] * np.log((labels + (offset + TINY)) / (1 + offset)))
+    value = raised((labels + (offset + TINY)) / (1 + offset), -theta[..., 0])
     for part in pool_parts(theta[..., 2:], pools):
         value = value + part
     return value

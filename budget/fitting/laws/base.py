@@ -95,10 +95,24 @@ POOL_EXPONENT = Parameter(
 TINY = 1e-9  # labels are at least this share of the largest pilot inside a shape: n = 0 is legal everywhere
 
 
+def raised(base: Array, exponent: Array) -> Array:
+    """base^exponent, exp(exponent ln base), in memory of its own: the laws are asked more than anything else.
+
+    >>> raised(np.array([4.0, 9.0]), np.array(-0.5)).round(3).tolist()
+    [0.5, 0.333]
+    """
+    answer = np.asarray(exponent * np.log(base))
+    np.exp(answer, out=answer)
+    return answer
+
+
 def decline(log_odds: Array) -> Array:
     """1 / (1 + e^z): from 1 to 0 as the logarithm of the odds z rises.
 
     >>> decline(np.array([-900.0, 0.0, 900.0])).round(3).tolist()
     [1.0, 0.5, 0.0]
     """
-    return np.asarray(1 / (1 + np.exp(np.minimum(log_odds, 700.0))))
+    answer = np.asarray(np.minimum(log_odds, 700.0))
+    np.exp(answer, out=answer)
+    answer += 1
+    return np.asarray(np.divide(1, answer, out=answer))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import BY_HAND, EXPONENT, TINY, Array, Convex, Law, Parameter, Value, decline
+from budget.fitting.laws.base import BY_HAND, EXPONENT, TINY, Array, Convex, Law, Parameter, Value, decline, raised
 from budget.fitting.laws.mmf4 import RATE, take_off
 from budget.fitting.laws.odds import HALF
 
@@ -25,20 +25,23 @@ POOL_POWER = Parameter("pool_power", "how fast the worth of a pool grows with it
 
 def _parts(theta: Array, pools: Array) -> list[Array]:
     """k_j P_j^c_j of every pool; theta (..., 2 J) holds k_j, c_j pool by pool."""
-    log_pools = np.log(pools + TINY)
-    return [theta[..., 2 * j] * np.exp(theta[..., 1 + 2 * j] * log_pools[..., j]) for j in range(pools.shape[-1])]
+    return [theta[..., 2 * j] * raised(pools[..., j] + TINY, theta[..., 1 + 2 * j]) for j in range(pools.shape[-1])]
 
 
 def effective_labels(label_power: Array, theta: Array, labels: Array, pools: Array) -> Array:
     """n + n^q sum_j k_j P_j^c_j; theta (..., 2 J) holds k_j, c_j pool by pool."""
-    worth = np.exp(label_power * np.log(labels + TINY))
-    return np.asarray(labels + TINY + worth * sum(_parts(theta, pools)))
+    worth, *others = _parts(theta, pools)
+    for other in others:
+        worth += other
+    total = raised(labels + TINY, label_power) * worth
+    total += labels + TINY
+    return total
 
 
 def effective_slopes(label_power: Array, theta: Array, labels: Array, pools: Array) -> Value:
     """ln n_e, and its derivatives by logit q: q (1 - q) ln n sum_j w_j / n_e, w_j being the parts; by ln k_j: w_j /
     n_e; by ln c_j: c_j ln P_j w_j / n_e."""
-    worth = np.exp(label_power * np.log(labels + TINY))
+    worth = raised(labels + TINY, label_power)
     parts = [worth * part for part in _parts(theta, pools)]
     effective = np.asarray(labels + TINY + sum(parts))
     shares = [part / effective for part in parts]
@@ -53,7 +56,7 @@ def effective_slopes(label_power: Array, theta: Array, labels: Array, pools: Arr
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(n + sum_j k_j n^q P_j^c_j)^-b."""
-    return np.exp(-theta[..., 0] * np.log(effective_labels(theta[..., 1], theta[..., 2:], labels, pools)))
+    return raised(effective_labels(theta[..., 1], theta[..., 2:], labels, pools), -theta[..., 0])
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:

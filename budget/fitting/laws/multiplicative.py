@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value
+from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value, raised
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(n + d)^-b prod_j (1 + P_j / p_j)^-a_j."""
-    value = np.exp(-theta[..., 0] * np.log(labels + (theta[..., 1] + TINY)))
+    value = raised(labels + (theta[..., 1] + TINY), -theta[..., 0])
     for j in range(pools.shape[-1]):
-        value = value * np.exp(-theta[..., 3 + 2 * j] * np.log(1 + pools[..., j] / theta[..., 2 + 2 * j]))
+        value = value * raised(1 + pools[..., j] / theta[..., 2 + 2 * j], -theta[..., 3 + 2 * j])
     return value
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import EXPONENT, TINY, Array, Law, Value
+from budget.fitting.laws.base import EXPONENT, TINY, Array, Law, Value, raised
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """n^-b; without labels as with a billionth of the largest pilot."""
-    return np.exp(-theta[..., 0] * np.log(labels + TINY))
+    return raised(labels + TINY, -theta[..., 0])
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import EXPONENT, OFFSET, TINY, Array, Law, Value
+from budget.fitting.laws.base import EXPONENT, OFFSET, TINY, Array, Law, Value, raised
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(n + d)^-b."""
-    return np.exp(-theta[..., 0] * np.log(labels + (theta[..., 1] + TINY)))
+    return raised(labels + (theta[..., 1] + TINY), -theta[..., 0])
 
 
 def derivatives(theta: Array, labels: Array, pools: Array) -> Value:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from budget.fitting.laws.additive import SHARE, pool_parts, pool_slopes
-from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value
+from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value, raised
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
     """(1 + sum_j q_j ((p_j + P_j) / (p_j + 1))^-a_j) (n + d)^-b, 1 being the largest pilot."""
-    own = np.exp(-theta[..., 0] * np.log(labels + (theta[..., 1] + TINY)))
+    own = raised(labels + (theta[..., 1] + TINY), -theta[..., 0])
     return np.asarray((1 + sum(pool_parts(theta[..., 2:], pools))) * own)
 
 
