@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass
 class Samples:
-    """Draws of all samples of a problem: those all over, the same for cases that differ in money and rows, are kept."""
+    """Draws of all samples of a problem: those all over, the same whatever money, weights and rows, are kept."""
 
     problem: Problem
     kept: dict[int, Array] = field(default_factory=dict)
@@ -62,18 +62,17 @@ class Samples:
         table = outline(problem, points, levels)
         self.all = Block(table.bought, table.mixes)
 
-    def draws(self, line: int, block: Block) -> Array:
-        """(S, M, K) weighted scores of one task line."""
-        if block is self.all and line in self.kept:
-            return self.kept[line]
-        problem, bought = self.problem, block.bought[line]
-        labels = np.tile(bought + problem.tasks[line].owned, len(block.mixes))
-        mixes = np.repeat(block.mixes, len(bought), axis=0)
-        scored = [(i, one) for i, one in enumerate(problem.scored) if one.line == line]
-        total = sum(one.weight * problem.draws(i, labels, mixes) for i, one in scored)
-        found = np.asarray(total).reshape(-1, len(block.mixes), len(bought))
+    def draws(self, index: int, block: Block) -> Array:
+        """(S, M, K) scores of one scored task."""
+        if block is self.all and index in self.kept:
+            return self.kept[index]
+        line = self.problem.scored[index].line
+        bought = block.bought[line]
+        labels = np.tile(bought + self.problem.tasks[line].owned, len(block.mixes))
+        found = self.problem.draws(index, labels, np.repeat(block.mixes, len(bought), axis=0))
+        found = found.reshape(-1, len(block.mixes), len(bought))
         if block is self.all and not self.few:
-            self.kept[line] = found
+            self.kept[index] = found
         return found
 
 
@@ -91,25 +90,26 @@ class Dual:
         return max(self._answers(mixture, prices), key=lambda answer: answer.value)
 
     def _answers(self, mixture: Array, prices: Array) -> Iterator[Answer]:
-        charged = prices @ self.case.tasks[0]
+        problem, charged = self.samples.problem, prices @ self.case.tasks[0]
         for block in (self.samples.all, self.around):
+            worth = np.repeat((-charged[:, None] * block.bought)[:, None], len(block.mixes), axis=1)  # (T, M, K)
+            for index, (one, weight) in enumerate(zip(problem.scored, self.case.weights[0], strict=True)):
+                worth[one.line] += weight * np.tensordot(mixture, self._draws(index, block), 1)
             total = (self.case.right[0] - block.mixes @ self.case.pools[0].T) @ prices
-            answers = []
-            for line, bought in enumerate(block.bought):
-                worth = np.tensordot(mixture, self._draws(line, block), 1) - charged[line] * bought  # (M, K)
-                shift = self.samples.problem.tasks[line].owned + 1.0
-                top, at = tops(np.log(bought + shift), worth)
+            buys = []
+            for line, bought, each in zip(problem.tasks, block.bought, worth, strict=True):
+                top, at = tops(np.log(bought + line.owned + 1), each)
                 total += top
-                answers.append(np.exp(at) - shift)
+                buys.append(np.exp(at) - line.owned - 1)
             best = int(total.argmax())
-            yield Answer(float(total[best]), np.array([each[best] for each in answers]), block.mixes[best])
+            yield Answer(float(total[best]), np.array(buys)[:, best], block.mixes[best])
 
-    def _draws(self, line: int, block: Block) -> Array:
+    def _draws(self, index: int, block: Block) -> Array:
         if block is not self.around:
-            return self.samples.draws(line, block)
-        if line not in self.near:
-            self.near[line] = self.samples.draws(line, block)
-        return self.near[line]
+            return self.samples.draws(index, block)
+        if index not in self.near:
+            self.near[index] = self.samples.draws(index, block)
+        return self.near[index]
 
 
 def tops(places: Array, values: Array) -> tuple[Array, Array]:
@@ -152,7 +152,7 @@ def around(problem: Problem, best: Smooth) -> Block:
 
 @dataclass(frozen=True)
 class Bound:
-    """No sampled plan exceeds `value`; the `plans`, tasks (T,) and pools (P,), of the planes that hold it up, the one
+    """No sampled plan exceeds `value`; the other `plans`, tasks (T,) and pools (P,), whose planes hold it up, the one
     that holds most first."""
 
     value: float
@@ -186,7 +186,7 @@ def bound(
         mixture, prices, holds, lowest = _lowest(planes, 1 / (problem.risk * len(mixture)), solver)
         if least - lowest < CLOSE:
             break
-    return Bound(least, [plans[k] for k in np.argsort(-holds, kind="stable") if holds[k] > 0])
+    return Bound(least, [plans[k] for k in np.argsort(-holds, kind="stable") if k and holds[k] > 0])
 
 
 def _lowest(planes: Sequence[tuple[Array, Array]], most: float, solver: str) -> tuple[Array, Array, Array, float]:
