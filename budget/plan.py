@@ -63,7 +63,8 @@ class NextMoney:
 @dataclass(frozen=True)
 class TaskLine:
     """One task of the plan. `now` is the expected score with what is owned, `next_gain` the rise of the task's own
-    score for one more `next_money.amount` spent on its labels alone."""
+    score for one more `next_money.amount` spent on its labels alone, in whole lots, beyond max_labels if it stands
+    there."""
 
     owned: int
     buy: int

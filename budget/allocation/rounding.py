@@ -171,7 +171,8 @@ def _about(case: Problem, choice: Choice, left: float) -> Array:
     """(lines,) about how many labels more of each line this money buys."""
     price, lot, most = (np.array([getattr(x, key) for x in case.lines], float) for key in ("about", "lot", "most"))
     room = np.maximum(most - np.array(choice.all, float), 0.0)
-    more = np.floor(left / np.maximum(price * lot, 1e-300) + 1e-9) * lot
+    free = price == 0
+    more = np.where(free, room, np.floor(left / np.where(free, 1.0, price * lot) + 1e-9) * lot)
     for j, line in enumerate(case.lines):
         if not line.plain:
             more[j] = _chunk(line, choice.all[j], Fraction(left))

@@ -93,6 +93,43 @@ def test_a_little_more_money_never_makes_the_plan_worse() -> None:
     assert sum(answer.next_money.buys.values()) > 0
 
 
+@pytest.mark.parametrize(
+    ("priced", "more"),
+    [
+        ({"label_cost": 0.5}, 20),
+        ({"label_cost": 0.5, "lot": 15}, 15),
+        ({"label_cost": 0.5, "lot": 40}, 0),
+        ({"tiers": [[0, 0.5], [10, 2]]}, 12),
+        ({"label_cost": 0.5, "setup_cost": 4}, 12),
+        ({"label_cost": 0.5, "min_buy": 21}, 0),
+        ({"label_cost": 0.5, "max_labels": 100}, 20),
+    ],
+)
+def test_the_gain_of_more_money_on_one_line_is_what_that_money_buys_there(priced: dict[str, Any], more: int) -> None:
+    surfaces = {"a": Known("a", scale=0.02), "b": Known("b")}
+    tasks = {"a": {"owned": 100, "weight": 0.01, **priced}, "b": {"label_cost": 0.01}}
+    line = planned({"budget": 1000, "tasks": tasks}, surfaces).tasks["a"]
+    assert line.buy == 0
+    before, after = surfaces["a"].expected([100, 100 + more])
+    assert line.next_gain == pytest.approx(after - before, abs=1e-12)
+
+
+def test_a_least_order_beyond_the_limit_holds_a_line_at_nothing() -> None:
+    tasks = {"a": {"label_cost": 1, "lot": 20, "max_labels": 24, "min_buy": 24}, "b": {"label_cost": 1}}
+    answer = planned({"budget": 10, "tasks": tasks}, {"a": Known("a"), "b": Known("b")})
+    assert answer.tasks["a"].buy == 0
+    assert answer.tasks["a"].binding == ("max_labels",)
+
+
+def test_labels_that_cost_nothing_in_large_lots_are_bought_without_an_overflow() -> None:
+    free = {"label_cost": 0, "setup_cost": 5, "lot": 20_000, "max_labels": 60_000}
+    answer = planned(
+        {"budget": 3e5, "pools": {"p": free}, "tasks": {"a": {"label_cost": 40, "lot": 100, "max_labels": 400}}},
+        {"a": Known("a", gains={"p": 0.5})},
+    )
+    assert answer.pools["p"].buy == 60_000
+
+
 def test_the_share_spent_on_pools_has_its_best_at_the_plan() -> None:
     answer = planned(*three())
     assert max(point.score.expected for point in answer.shares) == answer.score.expected
