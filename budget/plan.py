@@ -52,7 +52,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class NextMoney:
-    """What the plan would do with a little more: solved again at budget + amount. `buys`: changes against this plan."""
+    """What the plan would do with a little more: solved again at budget + amount (for the goal `cheapest`, which leaves
+    money: the best mean score for what this plan costs + amount). `buys`: changes against this plan."""
 
     amount: float
     gain: float
@@ -161,8 +162,8 @@ class SharePoint:
 @dataclass(frozen=True)
 class Limit:
     """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used`
-    and `limit` in its own unit; `price`: rise of the goal for one unit more, solved again with a little more of it; 0
-    where it does not bind."""
+    and `limit` in its own unit; `price`: rise of the goal for one unit more (for `cheapest`: money saved), solved again
+    with a little more of it; 0 where it does not bind."""
 
     key: str
     text: str

@@ -253,6 +253,6 @@ def _one_more(problem: Problem, plan: Choice, index: int) -> Choice | None:
     """The plan with the least that can be bought more of one line; None at its limit."""
     line, buys = problem.lines[index], [*plan.all]
     buys[index] = max(buys[index] + line.lot, line.first)
-    if buys[index] > line.most:
+    if line.room is not None and buys[index] > line.room:
         return None
     return Choice(tuple(buys[: len(problem.tasks)]), tuple(buys[len(problem.tasks) :]))

@@ -58,7 +58,7 @@ def split(problem: Problem, shares: Mapping[str, float]) -> Choice:
 
 
 def _level(share: list[Fraction], least: list[Fraction], most: list[Fraction], money: Fraction) -> Fraction:
-    """The level at which clip(level x share, least, most) adds up to the money; a higher one where all gets its most."""
+    """The level at which clip(level x share, least, most) adds up to the money; more where all of them get the most."""
     part, low, high = (np.array(each, float) for each in (share, least, most))
     some = part > 0
     ends = np.unique(np.concatenate([[0.0], low[some] / part[some], high[some] / part[some]]))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budget import prices
+from budget.brief import MOST_LABELS
 
 if TYPE_CHECKING:
     from budget.brief import Priced
@@ -116,6 +117,11 @@ class Line:
             low, high = (middle, high) if self.cost(middle * self.lot) <= money else (low, middle)
         return self.down(low * self.lot)
 
+    def within(self, money: Fraction) -> Line:
+        """The same line with no more labels than this money buys, or the least that has to be bought."""
+        most = max(replace(self, least=0).affordable(money), self.least)
+        return replace(self, most=most if most >= self.first else self.least)
+
     def richer(self, buy: int, money: Fraction) -> int:
         """What the purchase grows to with this much more money, were there no max_labels: in whole lots and at the
         prices that hold there. Labels that cost nothing end where they do."""
@@ -134,7 +140,5 @@ def line(name: str, part: Priced, money: Fraction) -> Line:
     last, price = tiers[-1]
     if room is None:  # beyond the last tier every label costs something, or there is a limit
         room = (last + int(money / price) + lot) // lot * lot
-    unlimited = Line(name, part.owned, lot, 0, first, room, tiers, setup, Fraction(0))
-    most = max(unlimited.affordable(money), least)
-    top = most if most >= first else least
-    return Line(name, part.owned, lot, least, first, top, tiers, setup, hours, prices.most_buyable(part))
+    room = min(room, MOST_LABELS // lot * lot)
+    return Line(name, part.owned, lot, least, first, room, tiers, setup, hours, prices.most_buyable(part)).within(money)

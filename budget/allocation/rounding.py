@@ -91,7 +91,8 @@ def mended(case: Problem, choice: Choice, points: Array, values: Array) -> Choic
 def _moved(case: Problem, choice: Choice, points: Array, values: Array, spare: float) -> Choice:
     """The same, once, with a little of every row to spare."""
     used = np.stack([uses(case, t, row) for t, row in enumerate(points)])  # (T, C, R)
-    scale = np.abs(used).max(axis=(0, 1), initial=0.0) + 1e-300
+    scale = np.abs(used).max(axis=(0, 1), initial=0.0)
+    scale[scale == 0] = 1.0  # a row of pools alone, which no move mends
     here = np.abs(points - np.array(choice.tasks, float)[:, None]).argmin(axis=1)
     each = np.arange(len(points))
     left = right_sides(case, choice.pools) - used[each, here].sum(axis=0) - spare * scale

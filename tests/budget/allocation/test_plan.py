@@ -258,3 +258,49 @@ def test_a_subgroup_without_a_parent_is_refused() -> None:
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "boxes"}}}, surfaces)
     with pytest.raises(InvalidInput, match="no labels of its own"):
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "box", "lot": 5}}}, surfaces)
+
+
+CHEAPEST: dict[str, Any] = {
+    "goal": "cheapest",
+    "tasks": {
+        "box": {"label_cost": 1, "lot": 7, "target": 0.5},
+        "mask": {"label_cost": 2, "lot": 11, "target": 0.5},
+    },
+    "pools": {"web": {"label_cost": 0.01, "lot": 500}},
+}
+
+
+def test_the_cheapest_plan_is_the_same_however_far_the_budget_lies_above_it() -> None:
+    _, surfaces = three()
+    del surfaces["points"]
+    near, far = (planned(CHEAPEST | {"budget": budget}, surfaces) for budget in (200, 2e8))
+    assert far.cost <= near.cost * 1.0001
+    assert far.certificate.gap <= near.certificate.gap + 1e-3 * near.cost
+    assert far.status == ("optimal" if far.certificate.gap <= 1e-4 * far.cost else "feasible")
+    assert far.certificate.bound <= near.cost + 1e-9
+
+
+def test_a_little_more_money_than_the_cheapest_plan_needs_buys_the_best_mean_score() -> None:
+    _, surfaces = three()
+    del surfaces["points"]
+    answer = planned(CHEAPEST | {"budget": 5000}, surfaces)
+    assert answer.next_money.amount == 50
+    more = {name: buy + answer.next_money.buys.get(name, 0) for name, buy in buys(answer).items()}
+    cost = sum(more[name] * line.label_cost for lines in (answer.tasks, answer.pools) for name, line in lines.items())
+    assert answer.cost < cost <= answer.cost + 50 + 1e-9
+    assert answer.next_money.gain > 0
+
+
+def test_where_more_money_leaves_no_plan_the_next_money_brings_nothing() -> None:
+    tasks = {"a": {"label_cost": 1, "group": "g", "max_labels": 30}, "b": {"label_cost": 1}}
+    answer = planned(
+        {"budget": 100, "tasks": tasks, "groups": {"g": {"min_share": 0.3}}}, {"a": Known("a"), "b": Known("b")}
+    )
+    assert answer.tasks["a"].buy == 30
+    assert (answer.next_money.gain, answer.next_money.buys, answer.next_money.gap) == (0, {}, None)
+
+
+def test_money_that_does_not_pay_for_a_lot_is_left_for_the_lots_and_not_for_a_limit() -> None:
+    tasks = {"a": {"label_cost": 1, "lot": 1000}, "b": {"label_cost": 1, "lot": 600}}
+    answer = planned({"budget": 500, "tasks": tasks}, {"a": Known("a"), "b": Known("b")})
+    assert (answer.cost, answer.unspent_reason) == (0, "lot sizes")
