@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from budget import Brief, Plan, plan
 from budget.errors import CannotBeMet, InvalidInput
 from budget.prices import affordable
+from tests.budget.allocation.lattice import drawn
 from tests.budget.allocation.surfaces import Known, measured
 
 
@@ -258,6 +259,14 @@ def test_a_subgroup_without_a_parent_is_refused() -> None:
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "boxes"}}}, surfaces)
     with pytest.raises(InvalidInput, match="no labels of its own"):
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "box", "lot": 5}}}, surfaces)
+
+
+def test_a_label_that_gets_cheaper_never_makes_the_plan_worse() -> None:
+    for seed in (0, 9):
+        answer = planned(*drawn(seed, frozenset({"setup", "tiers", "min_buy"})))
+        cheaper = [each.low_score for each in answer.sensitivity if each.what == "label_cost"]
+        assert cheaper
+        assert min(cheaper) >= answer.score.expected - 1e-9
 
 
 CHEAPEST: dict[str, Any] = {
