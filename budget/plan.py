@@ -324,12 +324,20 @@ class Plan:
         writer.writerow(ALLOCATION_COLUMNS)
         for name, pool in self.pools.items():
             bought = (pool.owned, pool.buy, pool.labels, pool.label_cost, pool.cost)
-            writer.writerow(["pool", _cell(name), "", *bought, "", "", "", "", "", ""])
+            writer.writerow(["pool", spreadsheet_cell(name), "", *bought, "", "", "", "", "", ""])
         for name, task in self.tasks.items():
             bought = (task.owned, task.buy, task.labels, task.label_cost, task.cost)
             scores = (task.now, task.expected, task.low, task.high)
             writer.writerow(
-                ["task", _cell(name), _cell(task.group or ""), *bought, _cell(task.metric), *scores, task.trust]
+                [
+                    "task",
+                    spreadsheet_cell(name),
+                    spreadsheet_cell(task.group or ""),
+                    *bought,
+                    spreadsheet_cell(task.metric),
+                    *scores,
+                    task.trust,
+                ]
             )
         return text.getvalue()
 
@@ -394,6 +402,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cell(text: str) -> str:
+def spreadsheet_cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief, Plan, plan
 from budget.errors import CannotBeMet, InvalidInput
@@ -259,6 +261,27 @@ def test_a_subgroup_without_a_parent_is_refused() -> None:
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "boxes"}}}, surfaces)
     with pytest.raises(InvalidInput, match="no labels of its own"):
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "box", "lot": 5}}}, surfaces)
+
+
+@dataclass(frozen=True)
+class Surprising(Known):
+    """What is expected lies outside of nearly all draws, as it may where few draws fall far."""
+
+    def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> NDArray[np.float64]:
+        return np.asarray(super().expected(labels, pools) - 0.3)
+
+
+def test_every_interval_holds_what_is_expected() -> None:
+    surfaces = {"a": Surprising("a", gains={"p": 0.5}), "b": Known("b")}
+    tasks = {"a": {"label_cost": 1}, "b": {"label_cost": 1}}
+    answer = planned({"budget": 100, "tasks": tasks, "pools": {"p": {"label_cost": 0.01}}}, surfaces)
+    scores = [answer.score, answer.now, *(each.gain for each in answer.baselines.values())]
+    scores += [each.score for each in (*answer.frontier, *answer.shares, *answer.baselines.values())]
+    scores += [score for point in answer.frontier for score in point.tasks.values()]
+    scores += [*answer.pools["p"].brings.values()]
+    assert all(score.low <= score.expected <= score.high for score in scores)
+    assert all(line.low <= line.expected <= line.high for line in answer.tasks.values())
+    assert answer.tasks["a"].low == answer.tasks["a"].expected
 
 
 def test_a_label_that_gets_cheaper_never_makes_the_plan_worse() -> None:
