@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from budget import Brief
 from budget.allocation.baselines import baselines
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import ONE_PRICE, kept, optimum
+from budget.allocation.optimum import ONE_PRICE, _nearby, kept, optimum
 from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
@@ -88,6 +88,20 @@ def test_any_confidence_there_is_can_be_asked_for(confidence: float) -> None:
     asked = problem(Brief.from_dict({"budget": 50, "tasks": {"a": task}}), {"a": Known("a")})
     draws = asked.draws(0, np.array([50.0]), np.zeros((1, 0)))[:, 0] - 0.3
     assert asked.reaches(0, np.array([50.0]), np.zeros((1, 0)))[0] == (draws.max() if confidence < 0.5 else draws.min())
+
+
+def test_around_a_plan_every_pool_is_tried_with_a_lot_more_and_less_and_for_a_lot_of_another() -> None:
+    pools = {
+        "p": {"label_cost": 1, "lot": 10},
+        "q": {"label_cost": 2, "lot": 10},
+        "r": {"label_cost": 1, "lot": 10, "min_buy": 40},
+    }
+    asked = problem(
+        Brief.from_dict({"budget": 500, "tasks": {"a": {"label_cost": 1}}, "pools": pools}), {"a": Known("a")}
+    )
+    tried = set(_nearby(asked.pools, (100, 0, 0)))
+    assert {(90, 0, 0), (110, 0, 0), (100, 10, 0), (100, 0, 40), (90, 10, 0), (50, 20, 0), (50, 0, 50)} <= tried
+    assert all(line.allows(buy) for mix in tried for line, buy in zip(asked.pools, mix, strict=True))
 
 
 LATE = Known("a", take_off=3000, exponent_value=2.0)  # a score that rises slowly at first
