@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.problem import Choice, Problem
+from budget.errors import Fault, InvalidInput
+from budget.messages import shown
 
 
 def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, Choice]:
@@ -18,6 +20,8 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
     `proportional` splits by weight, a pool counting as the mean task; `as far as limits go` by what all labels up to
     max_labels would cost, where all lines have one. The last two only where there are pools. `compare`: further plans,
     {task or pool: labels to buy}, cut down to the limits and, line by line alike, to the budget.
+
+    Raises InvalidInput where a compared plan has the name of one of ours.
     """
     tasks = dict.fromkeys((line.name for line in problem.tasks), 1.0)
     pools = dict.fromkeys((line.name for line in problem.pools), 1.0)
@@ -30,6 +34,10 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
         rules["as far as limits go"] = {line.name: float(line.cost(line.room or 0)) for line in problem.lines}
     if pools:
         rules |= {"tasks only": tasks, "pools only": pools}
+    taken = [name for name in (compare or {}) if name in rules]
+    if taken:
+        allowed = f"names other than those of the plans that are always compared: {', '.join(rules)}"
+        raise InvalidInput(tuple(Fault("", "compare", shown(name), allowed) for name in taken))
     for name, buys in (compare or {}).items():
         rules[name] = {line.name: float(line.cost(min(buys.get(line.name, 0), line.most))) for line in problem.lines}
     found = {name: split(problem, shares) for name, shares in rules.items()}

@@ -59,3 +59,10 @@ def test_what_a_line_cannot_take_goes_to_the_others_to_the_last_digit() -> None:
     even = baselines(asked)["even split"]
     assert even.tasks == (330, 330, 330, 10)
     assert asked.cost(even) == Fraction(100)
+
+
+def test_a_compared_plan_never_takes_the_name_of_one_of_ours() -> None:
+    asked = posed({"a": {"label_cost": 1}}, 100)
+    assert baselines(asked, {"last year": {"a": 7}})["last year"].tasks == (7,)
+    with pytest.raises(InvalidInput, match="compare: found 'even split'"):
+        baselines(asked, {"even split": {"a": 7}})
