@@ -306,7 +306,7 @@ def test_the_cheapest_plan_is_the_same_however_far_the_budget_lies_above_it() ->
     del surfaces["points"]
     near, far = (planned(CHEAPEST | {"budget": budget}, surfaces) for budget in (200, 2e8))
     assert far.cost <= near.cost * 1.0001
-    assert far.certificate.gap <= near.certificate.gap + 1e-3 * near.cost
+    assert far.certificate.gap <= 1.2 * near.certificate.gap
     assert far.status == ("optimal" if far.certificate.gap <= 1e-4 * far.cost else "feasible")
     assert far.certificate.bound <= near.cost + 1e-9
 
