@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from budget import prices
 from budget.constraints import TOTAL, parse
 from budget.errors import Fault, InvalidInput
 from budget.messages import nearest, shown
@@ -123,6 +124,10 @@ def _limits(brief: Brief, where: KeyPath, line: Priced) -> Iterator[Fault]:
         yield brief.fault((*where, "max_labels"), str(most), f"at least owned ({line.owned}): it counts owned + buy")
     if line.min_labels > most:
         yield brief.fault((*where, "min_labels"), str(line.min_labels), f"at most max_labels ({most})")
+    elif line.owned + prices.least_buy(line) > max(most, line.owned):
+        least = line.owned + prices.least_buy(line)
+        allowed = f"what whole lots and min_buy can reach within max_labels ({most}); the fewest are {least}"
+        yield brief.fault((*where, "min_labels"), str(line.min_labels), allowed)
     if line.min_buy > max(most - line.owned, 0):
         yield brief.fault(
             (*where, "min_buy"), str(line.min_buy), f"at most max_labels - owned ({max(most - line.owned, 0)})"
@@ -163,13 +168,13 @@ def _groups(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
             yield brief.fault(
                 ("groups", name), "a group without tasks", "a group that a task names", f"group: {name} in a task"
             )
-        if group.max_cost is not None and group.max_cost < group.min_share * brief.budget:
-            least = group.min_share * brief.budget
-            allowed = f"at least min_share of the budget ({least:g})"
+        least = prices.exact(group.min_share) * prices.exact(brief.budget)
+        if group.max_cost is not None and prices.exact(group.max_cost) < least:
+            allowed = f"at least min_share of the budget ({float(least):g})"
             yield brief.fault(("groups", name, "max_cost"), f"{group.max_cost:g}", allowed)
-    shares = sum(group.min_share for group in brief.groups.values())
-    if shares > 1 + 1e-9:
-        yield brief.fault(("groups",), f"min_share adding up to {shares:g}", "at most 1 over all groups")
+    shares = sum(prices.exact(group.min_share) for group in brief.groups.values())
+    if shares > 1:
+        yield brief.fault(("groups",), f"min_share adding up to {float(shares):.10g}", "at most 1 over all groups")
 
 
 def _goal(brief: Brief) -> Iterator[Fault]:

@@ -52,7 +52,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class NextMoney:
-    """What the plan would do with a little more: solved again at budget + amount. `buys`: changes against this plan."""
+    """What the plan would do with a little more: solved again at budget + amount (for the goal `cheapest`, which leaves
+    money: the best mean score for what this plan costs + amount). `buys`: changes against this plan."""
 
     amount: float
     gain: float
@@ -63,7 +64,8 @@ class NextMoney:
 @dataclass(frozen=True)
 class TaskLine:
     """One task of the plan. `now` is the expected score with what is owned, `next_gain` the rise of the task's own
-    score for one more `next_money.amount` spent on its labels alone."""
+    score for one more `next_money.amount` spent on its labels alone, in whole lots, beyond max_labels if it stands
+    there."""
 
     owned: int
     buy: int
@@ -160,8 +162,8 @@ class SharePoint:
 @dataclass(frozen=True)
 class Limit:
     """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used`
-    and `limit` in its own unit; `price`: rise of the goal for one unit more, solved again with a little more of it; 0
-    where it does not bind."""
+    and `limit` in its own unit; `price`: rise of the goal for one unit more (for `cheapest`: money saved), solved again
+    with a little more of it; 0 where it does not bind."""
 
     key: str
     text: str
@@ -325,12 +327,20 @@ class Plan:
         writer.writerow(ALLOCATION_COLUMNS)
         for name, pool in self.pools.items():
             bought = (pool.owned, pool.buy, pool.labels, pool.label_cost, pool.cost)
-            writer.writerow(["pool", _cell(name), "", *bought, "", "", "", "", "", ""])
+            writer.writerow(["pool", spreadsheet_cell(name), "", *bought, "", "", "", "", "", ""])
         for name, task in self.tasks.items():
             bought = (task.owned, task.buy, task.labels, task.label_cost, task.cost)
             scores = (task.now, task.expected, task.low, task.high)
             writer.writerow(
-                ["task", _cell(name), _cell(task.group or ""), *bought, _cell(task.metric), *scores, task.trust]
+                [
+                    "task",
+                    spreadsheet_cell(name),
+                    spreadsheet_cell(task.group or ""),
+                    *bought,
+                    spreadsheet_cell(task.metric),
+                    *scores,
+                    task.trust,
+                ]
             )
         return text.getvalue()
 
@@ -395,6 +405,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cell(text: str) -> str:
+def spreadsheet_cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

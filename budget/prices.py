@@ -119,6 +119,22 @@ def affordable(brief: Brief, buy: dict[str, int]) -> bool:
     return total_cost((line, buy.get(name, 0)) for name, line in lines.items()) <= exact(brief.budget)
 
 
+def least_order(line: Priced) -> int:
+    """The fewest labels that can be bought if any are: whole lots, at least min_buy."""
+    return max(-(-line.min_buy // line.lot), 1) * line.lot
+
+
+def least_buy(line: Priced) -> int:
+    """The fewest labels that have to be bought to have min_labels: 0, or whole lots, at least min_buy.
+
+    >>> from budget.brief import Task
+    >>> least_buy(Task(label_cost=1.0, owned=10, min_labels=31, lot=20))
+    40
+    """
+    least = -(-max(line.min_labels - line.owned, 0) // line.lot) * line.lot
+    return max(least, least_order(line)) if least > 0 else 0
+
+
 def most_buyable(line: Priced) -> int | None:
     """The most labels that limits and lots let one buy, whatever the money; None: no end."""
     return None if line.max_labels is None else max(line.max_labels - line.owned, 0) // line.lot * line.lot

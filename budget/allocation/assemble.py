@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from budget import prices
 from budget.allocation.evaluation import LEVEL, Evaluated, draws_of, means, spread
 from budget.allocation.evidence import dots, evidence
 from budget.allocation.frontier import Point
@@ -105,9 +106,8 @@ def _alone(solution: Solution, count: int) -> list[Array]:
     problem, plan = solution.problem, solution.plan.choice
     moved = []
     for j, line in enumerate(problem.lines[:count]):
-        extra = int(solution.amount / line.about) if line.price > 0 else 0
         buys = [*plan.tasks, *plan.pools]
-        buys[j] += extra
+        buys[j] = line.richer(buys[j], prices.exact(solution.amount))
         moved.append(Choice(tuple(buys[: len(plan.tasks)]), tuple(buys[len(plan.tasks) :])))
     return [rise - solution.plan.tasks for rise in means(problem, moved)]
 
@@ -135,7 +135,7 @@ def _reached(one: Scored, draws: Array) -> float | None:
 def _binding(line: Line, buy: int, max_labels: int | None) -> tuple[str, ...]:
     """The keys of the brief that hold a line where it is."""
     keys = []
-    if max_labels is not None and line.owned + buy + line.lot > max_labels:
+    if max_labels is not None and line.owned + max(buy + line.lot, line.first) > max_labels:
         keys.append("max_labels")
     if 0 < buy == line.least:
         keys.append("min_labels")
@@ -253,6 +253,6 @@ def _one_more(problem: Problem, plan: Choice, index: int) -> Choice | None:
     """The plan with the least that can be bought more of one line; None at its limit."""
     line, buys = problem.lines[index], [*plan.all]
     buys[index] = max(buys[index] + line.lot, line.first)
-    if buys[index] > line.most:
+    if line.room is not None and buys[index] > line.room:
         return None
     return Choice(tuple(buys[: len(problem.tasks)]), tuple(buys[len(problem.tasks) :]))

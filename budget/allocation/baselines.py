@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from fractions import Fraction
 
-from budget.allocation.lines import Line
+import numpy as np
+
 from budget.allocation.problem import Choice, Problem
+from budget.errors import Fault, InvalidInput
+from budget.messages import shown
 
 
 def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, Choice]:
@@ -15,6 +20,8 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
     `proportional` splits by weight, a pool counting as the mean task; `as far as limits go` by what all labels up to
     max_labels would cost, where all lines have one. The last two only where there are pools. `compare`: further plans,
     {task or pool: labels to buy}, cut down to the limits and, line by line alike, to the budget.
+
+    Raises InvalidInput where a compared plan has the name of one of ours.
     """
     tasks = dict.fromkeys((line.name for line in problem.tasks), 1.0)
     pools = dict.fromkeys((line.name for line in problem.pools), 1.0)
@@ -27,6 +34,10 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
         rules["as far as limits go"] = {line.name: float(line.cost(line.room or 0)) for line in problem.lines}
     if pools:
         rules |= {"tasks only": tasks, "pools only": pools}
+    taken = [name for name in (compare or {}) if name in rules]
+    if taken:
+        allowed = f"names other than those of the plans that are always compared: {', '.join(rules)}"
+        raise InvalidInput(tuple(Fault("", "compare", shown(name), allowed) for name in taken))
     for name, buys in (compare or {}).items():
         rules[name] = {line.name: float(line.cost(min(buys.get(line.name, 0), line.most))) for line in problem.lines}
     found = {name: split(problem, shares) for name, shares in rules.items()}
@@ -40,30 +51,32 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
 def split(problem: Problem, shares: Mapping[str, float]) -> Choice:
     """Money in proportion to the shares, within each line's limits: what one cannot take goes to the others.
 
-    Every line gets clip(level x share, least, most) money, with the level at which the budget is spent.
+    Every line gets clip(level x share, least, most) money, with the level at which the budget is spent, and buys what
+    that pays for in whole lots.
     """
-    rows = [
-        (shares.get(line.name, 0.0), float(line.cost(line.least)), float(line.cost(line.most)))
-        for line in problem.lines
-    ]
-
-    def money(level: float) -> list[float]:
-        return [min(max(level * share, least), most) for share, least, most in rows]
-
-    low, high = 0.0, max((most / share for share, _, most in rows if share > 0), default=0.0)
-    if sum(money(high)) > problem.budget:
-        for _ in range(100):
-            middle = (low + high) / 2
-            low, high = (low, middle) if sum(money(middle)) > problem.budget else (middle, high)
-    else:
-        low = high
+    share = [Fraction(shares.get(line.name, 0.0)) for line in problem.lines]
+    least, most = ([line.cost(getattr(line, end)) for line in problem.lines] for end in ("least", "most"))
+    level = _level(share, least, most, problem.money)
+    spent = [min(max(level * part, low), high) for part, low, high in zip(share, least, most, strict=True)]
     buys = [
-        _labels(line, spent) if spent > 0 or shares.get(line.name) else line.least
-        for line, spent in zip(problem.lines, money(low), strict=True)
+        max(line.affordable(money), line.least) if part else line.least
+        for line, part, money in zip(problem.lines, share, spent, strict=True)
     ]
     return Choice(tuple(buys[: len(problem.tasks)]), tuple(buys[len(problem.tasks) :]))
 
 
-def _labels(line: Line, money: float) -> int:
-    """The whole lots that this money buys; all that may be had where labels cost nothing."""
-    return line.most if line.price == 0 else line.down(money / line.about)
+def _level(share: list[Fraction], least: list[Fraction], most: list[Fraction], money: Fraction) -> Fraction:
+    """The level at which clip(level x share, least, most) adds up to the money; more where all of them get the most."""
+    part, low, high = (np.array(each, float) for each in (share, least, most))
+    some = part > 0
+    ends = np.unique(np.concatenate([[0.0], low[some] / part[some], high[some] / part[some]]))
+    after = bisect_right(ends, float(money), key=lambda level: float(np.clip(level * part, low, high).sum()))
+    if after in (0, len(ends)):
+        return Fraction(2 * float(ends[-1])) if after else Fraction(0)
+    middle = (ends[after - 1] + ends[after]) / 2 * part  # between two ends all that rises rises evenly
+    rises = (low < middle) & (middle < high)
+    fixed = sum(
+        (b if m >= b else a for a, b, m, up in zip(least, most, middle, rises, strict=True) if not up), Fraction(0)
+    )
+    rising = sum((each for each, up in zip(share, rises, strict=True) if up), Fraction(0))
+    return (money - fixed) / rising if rising else Fraction(float(ends[after - 1]))

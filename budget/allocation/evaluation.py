@@ -18,8 +18,8 @@ SIDES = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A choice, scored. `tasks` (n,) expected normalised scores, between `low` and `high` (n,) with probability LEVEL;
-    `total_draws` (S,): the plan's score under each draw."""
+    """A choice, scored. `tasks` (n,) expected normalised scores, between `low` and `high` (n,), where they lie with
+    probability LEVEL; `total_draws` (S,): the plan's score under each draw."""
 
     choice: Choice
     cost: Fraction
@@ -39,13 +39,13 @@ class Evaluated:
 
 
 def spread(expected: float, draws: Array) -> Score:
-    """Expected value with the interval of its draws.
+    """Expected value with the interval of its draws, what is expected included, as surfaces have it.
 
-    >>> spread(1.0, np.array([0.0, 1.0, 2.0])).expected
-    1.0
+    >>> spread(3.0, np.array([0.0, 1.0, 2.0])).high
+    3.0
     """
     low, high = np.quantile(draws, SIDES)
-    return Score(expected, float(low), float(high), LEVEL)
+    return Score(expected, min(float(low), expected), max(float(high), expected), LEVEL)
 
 
 def means(problem: Problem, choices: Sequence[Choice]) -> Array:
@@ -76,6 +76,7 @@ def evaluate(problem: Problem, choices: Sequence[Choice]) -> list[Evaluated]:
         sides.append(np.quantile(draws, SIDES, axis=0))
         total = total + one.weight * draws
     low, high = np.stack(sides, axis=2)
+    low, high = np.minimum(low, tasks), np.maximum(high, tasks)
     return [
         Evaluated(choice, problem.cost(choice), tasks[k], low[k], high[k], total[:, k], problem.weights)
         for k, choice in enumerate(choices)

@@ -226,7 +226,7 @@ def _topped(problem: Problem, choice: Choice) -> Choice:
     if problem.goal == "cheapest":
         return choice
     more = spend_rest([problem], [choice])[0]
-    return more if problem.goal == "mean" or goal_value(problem, more) >= goal_value(problem, choice) else choice
+    return more if problem.linear or goal_value(problem, more) >= goal_value(problem, choice) else choice
 
 
 def _whole(

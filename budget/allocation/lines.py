@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budget import prices
+from budget.brief import MOST_LABELS
 
 if TYPE_CHECKING:
     from budget.brief import Priced
@@ -108,27 +109,36 @@ class Line:
             return -1
         if self.cost(self.most) <= money:
             return self.most
-        if self.plain:
-            return self.down(float(money / self.price // self.lot * self.lot))
+        if len(self.tiers) == 1 and self.price > 0:
+            return self.down(float((money - self.setup) / self.price // self.lot * self.lot))
         low, high = self.least // self.lot, self.most // self.lot  # costs never fall
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.cost(middle * self.lot) <= money else (low, middle)
         return self.down(low * self.lot)
 
+    def within(self, money: Fraction) -> Line:
+        """The same line with no more labels than this money buys, or the least that has to be bought."""
+        most = max(replace(self, least=0).affordable(money), self.least)
+        return replace(self, most=most if most >= self.first else self.least)
+
+    def richer(self, buy: int, money: Fraction) -> int:
+        """What the purchase grows to with this much more money, were there no max_labels: in whole lots and at the
+        prices that hold there. Labels that cost nothing end where they do."""
+        last, price = self.tiers[-1]
+        more = int((last + money / price) // self.lot + 1) * self.lot if price > 0 else 0
+        endless = replace(self, most=max(self.most, buy + more))
+        return max(endless.affordable(self.cost(buy) + money), buy)
+
 
 def line(name: str, part: Priced, money: Fraction) -> Line:
     """One entry of a brief; what more than `money` would buy is left out."""
     lot, hours = part.lot, prices.exact_label_hours(part) or Fraction(0)
-    least = -(-max(part.min_labels - part.owned, 0) // lot) * lot
-    first = max(-(-part.min_buy // lot) * lot, lot)
+    least, first = prices.least_buy(part), prices.least_order(part)
     tiers, setup = prices.exact_tiers(part), prices.exact(part.setup_cost)
     room = prices.most_buyable(part)
     last, price = tiers[-1]
     if room is None:  # beyond the last tier every label costs something, or there is a limit
         room = (last + int(money / price) + lot) // lot * lot
-    least = max(least, first) if least > 0 else 0
-    unlimited = Line(name, part.owned, lot, 0, first, room, tiers, setup, Fraction(0))
-    most = max(unlimited.affordable(money), least)
-    top = most if most >= first else least
-    return Line(name, part.owned, lot, least, first, top, tiers, setup, hours, prices.most_buyable(part))
+    room = min(room, MOST_LABELS // lot * lot)
+    return Line(name, part.owned, lot, least, first, room, tiers, setup, hours, prices.most_buyable(part)).within(money)

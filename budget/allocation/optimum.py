@@ -16,7 +16,7 @@ import numpy as np
 from budget.allocation.boxes import bound_over_boxes
 from budget.allocation.fixed import Fixed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
-from budget.allocation.lines import Array
+from budget.allocation.lines import Array, Line
 from budget.allocation.plain import Mixed, mixed, plain, summed
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
@@ -359,18 +359,33 @@ def _summed(table: Table, problem: Problem, fixed: Fixed) -> tuple[Problem, Tabl
 
 
 def _around(search: Search) -> None:
-    """Pools a little or much larger or smaller than the best plan's, one at a time, as long as that helps."""
+    """Pools a little or much larger or smaller than the best plan's, one at a time or one for another, as long as that
+    helps."""
     better = True
     while better:
         assert search.best is not None
-        better, here = False, search.best
-        for j, line in enumerate(search.problem.pools):
-            for factor in STEPS:
-                amount = (here.choice.pools[j] + line.owned + 1) * factor - line.owned - 1
-                mix = [*here.choice.pools]
-                mix[j] = int(line.near(np.array([amount]))[0])
-                search.attempt(tuple(mix), np.array(here.choice.tasks, float))
+        here = search.best
+        for mix in _nearby(search.problem.pools, here.choice.pools):
+            search.attempt(mix, np.array(here.choice.tasks, float))
         better = search.best.value > here.value + SMOOTH
+
+
+def _nearby(pools: Sequence[Line], buys: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Purchases of pools around these: of one of them in STEPS, and by a lot; of two, a lot or half of the one given
+    for as much money of the other."""
+    found = []
+    for j, (line, buy) in enumerate(zip(pools, buys, strict=True)):
+        amounts = [(buy + line.owned + 1) * factor - line.owned - 1 for factor in STEPS]
+        amounts += [buy - line.lot, max(buy + line.lot, line.first)]
+        found += [(*buys[:j], int(near), *buys[j + 1 :]) for near in line.near(np.array(amounts, float))]
+        for i, other in enumerate(pools):
+            for given in {other.down(buys[i] - other.lot), other.down(buys[i] / 2)} if i != j and buys[i] else ():
+                mix = [*buys]
+                freed = other.cost(buys[i]) - other.cost(given)
+                more = min(max(buy + line.lot, line.first), line.most)
+                mix[i], mix[j] = given, max(line.affordable(line.cost(buy) + freed), more)
+                found.append(tuple(mix))
+    return found
 
 
 def _why(table: Table, problem: Problem, form: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 NEXT = 0.01  # of the budget: the amount that `next_money` adds
+ROOMY = 4  # times the money of the cheapest plan: a budget as large is no scale for the search
 FEW = 40  # with more lines than this, how firm each amount is is not looked at: each of them matters little
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a plan was found in, and the plan: the brief's problem, or, where far less than its budget is of use, the
+    same with less money."""
+
+    table: Table
+    problem: Problem
+    best: Optimum
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Solved:
 
     table: Table
     problem: Problem
-    best: Optimum
+    scope: Scope
     richer: Choice
     richer_bound: float
     amount: float
@@ -64,7 +75,7 @@ def planned(
     if solver not in SOLVERS:
         raise InvalidInput((Fault("", "solver", repr(solver), " or ".join(SOLVERS)),))
     solved = _solved(brief, surfaces, solver, seconds, compare)
-    asked, best = solved.problem, solved.best
+    asked, scope, best = solved.problem, solved.scope, solved.scope.best
     nothing = Choice((0,) * len(asked.tasks), (0,) * len(asked.pools))
     chosen, more, bare, *scored = evaluate(asked, [best.choice, solved.richer, nothing, *solved.rivals.values()])
     bands, could_be = _firmness(solved)
@@ -75,18 +86,18 @@ def planned(
     points = frontier.along_budgets(solved.table, asked, known, best.prices, solver)
     looked_at, pilots = next_pilots(asked, brief, measurements, best)
     return Plan(
-        status="optimal" if best.bound - best.value <= CLOSED else "feasible",
+        status="optimal" if best.bound - best.value <= CLOSED * _unit(scope) else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
         cost=float(chosen.cost), unspent=float(asked.money - chosen.cost),
         unspent_reason=assemble.unspent_reason(asked, best.choice),
-        score=chosen.score, now=bare.score, certificate=certificate(asked, best, solved.seconds),
+        score=chosen.score, now=bare.score, certificate=certificate(scope, solved.seconds),
         next_money=assemble.next_money(solution), tasks=tasks, pools=pools,
         baselines=assemble.compared(chosen, dict(zip(solved.rivals, scored, strict=True)), asked),
         frontier=assemble.frontier_points(points, asked), failed_budgets=assemble.failed_budgets(points),
         shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
-        sensitivity=sensitivity(solved.table, asked, chosen, best.prices),
+        sensitivity=sensitivity(scope.table, scope.problem, chosen, best.prices),
         evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
-        limits=stability.limits(solved.table, asked, best.choice, best.prices, solver),
+        limits=stability.limits(scope.table, scope.problem, best.choice, best.prices, solver),
         pilots_looked_at=looked_at, next_pilots=pilots,
         provenance=_provenance(brief, measurements, seed, started),
     )  # fmt: skip
@@ -107,22 +118,49 @@ def _solved(
     best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
     if best is None:
         raise audit.explained(brief, surfaces, solver)
-    spent = time.perf_counter() - started
+    scope = _narrowed(Scope(table, asked, best), solver, seconds)
+    best, spent = scope.best, time.perf_counter() - started
     amount = NEXT * brief.budget
-    richer, bound = _richer(table, asked.with_budget(brief.budget + amount), best, solver)
-    return Solved(table, asked, best, richer, bound, amount, rivals, solver, spent)
+    base = float(asked.cost(best.choice)) if asked.goal == "cheapest" else brief.budget
+    case = replace(asked, goal=assemble.raised(asked), budget=base + amount)
+    richer, bound = _richer(table, case, best, solver)
+    return Solved(table, asked, scope, richer, bound, amount, rivals, solver, spent)
+
+
+def _narrowed(scope: Scope, solver: str, seconds: float | None) -> Scope:
+    """For the goal `cheapest`, the plan found anew with no more money than the last one needs, until that is of the
+    budget's size: gaps are shares of the budget, and grids reach as far as it buys."""
+    while scope.problem.goal == "cheapest":
+        cost = scope.problem.cost(scope.best.choice)
+        if not 0 < ROOMY * cost < scope.problem.money:
+            break
+        case = scope.problem.within(cost)
+        table = tabulate(case)
+        best = optimum(table, case, solver, (scope.best.choice,), seconds)
+        if best is None:
+            break
+        scope = Scope(table, case, best)
+    return scope
+
+
+def _unit(scope: Scope) -> float:
+    """What a gap is measured by: 1, or, where the least money is sought, that money."""
+    return abs(scope.best.value) if scope.problem.goal == "cheapest" else 1.0
 
 
 def _richer(table: Table, case: Problem, best: Optimum, solver: str) -> tuple[Choice, float]:
-    """The best plan found for a little more money, anew or the plan with more where that brings most; and a bound."""
+    """The best plan found for a little more money, anew or the plan with more where that brings most; and a bound.
+
+    Where none keeps to the brief, for least shares rise with the money, it is the plan itself; nothing is proved."""
     anew = quick(table, [case], best.prices, solver, best.choice, proofs=True)[0]
     made = [best.choice, *spend_rest([case], [best.choice]), anew.choice]
-    good = (choice for choice in made if choice is not None and kept(case, choice))
-    return max(good, key=partial(goal_value, case)), anew.bound
+    good = [choice for choice in made if choice is not None and kept(case, choice)]
+    return (max(good, key=partial(goal_value, case)), anew.bound) if good else (best.choice, np.inf)
 
 
-def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:
+def certificate(scope: Scope, seconds: float) -> Certificate:
     """The bound in the goal's own unit."""
+    asked, best = scope.problem, scope.best
     bound, value, of = best.bound, best.value, "mean score"
     if asked.goal == "cheapest":
         bound, value, of = max(-best.bound, 0.0) * asked.budget, -best.value * asked.budget, "money"
@@ -135,11 +173,11 @@ def certificate(asked: Problem, best: Optimum, seconds: float) -> Certificate:
 
 def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stability.Band]]:
     """Bands of every amount over the draws and over plans nearly as good."""
-    asked, prices = solved.problem, solved.best.prices
+    scope, asked, prices = solved.scope, solved.scope.problem, solved.scope.best.prices
     if len(asked.lines) > FEW or asked.budget <= 0:
         return {}, {}
     names = [line.name for line in asked.lines]
-    near = stability.nearly_as_good(solved.table, asked, solved.best.choice, prices)
+    near = stability.nearly_as_good(scope.table, asked, scope.best.choice, prices)
     return dict(zip(names, stability.bands(asked, prices), strict=True)), dict(zip(names, near, strict=True))
 
 

@@ -6,6 +6,7 @@ normalised: 0 is a task's worst, 1 its best.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -159,6 +160,16 @@ class Problem:
     def with_budget(self, budget: float) -> Problem:
         return replace(self, budget=budget)
 
+    def within(self, money: Fraction) -> Problem:
+        """The same problem with no more money than that (rounded up to a float) to look through; what the rows make of
+        the budget stays."""
+        budget = float(money)
+        if prices.exact(budget) < money:
+            budget = math.nextafter(budget, math.inf)
+        kept = tuple(replace(row, right=row.limit(self.money), of_budget=Fraction(0)) for row in self.rows)
+        tasks, pools = (tuple(each.within(prices.exact(budget)) for each in some) for some in (self.tasks, self.pools))
+        return replace(self, budget=budget, tasks=tasks, pools=pools, rows=kept)
+
     def pool_labels(self, bought: Array) -> dict[str, Array]:
         """Bought pool labels (k, P) as what a surface wants: {pool: owned + bought (k,)}."""
         return {each.name: each.owned + bought[:, j] for j, each in enumerate(self.pools)}
@@ -208,7 +219,7 @@ class Problem:
         if one.confidence is None:
             return replace(self, mixture=None).expected(index, labels, bought) - target
         draws = np.sort(self.draws(index, labels, bought), axis=0)
-        least = int(np.ceil(one.confidence * len(draws) - 1e-9))  # so many draws have to reach it
+        least = max(int(np.ceil(one.confidence * len(draws) - 1e-9)), 1)  # so many draws have to reach it
         return np.asarray(draws[len(draws) - least]) - target
 
 

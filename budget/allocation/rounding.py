@@ -91,7 +91,8 @@ def mended(case: Problem, choice: Choice, points: Array, values: Array) -> Choic
 def _moved(case: Problem, choice: Choice, points: Array, values: Array, spare: float) -> Choice:
     """The same, once, with a little of every row to spare."""
     used = np.stack([uses(case, t, row) for t, row in enumerate(points)])  # (T, C, R)
-    scale = np.abs(used).max(axis=(0, 1), initial=0.0) + 1e-300
+    scale = np.abs(used).max(axis=(0, 1), initial=0.0)
+    scale[scale == 0] = 1.0  # a row of pools alone, which no move mends
     here = np.abs(points - np.array(choice.tasks, float)[:, None]).argmin(axis=1)
     each = np.arange(len(points))
     left = right_sides(case, choice.pools) - used[each, here].sum(axis=0) - spare * scale
@@ -171,7 +172,8 @@ def _about(case: Problem, choice: Choice, left: float) -> Array:
     """(lines,) about how many labels more of each line this money buys."""
     price, lot, most = (np.array([getattr(x, key) for x in case.lines], float) for key in ("about", "lot", "most"))
     room = np.maximum(most - np.array(choice.all, float), 0.0)
-    more = np.floor(left / np.maximum(price * lot, 1e-300) + 1e-9) * lot
+    free = price == 0
+    more = np.where(free, room, np.floor(left / np.where(free, 1.0, price * lot) + 1e-9) * lot)
     for j, line in enumerate(case.lines):
         if not line.plain:
             more[j] = _chunk(line, choice.all[j], Fraction(left))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, means
+from budget.allocation.goals import goal_value
 from budget.allocation.lines import Array
-from budget.allocation.optimum import quick
+from budget.allocation.optimum import kept, quick
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.table import Table
 from budget.plan import Sensitivity
@@ -42,12 +45,12 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
     if not moved:
         return ()
     nothing = Choice((0,) * len(problem.tasks), (0,) * len(problem.pools))
-    plans = quick(table, [side.problem for side in moved], prices, near=plan.choice)
-    choices = [found.choice or plan.choice for found in plans]
-    before, *scored = means(problem, [nothing, *choices])
+    quickly = quick(table, [side.problem for side in moved], prices, near=plan.choice)
+    plans = [_best(side.problem, (each.choice, plan.choice)) for side, each in zip(moved, quickly, strict=True)]
+    before, *scored = means(problem, [nothing, *(each or nothing for each in plans)])
     ends = [
-        (float(side.weights @ (before + side.factor * (each - before))), _elsewhere(problem, plan, choice))
-        for side, each, choice in zip(moved, scored, choices, strict=True)
+        (float(side.weights @ (before + side.factor * (each - before))), _elsewhere(problem, plan, choice or nothing))
+        for side, each, choice in zip(moved, scored, plans, strict=True)
     ]
     found = [
         Sensitivity(
@@ -61,8 +64,15 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
             ends[2 * k + 1][1],
         )
         for k, (low, high) in enumerate(zip(moved[::2], moved[1::2], strict=True))
+        if plans[2 * k] is not None and plans[2 * k + 1] is not None
     ]
     return tuple(sorted(found, key=_size)[:KEPT])
+
+
+def _best(case: Problem, plans: Iterable[Choice | None]) -> Choice | None:
+    """The best of those that keep to a case; None where none does."""
+    good = (choice for choice in plans if choice is not None and kept(case, choice))
+    return max(good, key=partial(goal_value, case), default=None)
 
 
 def _size(each: Sensitivity) -> tuple[float, float, str, str]:

@@ -139,5 +139,6 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
                 made.append(search_at(case, plan.pools, np.array(plan.tasks), solver))
             gain = max((goal_value(case, each) - value for each in made if each is not None), default=0.0)
             price = gain / float(step) if gain > 0 else float(prices[r])
+            price *= problem.budget if problem.goal == "cheapest" else 1.0
         found.append(Limit(row.key, row.text, float(row.use(problem.lines, buys)), float(limit), price))
     return tuple(found)

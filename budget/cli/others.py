@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from budget.errors import Fault, InvalidInput
 from budget.inputs import read_text
 from budget.messages import nearest, shown
+from budget.plan import spreadsheet_cell
 
 if TYPE_CHECKING:
     from budget.brief import Brief
@@ -42,10 +43,15 @@ def _read(path: Path, brief: Brief) -> dict[str, int]:
         found = ", ".join(rows.fieldnames or ()) or "nothing"
         raise InvalidInput((Fault(f"{path}:1", "columns", found, "name,buy", "an allocation.csv has them, too"),))
     names = [name for name, task in brief.tasks.items() if task.measured_on is None] + list(brief.pools)
+    scores = set(brief.tasks) - set(names)  # of subgroups: in an allocation.csv too, with nothing to buy
+    cells = {spreadsheet_cell(name): name for name in (*names, *scores)}
     buys: dict[str, int] = {}
     faults = []
     for row in rows:
         place, name, text = f"{path}:{rows.line_num}", row["name"] or "", (row["buy"] or "").strip()
+        name = cells.get(name, name)
+        if name in scores and text == "0":
+            continue
         if name not in names:
             faults.append(Fault(place, "name", shown(name), ", ".join(names), nearest(name, names)))
         elif name in buys:

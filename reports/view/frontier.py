@@ -37,7 +37,7 @@ def frontier_of(context: Context) -> Frontier:
     size = context.scores.step(plan.next_money.gain).lstrip("+")
     headline = outlook.more_headline(say, context.step, size, plan.next_money.gain > NOTHING)
     points = solved(plan)
-    chosen = [point.budget for point in points].index(plan.budget)
+    chosen = [point.budget for point in points].index(here(plan))
     if len(points) == 1:
         return Frontier(Heading("frontier", say("frontier.label"), headline), None, _next(context), (), 0)
     chart = frontier_chart(context, points)
@@ -60,11 +60,17 @@ def frontier_of(context: Context) -> Frontier:
     return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, steps.index(points[chosen]))
 
 
+def here(plan: Plan) -> float:
+    """The money at which the plan stands among those of other budgets: the budget, or for the goal `cheapest` what it
+    costs, for more than that would buy a better mean score."""
+    return plan.cost if plan.goal == "cheapest" else plan.budget
+
+
 def solved(plan: Plan) -> list[FrontierPoint]:
     """The frontier by rising budget, with the plan itself in it."""
     lines = lines_of(plan)
     this = FrontierPoint(
-        plan.budget,
+        here(plan),
         plan.cost,
         plan.score,
         {name: line.buy for name, line in lines.items()},
@@ -73,7 +79,7 @@ def solved(plan: Plan) -> list[FrontierPoint]:
         plan.certificate.gap,
         plan.certificate.value if counted(plan) else None,
     )
-    others = [point for point in plan.frontier if abs(point.budget - plan.budget) > SAME * max(plan.budget, 1.0)]
+    others = [point for point in plan.frontier if abs(point.budget - here(plan)) > SAME * max(here(plan), 1.0)]
     return sorted([*others, this], key=lambda point: point.budget)
 
 
@@ -143,7 +149,7 @@ def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
     if bend is not None:
         label = say("frontier.knee_mark", reached=n.percent(bend[1]))
         marks.append(Mark(bend[0].budget, value(bend[0].score.expected), "knee", label))
-    marks.append(Mark(plan.budget, value(plan.score.expected), "chosen", say("page.this_plan"), above=True))
+    marks.append(Mark(here(plan), value(plan.score.expected), "chosen", say("page.this_plan"), above=True))
     return Chart(
         "frontier-chart",
         say("frontier.title"),
@@ -163,9 +169,9 @@ def frontier_chart(context: Context, points: list[FrontierPoint]) -> Chart:
             *([Line(tuple(raised), "without dashed")] if len(raised) > 1 else []),
         ),
         marks=tuple(
-            [Mark(p.budget, value(p.score.expected), "solved") for p in points if p.budget != plan.budget] + marks
+            [Mark(p.budget, value(p.score.expected), "solved") for p in points if p.budget != here(plan)] + marks
         ),
-        cursor=Mark(plan.budget, value(plan.score.expected), "cursor"),
+        cursor=Mark(here(plan), value(plan.score.expected), "cursor"),
     )
 
 
@@ -180,18 +186,18 @@ def _row(context: Context, point: FrontierPoint) -> Row:
         share_text(context, shared, point.cost),
         *_counted_text(context, point),
     )
-    return Row(cells(*texts), style="chosen" if point.budget == context.plan.budget else "")
+    return Row(cells(*texts), style="chosen" if point.budget == here(context.plan) else "")
 
 
 def _half(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     """What half the money would bring, from the solved budget nearest to half."""
     plan, n, scores = context.plan, context.numbers, context.scores
-    below = [point for point in points if 0 < point.budget < plan.budget]
+    below = [point for point in points if 0 < point.budget < here(plan)]
     if not below:
         return ()
-    half = min(below, key=lambda point: abs(point.budget - plan.budget / 2))
-    exact = abs(half.budget - plan.budget / 2) <= 0.01 * plan.budget
-    if not exact and abs(half.budget - plan.budget / 2) > 0.2 * plan.budget:
+    half = min(below, key=lambda point: abs(point.budget - here(plan) / 2))
+    exact = abs(half.budget - here(plan) / 2) <= 0.01 * here(plan)
+    if not exact and abs(half.budget - here(plan) / 2) > 0.2 * here(plan):
         return ()
     facts = {"budget": n.money(half.budget), "score": scores.show(half.score.expected)}
     return (context.say("frontier.half" if exact else "frontier.nearest", **facts, change=_against(context, half)),)
@@ -210,7 +216,7 @@ def knee(plan: Plan, points: list[FrontierPoint]) -> tuple[FrontierPoint, float]
     if whole <= 0:
         return None
     parts = ((point, (point.score.expected - plan.now.expected) / whole) for point in points)
-    return next(((point, part) for point, part in parts if 0 < point.budget < plan.budget and part >= KNEE), None)
+    return next(((point, part) for point, part in parts if 0 < point.budget < here(plan) and part >= KNEE), None)
 
 
 def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
@@ -218,13 +224,13 @@ def _knee(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     if found is None:
         return ()
     point, part = found
-    facts = {"share": n.percent(point.budget / context.plan.budget), "reached": n.percent(part)}
+    facts = {"share": n.percent(point.budget / here(context.plan)), "reached": n.percent(part)}
     return (context.say("frontier.knee", budget=n.money(point.budget), **facts),)
 
 
 def _more(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     last, n = points[-1], context.numbers
-    if last.budget <= context.plan.budget:
+    if last.budget <= here(context.plan):
         return ()
     facts = {"budget": n.money(last.budget), "score": context.scores.show(last.score.expected)}
     return (context.say("frontier.most", **facts, change=_against(context, last)),)
@@ -242,7 +248,7 @@ def _next(context: Context) -> tuple[str, ...]:
 def _state(context: Context, chart: Chart, point: FrontierPoint, scales: tuple[float, Scale]) -> dict[str, Any]:
     """Every text and place that the script sets for one solved budget; `scales`: of the bars and of the scores."""
     plan, n, scores, say = context.plan, context.numbers, context.scores, context.say
-    is_plan = point.budget == plan.budget
+    is_plan = point.budget == here(plan)
     money = n.money
     shared, own = money_on(point.costs, plan.pools), money_on(point.costs, plan.tasks)
     amounts = (money(point.cost), money(shared), money(own))

@@ -264,6 +264,8 @@ def test_a_file_that_is_not_there_or_too_large_or_a_folder_is_refused(tmp_path: 
         ({"tiers": []}, "tasks.a.tiers"),
         ({"label_cost": 0}, "tasks.a"),
         ({"label_cost": 1, "max_labels": 5, "min_labels": 6}, "tasks.a.min_labels"),
+        ({"label_cost": 1, "max_labels": 5, "min_labels": 4, "lot": 3}, "tasks.a.min_labels"),
+        ({"label_cost": 1, "max_labels": 9, "owned": 3, "min_labels": 4, "min_buy": 5, "lot": 4}, "tasks.a.min_labels"),
         ({"label_cost": 1, "max_labels": 5, "owned": 6}, "tasks.a.max_labels"),
         ({"label_cost": 1, "max_labels": 5, "owned": 3, "min_buy": 3}, "tasks.a.min_buy"),
         ({"label_cost": 1, "lot": 0}, "tasks.a.lot"),
@@ -333,6 +335,12 @@ def test_names_of_every_script_are_names(name: str) -> None:
 def test_numbers_of_numpy_are_numbers() -> None:
     line = {"label_cost": np.float64(0.5), "max_labels": np.int64(7), "weight": np.float32(2)}
     assert Brief.from_dict(simple(tasks={"a": line})).tasks["a"].max_labels == 7
+
+
+def test_limits_that_hold_with_equality_only_are_no_contradiction() -> None:
+    groups = {"g": {"min_share": 0.07, "max_cost": 7}, "h": {"min_share": 0.93}}  # 0.07 x 100 > 7 in floats
+    tasks = {"a": {"label_cost": 1, "group": "g"}, "b": {"label_cost": 1, "group": "h"}}
+    assert Brief.from_dict({"budget": 100, "tasks": tasks, "groups": groups}).groups["g"].max_cost == 7
 
 
 def test_a_free_pool_needs_an_end_and_then_stands() -> None:

@@ -20,6 +20,8 @@ from click.testing import CliRunner, Result
 
 from budget import Brief, Measurements, plan
 from budget.cli import main, planning, tables
+from budget.cli.others import read_others
+from budget.errors import InvalidInput
 from budget.plan import Plan, PoolLine, TaskLine
 
 COMMAND = str(Path(sys.executable).with_name("labelbudget"))
@@ -347,6 +349,16 @@ def test_other_peoples_plans_are_compared_under_their_files_names(call: Call, tm
     assert {name: buy for name, buy in last.buy.items() if buy} == {"detection": 500, "segmentation": 200}
     assert last.gain.expected > 0
     assert plan.baselines["allocation"].gain.expected == 0
+
+
+def test_an_allocation_of_ours_is_read_again_whatever_its_names_and_with_scores_of_subgroups(tmp_path: Path) -> None:
+    tasks = {"=SUM(A1)": {"label_cost": 1}, "-b": {"label_cost": 1}, "night": {"measured_on": "-b"}}
+    brief = Brief.from_dict({"budget": 9, "tasks": tasks})
+    (tmp_path / "o.csv").write_text("kind,name,buy\ntask,'=SUM(A1),5\ntask,'-b,4\ntask,night,0\n")
+    assert read_others([tmp_path / "o.csv"], brief) == {"o": {"=SUM(A1)": 5, "-b": 4}}
+    (tmp_path / "o.csv").write_text("name,buy\nnight,1\n")
+    with pytest.raises(InvalidInput, match="name: found 'night'"):
+        read_others([tmp_path / "o.csv"], brief)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from budget.plan import Limit, Plan, Score, TaskLine
 from reports.view import view_of
 from reports.view.evidence import curve_chart
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
-from reports.view.frontier import STEPS, stepped
+from reports.view.frontier import STEPS, solved, stepped
 from reports.view.parts import Cell, Name, Row, context_of
 from reports.view.verdict import reference
 from tests.reports.plans import PLANS
@@ -247,6 +247,17 @@ def test_shares_of_one_budget_solved_twice_are_drawn_once_with_the_better_plan()
     old = plan()
     worse = replace(old.shares[2], score=Score(0.1, 0.0, 0.2))
     assert view_of(replace(old, shares=(*old.shares, worse))).shared == view_of(old).shared
+
+
+def test_the_cheapest_plan_stands_among_richer_ones_at_what_it_costs() -> None:
+    old = plan()
+    of = replace(old, goal="cheapest", budget=2 * old.budget)
+    points = solved(of)
+    assert next(point.budget for point in points if point.score == of.score) == of.cost
+    assert of.budget in [point.budget for point in points]
+    scores = [point.score.expected for point in points]
+    assert scores == sorted(scores)
+    assert view_of(of).frontier.chosen < len(view_of(of).frontier.states) - 1
 
 
 def test_the_gap_is_written_in_what_the_goal_counts() -> None:

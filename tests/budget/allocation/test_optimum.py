@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief
 from budget.allocation.baselines import baselines
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import ONE_PRICE, kept, optimum
+from budget.allocation.optimum import ONE_PRICE, _nearby, kept, optimum
 from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
 from tests.budget.allocation.lattice import FEATURES, THREE, best_by_trying, drawn
 from tests.budget.allocation.surfaces import Known
+
+Array = NDArray[np.float64]
 
 
 def posed(seed: int, features: frozenset[str]) -> Problem | None:
@@ -52,6 +59,49 @@ def test_with_one_feature_no_plan_exceeds_the_bound_and_the_gap_closes(feature: 
 def test_with_all_features_at_once_no_plan_exceeds_the_bound_and_the_gap_closes() -> None:
     for seed in range(100, 160):
         check_against_every_plan(seed, frozenset(FEATURES))
+
+
+@dataclass(frozen=True)
+class Gamble(Known):
+    """A score that a pool raises on average, and lowers in its worst draws."""
+
+    def draws(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> Array:
+        luck = self._factors()[:, None] - 1
+        return self.expected(labels, pools) + 2 * luck * np.asarray((pools or {}).get("p", 0.0)) / 1e4
+
+
+def test_under_risk_no_money_left_over_buys_what_lowers_the_worst_draws() -> None:
+    task = {"label_cost": 1, "lot": 5, "max_labels": 20}
+    free = {"label_cost": 0, "setup_cost": 1, "lot": 100, "max_labels": 800}
+    brief = Brief.from_dict({"budget": 50, "risk": 0.1, "tasks": {"a": task}, "pools": {"p": free}})
+    asked = problem(brief, {"a": Gamble("a", gains={"p": 0.05})})
+    found = optimum(tabulate(asked), asked, "highs")
+    assert found is not None
+    assert asked.risk > 0
+    assert found.value == pytest.approx(best_by_trying(asked), abs=1e-9)
+    assert optimum(tabulate(asked), replace(asked, risk=0.0), "highs").choice.pools == (800,)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("confidence", [1e-12, 1 - 1e-12])
+def test_any_confidence_there_is_can_be_asked_for(confidence: float) -> None:
+    task = {"label_cost": 1, "target": 0.3, "target_confidence": confidence}
+    asked = problem(Brief.from_dict({"budget": 50, "tasks": {"a": task}}), {"a": Known("a")})
+    draws = asked.draws(0, np.array([50.0]), np.zeros((1, 0)))[:, 0] - 0.3
+    assert asked.reaches(0, np.array([50.0]), np.zeros((1, 0)))[0] == (draws.max() if confidence < 0.5 else draws.min())
+
+
+def test_around_a_plan_every_pool_is_tried_with_a_lot_more_and_less_and_for_a_lot_of_another() -> None:
+    pools = {
+        "p": {"label_cost": 1, "lot": 10},
+        "q": {"label_cost": 2, "lot": 10},
+        "r": {"label_cost": 1, "lot": 10, "min_buy": 40},
+    }
+    asked = problem(
+        Brief.from_dict({"budget": 500, "tasks": {"a": {"label_cost": 1}}, "pools": pools}), {"a": Known("a")}
+    )
+    tried = set(_nearby(asked.pools, (100, 0, 0)))
+    assert {(90, 0, 0), (110, 0, 0), (100, 10, 0), (100, 0, 40), (90, 10, 0), (50, 20, 0), (50, 0, 50)} <= tried
+    assert all(line.allows(buy) for mix in tried for line, buy in zip(asked.pools, mix, strict=True))
 
 
 LATE = Known("a", take_off=3000, exponent_value=2.0)  # a score that rises slowly at first

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief, Plan, plan
 from budget.errors import CannotBeMet, InvalidInput
 from budget.prices import affordable
+from tests.budget.allocation.lattice import drawn
 from tests.budget.allocation.surfaces import Known, measured
 
 
@@ -91,6 +94,43 @@ def test_a_little_more_money_never_makes_the_plan_worse() -> None:
     assert answer.next_money.amount == 10
     assert 0 < answer.next_money.gain < answer.frontier[-1].score.expected - answer.score.expected
     assert sum(answer.next_money.buys.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("priced", "more"),
+    [
+        ({"label_cost": 0.5}, 20),
+        ({"label_cost": 0.5, "lot": 15}, 15),
+        ({"label_cost": 0.5, "lot": 40}, 0),
+        ({"tiers": [[0, 0.5], [10, 2]]}, 12),
+        ({"label_cost": 0.5, "setup_cost": 4}, 12),
+        ({"label_cost": 0.5, "min_buy": 21}, 0),
+        ({"label_cost": 0.5, "max_labels": 100}, 20),
+    ],
+)
+def test_the_gain_of_more_money_on_one_line_is_what_that_money_buys_there(priced: dict[str, Any], more: int) -> None:
+    surfaces = {"a": Known("a", scale=0.02), "b": Known("b")}
+    tasks = {"a": {"owned": 100, "weight": 0.01, **priced}, "b": {"label_cost": 0.01}}
+    line = planned({"budget": 1000, "tasks": tasks}, surfaces).tasks["a"]
+    assert line.buy == 0
+    before, after = surfaces["a"].expected([100, 100 + more])
+    assert line.next_gain == pytest.approx(after - before, abs=1e-12)
+
+
+def test_a_least_order_beyond_the_limit_holds_a_line_at_nothing() -> None:
+    tasks = {"a": {"label_cost": 1, "lot": 20, "max_labels": 24, "min_buy": 24}, "b": {"label_cost": 1}}
+    answer = planned({"budget": 10, "tasks": tasks}, {"a": Known("a"), "b": Known("b")})
+    assert answer.tasks["a"].buy == 0
+    assert answer.tasks["a"].binding == ("max_labels",)
+
+
+def test_labels_that_cost_nothing_in_large_lots_are_bought_without_an_overflow() -> None:
+    free = {"label_cost": 0, "setup_cost": 5, "lot": 20_000, "max_labels": 60_000}
+    answer = planned(
+        {"budget": 3e5, "pools": {"p": free}, "tasks": {"a": {"label_cost": 40, "lot": 100, "max_labels": 400}}},
+        {"a": Known("a", gains={"p": 0.5})},
+    )
+    assert answer.pools["p"].buy == 60_000
 
 
 def test_the_share_spent_on_pools_has_its_best_at_the_plan() -> None:
@@ -221,3 +261,77 @@ def test_a_subgroup_without_a_parent_is_refused() -> None:
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "boxes"}}}, surfaces)
     with pytest.raises(InvalidInput, match="no labels of its own"):
         planned(brief | {"tasks": {**brief["tasks"], "night": {"measured_on": "box", "lot": 5}}}, surfaces)
+
+
+@dataclass(frozen=True)
+class Surprising(Known):
+    """What is expected lies outside of nearly all draws, as it may where few draws fall far."""
+
+    def expected(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None = None) -> NDArray[np.float64]:
+        return np.asarray(super().expected(labels, pools) - 0.3)
+
+
+def test_every_interval_holds_what_is_expected() -> None:
+    surfaces = {"a": Surprising("a", gains={"p": 0.5}), "b": Known("b")}
+    tasks = {"a": {"label_cost": 1}, "b": {"label_cost": 1}}
+    answer = planned({"budget": 100, "tasks": tasks, "pools": {"p": {"label_cost": 0.01}}}, surfaces)
+    scores = [answer.score, answer.now, *(each.gain for each in answer.baselines.values())]
+    scores += [each.score for each in (*answer.frontier, *answer.shares, *answer.baselines.values())]
+    scores += [score for point in answer.frontier for score in point.tasks.values()]
+    scores += [*answer.pools["p"].brings.values()]
+    assert all(score.low <= score.expected <= score.high for score in scores)
+    assert all(line.low <= line.expected <= line.high for line in answer.tasks.values())
+    assert answer.tasks["a"].low == answer.tasks["a"].expected
+
+
+def test_a_label_that_gets_cheaper_never_makes_the_plan_worse() -> None:
+    answer = planned(*drawn(9, frozenset({"setup", "tiers", "min_buy"})))
+    cheaper = [each.low_score for each in answer.sensitivity if each.what == "label_cost"]
+    assert len(cheaper) > 1
+    assert min(cheaper) >= answer.score.expected - 1e-9
+
+
+CHEAPEST: dict[str, Any] = {
+    "goal": "cheapest",
+    "tasks": {
+        "box": {"label_cost": 1, "lot": 7, "target": 0.5},
+        "mask": {"label_cost": 2, "lot": 11, "target": 0.5},
+    },
+    "pools": {"web": {"label_cost": 0.01, "lot": 500}},
+}
+
+
+def test_the_cheapest_plan_is_the_same_however_far_the_budget_lies_above_it() -> None:
+    _, surfaces = three()
+    del surfaces["points"]
+    near, far = (planned(CHEAPEST | {"budget": budget}, surfaces) for budget in (200, 2e8))
+    assert far.cost <= near.cost * 1.0001
+    assert far.certificate.gap <= 1.2 * near.certificate.gap
+    assert far.status == ("optimal" if far.certificate.gap <= 1e-4 * far.cost else "feasible")
+    assert far.certificate.bound <= near.cost + 1e-9
+
+
+def test_a_little_more_money_than_the_cheapest_plan_needs_buys_the_best_mean_score() -> None:
+    _, surfaces = three()
+    del surfaces["points"]
+    answer = planned(CHEAPEST | {"budget": 5000}, surfaces)
+    assert answer.next_money.amount == 50
+    more = {name: buy + answer.next_money.buys.get(name, 0) for name, buy in buys(answer).items()}
+    cost = sum(more[name] * line.label_cost for lines in (answer.tasks, answer.pools) for name, line in lines.items())
+    assert answer.cost < cost <= answer.cost + 50 + 1e-9
+    assert answer.next_money.gain > 0
+
+
+def test_where_more_money_leaves_no_plan_the_next_money_brings_nothing() -> None:
+    tasks = {"a": {"label_cost": 1, "group": "g", "max_labels": 30}, "b": {"label_cost": 1}}
+    answer = planned(
+        {"budget": 100, "tasks": tasks, "groups": {"g": {"min_share": 0.3}}}, {"a": Known("a"), "b": Known("b")}
+    )
+    assert answer.tasks["a"].buy == 30
+    assert (answer.next_money.gain, answer.next_money.buys, answer.next_money.gap) == (0, {}, None)
+
+
+def test_money_that_does_not_pay_for_a_lot_is_left_for_the_lots_and_not_for_a_limit() -> None:
+    tasks = {"a": {"label_cost": 1, "lot": 1000}, "b": {"label_cost": 1, "lot": 600}}
+    answer = planned({"budget": 500, "tasks": tasks}, {"a": Known("a"), "b": Known("b")})
+    assert (answer.cost, answer.unspent_reason) == (0, "lot sizes")
