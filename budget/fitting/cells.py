@@ -73,16 +73,6 @@ class Cells:
         return labels, np.where(pools > 0, pools, 1.0)
 
     @cached_property
-    def growth(self) -> Array:
-        """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where they were not varied."""
-        return grown(self.labels)
-
-    @cached_property
-    def seen(self) -> tuple[float, float]:
-        """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
-        return float((self.squares * self.growth).sum()), float((self.repeats - 1).sum())
-
-    @cached_property
     def varied(self) -> tuple[int, ...]:
         """Pools that were measured at more than one size."""
         return tuple(int(j) for j in np.flatnonzero(np.ptp(self.pool_labels, axis=0) > 0))

@@ -206,7 +206,7 @@ def dips(task: Cells, prior: NoisePrior, significance: float) -> Iterator[Trust]
     rows = rows[np.argsort(task.labels[rows], kind="stable")]
     labels, error = task.labels[rows], task.error[rows]
     variance = np.maximum(cell_variance(task, prior)[rows], 1e-12)
-    freedom = one_run(task, prior)[1] + prior.runs
+    freedom = max(one_run(task, prior)[1] + prior.runs - 1, 1.0)  # one is spent on how the variance falls
     if _rises(error, variance, freedom) >= significance:
         return
     odd = [i for i in range(len(rows)) if _rises(np.delete(error, i), np.delete(variance, i), freedom) >= significance]

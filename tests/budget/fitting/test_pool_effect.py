@@ -10,7 +10,7 @@ from scipy import stats
 
 from budget import Measurements
 from budget.fitting.cells import cells
-from budget.fitting.noise import NoisePrior, one_run
+from budget.fitting.noise import NoisePrior, fall
 from budget.fitting.pool_effect import measured_effect
 from tests.budget.fitting.curves import pooled, rows
 
@@ -32,7 +32,7 @@ def test_the_f_test_of_a_pool_is_that_of_nested_weighted_regressions(truth):
             "logs": np.log(task.labels + 0.8),
         }
     )
-    weight = task.repeats * task.labels / one_run(task, NoisePrior())[0]
+    weight = task.repeats * task.labels ** fall(task, NoisePrior())
     without, with_pool = (
         formula.wls(f"error ~ {terms}", table, weights=weight).fit()
         for terms in ("C(labels)", "C(labels) + pool + pool:logs")
