@@ -126,6 +126,10 @@ def _scores(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
         yield Trust("FAIL", "scores above the metric's best", "Correct the metric's best and worst in the brief.")
     elif task.error.min() < limits.ceiling:
         yield Trust("REVIEW", "the score is at its ceiling", "Spend on other tasks, or use a harder test set.")
+    if task.worse:
+        yield Trust(
+            "REVIEW", "scores worse than the metric's worst", "Correct the metric's best and worst in the brief."
+        )
     if task.error.min() > (1.0 if task.chance is None else task.chance) - limits.chance:
         yield Trust("REVIEW", "the score is still at chance", "Pilot with more labels until the score leaves chance.")
 
