@@ -15,7 +15,7 @@ from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import misfit
 from budget.fitting.nodes import Array
-from budget.fitting.noise import NoisePrior, learn, one_run
+from budget.fitting.noise import NoisePrior, fall, learn, one_run
 from budget.fitting.pool_effect import pool_effects
 from budget.fitting.posterior import Posterior, posteriors
 from budget.fitting.strategies import strategies
@@ -110,6 +110,7 @@ def _surface(one: Forecast) -> Surface:
         exponent=_score(posterior.exponents(), posterior.weight),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
+        noise_fall=fall(task, prior),
         trust=judge(task, Fitted(width, misfit(truths, task, prior), effects, prior)),
         effects=effects,
     )

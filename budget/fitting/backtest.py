@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from budget.fitting.cells import Cells, cells
-from budget.fitting.noise import one_run, own_sampling
+from budget.fitting.noise import fall, one_run, own_sampling
 from budget.plan import Hidden
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def _lines(task: Cells, keep: NDArray[np.bool_], seen: Forecast) -> tuple[Hidden
     at = labels / unit, pools[:, varied] / units[varied]
     expected, errors = (task.scale.score(part) for part in seen.truths.forecast(*at))
     low, high = np.quantile(errors, [0.05, 0.95], axis=0)
-    run = one_run(seen.task, seen.prior)[0] * unit / np.maximum(labels, 1) / task.repeats[away]
+    grown = (np.maximum(labels, 1) / unit) ** fall(seen.task, seen.prior)
+    run = one_run(seen.task, seen.prior)[0] / grown / task.repeats[away]
     noise = 1.64 * np.sqrt(run + own_sampling(task)[away]) * abs(task.scale.best - task.scale.worst)
     middle = (low + high) / 2
     half = np.hypot(np.abs(high - low) / 2, noise)

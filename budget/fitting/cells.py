@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 Array = NDArray[np.float64]
+BEYOND = 1.1  # mean errors above it are no noise around chance: the metric's worst is none
+DIVERGED = 10.0  # times the median error: cells above it say nothing of a metric's range
 OUTLIER = 6.0  # robust standard deviations
 ENOUGH = 9  # runs with repeats, before any is called outlying
 
@@ -36,6 +38,14 @@ class Scale:
 
     def score(self, error: Array) -> Array:
         return self.best - (self.best - self.worst) * error
+
+    def reaching(self, error: float) -> Scale:
+        """The scale on which this error is in the middle.
+
+        >>> Scale(best=0.0, worst=1.0, direction="minimize").reaching(3.0).worst
+        6.0
+        """
+        return replace(self, worst=self.best - 2 * error * (self.best - self.worst))
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ class Cells:
     by_seed: Array = field(default_factory=lambda: np.zeros((0, 0)))
     capacity: tuple[Capacity, ...] = ()  # what other networks make of the pools
     others: int = 0
+    worse: bool = False  # than the metric's worst by more than noise: `scale` reaches twice as far as the runs do
 
     @cached_property
     def largest(self) -> tuple[float, Array]:
@@ -71,16 +82,6 @@ class Cells:
         labels = float(self.labels.max(initial=0)) or 1.0
         pools = self.pool_labels.max(axis=0, initial=0)
         return labels, np.where(pools > 0, pools, 1.0)
-
-    @cached_property
-    def growth(self) -> Array:
-        """(N,) labels over the largest pilot's: the variance of a run falls with them; 1 where they were not varied."""
-        return grown(self.labels)
-
-    @cached_property
-    def seen(self) -> tuple[float, float]:
-        """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
-        return float((self.squares * self.growth).sum()), float((self.repeats - 1).sum())
 
     @cached_property
     def varied(self) -> tuple[int, ...]:
@@ -100,8 +101,16 @@ def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
         metric = brief.tasks[task].metric if brief is not None and task in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
         found = _cells(task, scale, pools, table[rows], seeds[rows])
+        if (most := _worst(found)) > BEYOND:
+            found = replace(_cells(task, scale.reaching(most), pools, table[rows], seeds[rows]), worse=True)
         answer[task] = _beside(found, curves.iloc[rows], others[task]) if task in others else found
     return answer
+
+
+def _worst(task: Cells) -> float:
+    """Largest mean error, runs without labels included and cells that diverged not."""
+    every = np.append(task.error, [] if task.chance is None else task.chance)
+    return float(every[every <= DIVERGED * np.median(every)].max(initial=0)) if len(every) else 0.0
 
 
 def _beside(task: Cells, rows: pd.DataFrame, others: pd.DataFrame) -> Cells:

@@ -70,7 +70,7 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
 
 def natural(law: Law, pools: int, latent: Array) -> Array:
     """Latent standard normals (p, ...) -> shape parameters (p, ...)."""
-    return np.stack([p.natural(p.mean + p.deviation * z) for p, z in zip(law.parameters(pools), latent, strict=True)])
+    return np.stack([p.prior(z) for p, z in zip(law.parameters(pools), latent, strict=True)])
 
 
 class Whitened(NamedTuple):

@@ -11,7 +11,7 @@ from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.noise import NoisePrior, seed_covariance
+from budget.fitting.noise import NoisePrior, one_run, own_sampling, seed_covariance, seen
 from budget.plan import Score
 
 Array = NDArray[np.float64]
@@ -77,39 +77,47 @@ def _told(rises: Array) -> NDArray[np.bool_]:
 
 
 def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
-    """P values of what the cells themselves say of a pool (None: too few), that it does nothing, and that it does no
+    """P values of what the cells themselves say of a pool (None: nothing), that it does nothing, and that it does no
     harm.
 
-    Generalised least squares: the cells have the covariance that seeds give them. Against one mean for every set of
-    labels and other pools stands a pool effect that may change with ln labels: Fisher's test of nested regressions.
+    Generalised least squares: the cells have the covariance that seeds and test items give them. Against one mean for
+    every set of labels and other pools stands a pool effect that may change with ln labels, where it was measured at
+    several of them: Fisher's test of nested regressions. If the pool does nothing, what the larger regression leaves
+    and what repeats scatter by are the same noise: both are in the denominator.
     Harm is the larger of the rises of the error, from the least to the most of the pool, at the fewest and at the most
-    labels, over its standard error: Student's t, one-sided, times two because there are two.
+    labels at which the pool was varied, over its standard error: Student's t, one-sided, times two where there are two.
     """
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
     pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
-    logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
-    logs = logs - logs.mean()
-    columns = [pool - pool.mean()] if np.ptp(logs) == 0 else [pool - pool.mean(), (pool - pool.mean()) * logs]
-    design = np.column_stack([means, *columns])
-    rank = int(np.linalg.matrix_rank(design))
-    if rank >= len(task.labels) or rank < design.shape[1]:
+    within = means @ np.array([np.ptp(pool[one > 0]) for one in means.T]) > 0
+    if not within.any():
         return None
-    whiten = np.linalg.inv(np.linalg.cholesky(seed_covariance(task, prior) + 1e-12 * np.eye(len(task.labels))))
+    logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
+    few, most = logs[within].min(), logs[within].max()
+    terms = np.column_stack([pool, pool * (logs - few)] if few < most else [pool])
+    freedom = len(task.labels) - means.shape[1] - terms.shape[1]
+    repeats = float((task.repeats - 1).sum())
+    if freedom < 0 or freedom + repeats == 0:
+        return None
+    covariance = seed_covariance(task, prior) + np.diag(own_sampling(task) + 1e-12)
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     # of both regressions at once: the means come first, the errors last
-    triangle = np.asarray(np.linalg.qr(whiten @ np.column_stack([design, task.error]), mode="r"), np.float64)
-    root, found = triangle[:-1, :-1], triangle[:-1, -1]
-    freedom = len(task.labels) - rank
-    spread = max(float(triangle[-1, -1]) ** 2 / freedom, 1e-300)
-    ratio = float(np.square(found[means.shape[1] :]).sum()) / len(columns) / spread
-    ends = np.zeros((2, design.shape[1]))
-    ends[:, means.shape[1]] = np.ptp(pool)
-    ends[:, means.shape[1] + 1 :] = np.ptp(pool) * np.array([[logs.min()], [logs.max()]])
+    table = whiten @ np.column_stack([means, terms, task.error])
+    if freedom == 0:
+        table = np.vstack([table, np.zeros(table.shape[1])])
+    triangle = np.asarray(np.linalg.qr(table, mode="r"), np.float64)
+    first = means.shape[1]
+    root, found = triangle[first:-1, first:-1], triangle[first:-1, -1]
+    squares = float(triangle[-1, -1]) ** 2 + seen(task, prior)[0] / max(one_run(task, prior)[0], 1e-12)
+    spread = max(squares / (freedom + repeats), 1e-300)
+    ratio = float(np.square(found).sum()) / len(found) / spread
+    ends = np.ptp(pool) * np.array([[1.0, 0.0], [1.0, most - few]])[: len(found), : len(found)]
     turned = np.linalg.solve(root.T, ends.T)
     rises = found @ turned / np.sqrt(spread * np.square(turned).sum(0))
-    harm = min(2 * float(stdtr(freedom, -rises.max())), 1.0)
-    return float(fdtrc(len(columns), freedom, ratio)), harm
+    harm = min(len(ends) * float(stdtr(freedom + repeats, -rises.max())), 1.0)
+    return float(fdtrc(len(found), freedom + repeats, ratio)), harm
 
 
 def _ends(task: Cells, index: int) -> Array:

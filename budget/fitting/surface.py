@@ -42,6 +42,7 @@ class Surface:
     exponent: Score | None = None
     floor: Score | None = None
     noise: float = 0.0
+    noise_fall: float = 1.0  # power of labels by which the variance of a run falls
     trust: Trust = field(default_factory=Trust)
     effects: Mapping[str, PoolEffect] = field(default_factory=dict)
     backtest: tuple[Hidden, ...] = ()
@@ -99,7 +100,7 @@ class Surface:
         """(k,) standard deviation of the mean score of `repeats` more runs around the truth, in the task's own unit:
         the seeds, which repeats average out, and the test items, which they do not."""
         n = np.atleast_1d(np.asarray(labels, float))
-        growth = np.maximum(n / self.most_labels, 1e-3) if self.most_labels else np.ones_like(n)
+        growth = np.maximum(n / self.most_labels, 1e-3) ** self.noise_fall if self.most_labels else np.ones_like(n)
         error = self.scale.error(self.expected(n, pools))
         items = self.truths.sampling * magnitude(error) * (self.best - self.worst) ** 2
         return np.asarray(np.sqrt(self.noise**2 / growth / np.asarray(repeats, float) + items))

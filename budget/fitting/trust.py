@@ -126,6 +126,10 @@ def _scores(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
         yield Trust("FAIL", "scores above the metric's best", "Correct the metric's best and worst in the brief.")
     elif task.error.min() < limits.ceiling:
         yield Trust("REVIEW", "the score is at its ceiling", "Spend on other tasks, or use a harder test set.")
+    if task.worse:
+        yield Trust(
+            "REVIEW", "scores worse than the metric's worst", "Correct the metric's best and worst in the brief."
+        )
     if task.error.min() > (1.0 if task.chance is None else task.chance) - limits.chance:
         yield Trust("REVIEW", "the score is still at chance", "Pilot with more labels until the score leaves chance.")
 
@@ -206,7 +210,7 @@ def dips(task: Cells, prior: NoisePrior, significance: float) -> Iterator[Trust]
     rows = rows[np.argsort(task.labels[rows], kind="stable")]
     labels, error = task.labels[rows], task.error[rows]
     variance = np.maximum(cell_variance(task, prior)[rows], 1e-12)
-    freedom = one_run(task, prior)[1] + prior.runs
+    freedom = max(one_run(task, prior)[1] + prior.runs - 1, 1.0)  # one is spent on how the variance falls
     if _rises(error, variance, freedom) >= significance:
         return
     odd = [i for i in range(len(rows)) if _rises(np.delete(error, i), np.delete(variance, i), freedom) >= significance]

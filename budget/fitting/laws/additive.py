@@ -24,7 +24,13 @@ from budget.fitting.laws.base import (
 )
 
 SHARE = Parameter(
-    "share", "the pool's part of the error at the largest pilot over the labels' part", "none", 0.0, 1.5, BY_HAND
+    "share",
+    "the pool's part of the error at the largest pilot over the labels' part",
+    "none",
+    0.0,
+    1.5,
+    BY_HAND,
+    idle=True,
 )
 
 

@@ -4,7 +4,7 @@ where it is convex, and its source."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,8 @@ Value = tuple[Array, tuple[Array, ...]]  # a shape and its derivatives
 
 SEARCHED = "search on half of the LCDB curves: benchmarks/calibration.py"
 BY_HAND = "by hand, from what the parameter means"
+IDLE = 1.0  # prior deviations below its mean where a pool's strength is halved: one pool in six does less
+FADE = 2.0  # by so many factors e a deviation does it come to nothing beyond that
 RANGE = 4.0  # prior deviations either side of the mean within which least squares looks
 
 
@@ -23,6 +25,8 @@ class Parameter:
     """One shape parameter. Its logarithm (or logit, for a share) is normal a priori with `mean` and `deviation`.
 
     Labels and pool labels are counted in units of the largest pilot: `unit` is "largest pilot", or "none" for a number.
+    `idle`: a strength of a pool, which a priori fades to nothing in its lowest sixth: not every pool
+    helps.
     """
 
     name: str
@@ -32,6 +36,17 @@ class Parameter:
     deviation: float
     source: str = SEARCHED
     scale: Literal["log", "logit"] = "log"
+    idle: bool = False
+
+    def prior(self, normal: Array) -> Array:
+        """Standard normal value -> the parameter: equally likely values have equally likely normals.
+
+        >>> strength = Parameter("worth", "of a pool", "none", 0.0, 1.0, idle=True)
+        >>> strength.prior(np.array([-3.0, -1.0, 0.0, 1.0])).round(3).tolist()
+        [0.001, 0.184, 0.881, 2.669]
+        """
+        value = self.natural(self.mean + self.deviation * normal)
+        return value * decline(-FADE * (normal + IDLE)) if self.idle else value
 
     def natural(self, latent: Array) -> Array:
         """Latent normal value -> the parameter as the formula has it."""
@@ -92,6 +107,7 @@ POOL_SCALE = Parameter(
 POOL_EXPONENT = Parameter(
     "pool_exponent", "how fast the error falls with pool labels", "none", float(np.log(0.3)), 0.7, BY_HAND
 )
+STRENGTH = replace(POOL_EXPONENT, idle=True)
 TINY = 1e-9  # labels are at least this share of the largest pilot inside a shape: n = 0 is legal everywhere
 
 

@@ -19,7 +19,9 @@ from budget.fitting.laws.odds import HALF
 LABEL_POWER = Parameter(
     "label_power", "how the worth of a pool label grows with task labels", "none", -0.5, 1.5, BY_HAND, "logit"
 )
-WORTH = Parameter("worth", "task labels that the largest pool pilot is worth", "largest pilot", -1.0, 2.0, BY_HAND)
+WORTH = Parameter(
+    "worth", "task labels that the largest pool pilot is worth", "largest pilot", -1.0, 2.0, BY_HAND, idle=True
+)
 POOL_POWER = Parameter("pool_power", "how fast the worth of a pool grows with its labels", "none", -0.7, 0.6, BY_HAND)
 
 

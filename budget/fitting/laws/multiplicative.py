@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_EXPONENT, POOL_SCALE, TINY, Array, Law, Value, raised
+from budget.fitting.laws.base import EXPONENT, OFFSET, POOL_SCALE, STRENGTH, TINY, Array, Law, Value, raised
 
 
 def shape(theta: Array, labels: Array, pools: Array) -> Array:
@@ -41,7 +41,7 @@ LAW = Law(
     "E + B (n + d)^-b prod_j (1 + P_j / p_j)^-a_j",
     "Zhang et al. 2024",
     (EXPONENT, OFFSET),
-    (POOL_SCALE, POOL_EXPONENT),
+    (POOL_SCALE, STRENGTH),
     shape,
     derivatives,
     "jointly convex",

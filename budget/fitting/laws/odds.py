@@ -16,7 +16,7 @@ from budget.fitting.laws.mmf4 import RATE, take_off
 
 HALF = Parameter("half", "labels at which half of what can be gained is gained", "largest pilot", -0.5, 2.5, BY_HAND)
 SCALE = Parameter("pool_scale", "pool labels at which the pool begins to help", "largest pilot", -2.0, 2.0, BY_HAND)
-POWER = Parameter("pool_exponent", "how fast the odds grow with pool labels", "none", -0.4, 0.7, BY_HAND)
+POWER = Parameter("pool_exponent", "how fast the odds grow with pool labels", "none", -0.4, 0.7, BY_HAND, idle=True)
 FULL = Parameter(
     "pool_saturation", "pool labels beyond which more of them bring little", "largest pilot", 0.0, 1.5, BY_HAND
 )

@@ -11,6 +11,7 @@ from budget import Brief, fit
 from budget.errors import InvalidInput
 from budget.fitting.assemble import surfaces
 from budget.fitting.cells import cells
+from budget.fitting.surface import Surface
 from tests.budget.fitting.curves import measured, pooled, power, rows
 
 SIZES = (50, 100, 200, 400, 800, 1600)
@@ -186,3 +187,31 @@ def test_the_expected_score_is_concave_in_labels_beyond_the_largest_pilot() -> N
     surface = fit(measured(rows("a", power(), SIZES, noise=0.004)))["a"]
     grid = np.linspace(1600, 40000, 200)
     assert (np.diff(surface.expected(grid), 2) <= 1e-9).all()
+
+
+def losses(worst: float) -> tuple[Surface, list[float]]:
+    """A loss of 2 to 0.4, by a brief that says so and one that does not, and the true losses at the pilots."""
+    sizes = (100, 200, 400, 800, 1600, 3200)
+    truth = [0.3 + 17 * n**-0.5 for n in sizes]
+    frame = rows("a", lambda n, _: 0.3 + 17 * n**-0.5, sizes, noise=0.01)
+    metric = {"name": "loss", "best": 0, "worst": worst, "direction": "minimize"}
+    brief = Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1, "metric": metric}}})
+    return fit(measured(frame), brief)["a"], truth
+
+
+def test_a_loss_that_exceeds_its_metrics_worst_is_forecast_alike_whatever_the_worst_and_the_verdict_says_so() -> None:
+    (one, truth), (other, _) = losses(1.0), losses(0.5)
+    at = [100, 800, 3200, 12800]
+    np.testing.assert_allclose(one.expected(at), other.expected(at), rtol=1e-9)
+    np.testing.assert_allclose(one.interval(at), other.interval(at), rtol=1e-9)
+    low, high = one.interval([100, 200, 400, 800, 1600, 3200])
+    assert np.sum((low <= truth) & (truth <= high)) >= 5
+    assert one.trust.reason == "scores worse than the metric's worst."
+    assert "worst" not in losses(4.0)[0].trust.reason
+
+
+def test_one_run_that_diverged_does_not_stretch_the_range() -> None:
+    frame = rows("a", power(), (100, 200, 400, 800, 1600, 3200), seeds=2)
+    frame.loc[0, "score"] = -1e6
+    surface = fit(measured(frame))["a"]
+    assert surface.worst == 0

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as formula
+from scipy import stats
 
 from budget import Measurements
 from budget.fitting.assemble import surfaces
-from budget.fitting.cells import Cells, cells
-from budget.fitting.noise import NoisePrior, common_shares, learn, seed_covariance, seed_variance
+from budget.fitting.cells import Cells, Scale, cells
+from budget.fitting.noise import NoisePrior, common_shares, fall, learn, one_run, seed_covariance, seed_variance, seen
 from budget.fitting.pool_effect import measured_effect
 from tests.budget.fitting.curves import Truth, pooled
 
@@ -32,15 +33,50 @@ def scatter(random: np.random.Generator, subset: float, network: float, sizes=SI
     return np.sqrt(subset) * nested[:, :, None] + np.sqrt(part) * starts + np.sqrt(1 - subset - part) * own
 
 
-def world(tasks: int, subset: float, network: float, truth: Truth, seed: int, sizes=SIZES) -> list[Cells]:
+def world(
+    tasks: int, subset: float, network: float, truth: Truth, seed: int, sizes=SIZES, power: float = 1.0
+) -> list[Cells]:
     random, found = np.random.default_rng(seed), []
     for t in range(tasks):
         off = 0.01 * scatter(random, subset, network, sizes)
         for s, i, j in np.ndindex(off.shape):
-            mix, spread = {"general": POOLS[j]}, np.sqrt(max(sizes) / sizes[i])
+            mix, spread = {"general": POOLS[j]}, (max(sizes) / sizes[i]) ** (power / 2)
             found.append((f"t{t:02d}", sizes[i], POOLS[j], s, truth(sizes[i], mix) + spread * off[s, i, j]))
     frame = pd.DataFrame(found, columns=["task", "labels", "pool:general", "seed", "score"])
     return list(cells(Measurements.from_frame(frame), None).values())
+
+
+def falling(power: float, tasks: int, seed: int = 0) -> list[Cells]:
+    """Five runs at each of six sizes, with a variance of 0.01^2 at the largest that falls by this power of labels."""
+    random, labels = np.random.default_rng(seed), 100.0 * 2 ** np.arange(6)
+    found = []
+    for t in range(tasks):
+        scatter = 0.01 * (labels / labels[-1]) ** (-power / 2)
+        runs = 0.2 + scatter[:, None] * random.standard_normal((6, 5))
+        squares = runs.var(axis=1) * 5
+        pools = np.zeros((6, 0))
+        found.append(Cells(f"t{t:03d}", Scale(), (), labels, pools, runs.mean(1), np.full(6, 5.0), squares, 0))
+    return found
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_noise_at_the_largest_pilot_is_found_however_it_falls_with_labels(power):
+    """Of one task the power is known to 0.35 by its repeats, shrunk to 0.6; all tasks together know it."""
+    alone, together = falling(power, 100), learn(falling(power, 100), NoisePrior())
+    assert np.mean([fall(task, NoisePrior()) for task in alone]) == pytest.approx(0.6 + (power - 0.6) * 0.7, abs=0.15)
+    assert together.fall == pytest.approx(power, abs=0.1)
+    noise = [one_run(task, together)[0] ** 0.5 for task in alone]
+    assert np.mean(noise) == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", [0.0, 1.0])
+def test_a_pool_that_does_nothing_is_called_something_as_often_as_the_test_says_however_noise_falls(power):
+    tasks = world(200, 0.0, 0.0, FLAT, 6, power=power)
+    prior = learn(tasks, NoisePrior())
+    found = np.array([measured_effect(task, 0, prior) for task in tasks])
+    assert np.mean(found[:, 0] < 0.05) < 0.1
+    assert np.mean(found[:, 1] < 0.05) < 0.1
 
 
 @pytest.mark.parametrize(("subset", "network"), [(0.6, 0.0), (0.0, 0.5), (0.3, 0.4), (0.0, 0.0)])
@@ -70,7 +106,7 @@ def test_the_covariance_of_the_means_is_that_of_simulated_runs():
     random, spread = np.random.default_rng(3), np.sqrt(max(SIZES) / np.array(SIZES))[:, None]
     seen = np.cov(np.array([(scatter(random, 0.4, 0.3) * spread).mean(axis=0).ravel() for _ in range(20_000)]).T)
     task = world(1, 0.4, 0.3, pooled, 0)[0]
-    prior = NoisePrior(subset=0.4, network=0.3)
+    prior = NoisePrior(subset=0.4, network=0.3, fall=1.0, fall_deviation=1e-3)
     ours = seed_covariance(task, prior)
     np.testing.assert_allclose(np.diag(ours), seed_variance(task, prior))
     unit = ours[-1, -1] / seen[-1, -1]
@@ -92,9 +128,12 @@ def test_the_f_test_of_a_pool_on_shared_labels_is_that_of_generalised_least_squa
     means = np.array([[float(n == m) for m in SIZES] for n in task.labels])
     design = np.column_stack([means, pool, pool * (logs - logs.mean())])
     without, whole = (sm.GLS(task.error, part, seed_covariance(task, prior)).fit() for part in (means, design))
+    repeats, freedom = seen(task, prior)
+    left = (whole.ssr + repeats / one_run(task, prior)[0]) / (whole.df_resid + freedom)
     found = measured_effect(task, 0, prior)
     assert found is not None
-    assert found[0] == pytest.approx(whole.compare_f_test(without)[1], rel=1e-5, abs=1e-300)
+    nothing = stats.f.sf((without.ssr - whole.ssr) / 2 / left, 2, whole.df_resid + freedom)
+    assert found[0] == pytest.approx(nothing, rel=1e-5, abs=1e-300)
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def a_fall(times: float) -> Cells:
     task, error = cells(), np.array([0.5, 0.4, 0.2, 0.2])
     for _ in range(50):  # what a run scatters by depends a little on the error itself
         variance = cell_variance(replace(task, error=error), NoisePrior())
-        runs = (task.repeats - 1).sum() + NoisePrior().runs
+        runs = (task.repeats - 1).sum() + NoisePrior().runs - 1
         error[3] = 0.2 + times * np.sqrt(fdtri(1, runs, 1 - THRESHOLDS.significance) * variance[2:].sum())
     return replace(task, error=error)
 
@@ -237,7 +237,7 @@ def simulated(random: np.random.Generator, truth: Any, repeats: int, deviation: 
 
 
 @pytest.mark.parametrize("repeats", [2, 5])
-@pytest.mark.parametrize(("deviation", "most"), [(0.003, 0.016), (0.006, 0.016), (0.03, 0.035)])
+@pytest.mark.parametrize(("deviation", "most"), [(0.003, 0.016), (0.006, 0.026), (0.03, 0.035)])
 def test_the_test_for_dips_fires_in_one_of_a_hundred_flat_curves(repeats: int, deviation: float, most: float) -> None:
     """Flat curves are the worst case. The noise is guessed to be 0.006; where it is five times that, six repeats do not
     outweigh the guess at once. Of 1,000 a share of 0.01 has a standard error of 0.003."""
