@@ -123,6 +123,7 @@ class Baseline:
     gain: Score
     expected: dict[str, float] = field(default_factory=dict)  # by task, in its own unit
     breaks: tuple[str, ...] = ()  # keys of the brief that it does not keep to
+    repaired: tuple[str, ...] = ()  # keys that its rule would break: changed as little as needed to keep to them
 
 
 @dataclass(frozen=True)

@@ -146,15 +146,17 @@ def _beyond(labels: int, most: int) -> float:
     return labels / most if most > 0 else (1.0 if labels == 0 else float(labels))
 
 
-def compared(plan: Evaluated, baselines: Mapping[str, Evaluated], problem: Problem) -> dict[str, Baseline]:
-    """Every baseline, scored as the plan is, and set against it."""
+def compared(
+    plan: Evaluated, baselines: Mapping[str, Evaluated], problem: Problem, repaired: Mapping[str, tuple[str, ...]]
+) -> dict[str, Baseline]:
+    """Every baseline, scored as the plan is, and set against it; `repaired`: which keys some were changed for."""
     return {
         name: Baseline(
             cost=float(each.cost), score=each.score, buy=problem.buys(each.choice),
             beaten_probability=float((plan.total_draws >= each.total_draws).mean()),
             gain=spread(plan.expected - each.expected, plan.total_draws - each.total_draws),
             expected={one.name: float(one.own(each.tasks[i])) for i, one in enumerate(problem.scored)},
-            breaks=breaks(problem, each.choice),
+            breaks=breaks(problem, each.choice), repaired=repaired.get(name, ()),
         )
         for name, each in baselines.items()
     }  # fmt: skip

@@ -9,8 +9,11 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.whole_lots import nearest
 from budget.errors import Fault, InvalidInput
 from budget.messages import shown
+
+MOST_REPAIRED, PATIENCE = 200, 5.0  # lines, with more of which baselines that break a row stay so; seconds for each
 
 
 def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, Choice]:
@@ -45,6 +48,19 @@ def baselines(problem: Problem, compare: Mapping[str, Mapping[str, int]] | None 
         exact = [min(line.down(buys.get(line.name, 0)), line.most) for line in problem.lines]
         choice = Choice(tuple(exact[: len(problem.tasks)]), tuple(exact[len(problem.tasks) :]))
         found[name] = choice if problem.cost(choice) <= problem.money else found[name]
+    return found
+
+
+def repaired(problem: Problem, plans: Mapping[str, Choice], solver: str) -> dict[str, tuple[Choice, tuple[str, ...]]]:
+    """Of plans that break rows of a brief, those nearest to them that keep to all, and the keys that they were changed
+    for; what cannot be repaired is left out."""
+    found = {}
+    for name, choice in plans.items():
+        broken = problem.broken(choice)
+        if broken and len(problem.lines) <= MOST_REPAIRED:
+            near = nearest(problem, choice, solver, PATIENCE)
+            if near is not None:
+                found[name] = near, broken
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pulp
 
 from budget.allocation import assemble, audit, frontier, stability
-from budget.allocation.baselines import baselines
+from budget.allocation.baselines import baselines, repaired
 from budget.allocation.evaluation import evaluate
 from budget.allocation.further import next_pilots
 from budget.allocation.goals import goal_value
@@ -57,6 +57,7 @@ class Solved:
     richer_bound: float
     amount: float
     rivals: dict[str, Choice]
+    repaired: dict[str, tuple[str, ...]]
     solver: str
     seconds: float
 
@@ -92,7 +93,9 @@ def planned(
         unspent_reason=assemble.unspent_reason(asked, best.choice),
         score=chosen.score, now=bare.score, certificate=certificate(scope, solved.seconds),
         next_money=assemble.next_money(solution), tasks=tasks, pools=pools,
-        baselines=assemble.compared(chosen, dict(zip(solved.rivals, scored, strict=True)), asked),
+        baselines=assemble.compared(
+            chosen, dict(zip(solved.rivals, scored, strict=True)), asked, solved.repaired
+        ),
         frontier=assemble.frontier_points(points, asked), failed_budgets=assemble.failed_budgets(points),
         shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
         sensitivity=sensitivity(scope.table, scope.problem, chosen, best.prices),
@@ -114,6 +117,8 @@ def _solved(
     audit.check(asked)
     table = tabulate(asked)
     rivals = baselines(asked, compare)
+    mended = repaired(asked, rivals, solver)
+    rivals |= {name: choice for name, (choice, _) in mended.items()}
     started = time.perf_counter()
     best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
     if best is None:
@@ -124,7 +129,8 @@ def _solved(
     base = float(asked.cost(best.choice)) if asked.goal == "cheapest" else brief.budget
     case = replace(asked, goal=assemble.raised(asked), budget=base + amount)
     richer, bound = _richer(table, case, best, solver)
-    return Solved(table, asked, scope, richer, bound, amount, rivals, solver, spent)
+    keys = {name: broken for name, (_, broken) in mended.items()}
+    return Solved(table, asked, scope, richer, bound, amount, rivals, keys, solver, spent)
 
 
 def _narrowed(scope: Scope, solver: str, seconds: float | None) -> Scope:

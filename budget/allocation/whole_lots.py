@@ -1,8 +1,12 @@
-"""A plan for briefs whose rows leave few plans, or one: all lots of all lines as whole variables of one program.
+"""Plans in whole lots that keep to rows to the last label: all lots of all lines as whole variables of one program.
 
     maximise    sum_j slope_j lot_j k_j    subject to    the budget, the rows, the limits,  k whole
 
-with slopes read off the ends of every line: it finds a plan that keeps to the rows to the last label, not the best one.
+with slopes read off the ends of every line finds a plan for briefs whose rows leave few, not the best one; and
+
+    minimise    sum_j price_j lot_j |k_j - K_j|
+
+the plan nearest to one that breaks a row.
 """
 
 from __future__ import annotations
@@ -14,15 +18,38 @@ from budget.allocation.lines import Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import Program
 
+Parts = list[tuple[int, int]]  # by line, its variables
+
 
 def by_whole_lots(problem: Problem, solver: str, seconds: float | None = None) -> Choice | None:
     """A plan within every row, limit and the money; None if there is none, or where prices have tiers."""
     if any(len(line.tiers) > 1 for line in problem.lines):
         return None
-    program = Program()
-    parts = [_variables(program, line) for line in problem.lines]
+    program, parts = _program(problem)
     for (lots, _), line, slope in zip(parts, problem.lines, _slopes(problem), strict=True):
         program.gain[lots] = slope * line.lot
+    return _solved(problem, program, parts, solver, seconds)
+
+
+def nearest(problem: Problem, choice: Choice, solver: str, seconds: float | None = None) -> Choice | None:
+    """The plan within every row, limit and the money for which the least money is spent otherwise than for `choice`;
+    None if none is found, or where prices have tiers."""
+    if any(len(line.tiers) > 1 for line in problem.lines):
+        return None
+    program, parts = _program(problem)
+    unit = max((line.about * line.lot for line in problem.lines), default=0.0) or 1.0
+    for (lots, _), line, buy in zip(parts, problem.lines, choice.all, strict=True):
+        away = program.variable(0.0, float(line.most // line.lot), -max(line.about * line.lot / unit, 1e-6))
+        program.row([lots, away], [1.0, -1.0], buy / line.lot)
+        program.row([lots, away], [-1.0, -1.0], -buy / line.lot)
+    found = _solved(problem, program, parts, solver, seconds)
+    return None if found is None or problem.broken(found) else found
+
+
+def _program(problem: Problem) -> tuple[Program, Parts]:
+    """All lots within the money, the rows and the limits."""
+    program = Program()
+    parts = [_variables(program, line) for line in problem.lines]
     costs = [(line.about * line.lot, float(line.setup)) for line in problem.lines]
     _row(program, parts, costs, problem.budget)
     for row in problem.rows:
@@ -31,6 +58,10 @@ def by_whole_lots(problem: Problem, solver: str, seconds: float | None = None) -
             buy, cost = float(row.buy.get(line.name, 0)), float(row.cost.get(line.name, 0))
             taken.append((buy * line.lot + cost * each, cost * once))
         _row(program, parts, taken, float(row.limit(problem.money)))
+    return program, parts
+
+
+def _solved(problem: Problem, program: Program, parts: Parts, solver: str, seconds: float | None) -> Choice | None:
     answer = program.solve(solver, seconds)
     if not answer.found:
         return None
@@ -48,7 +79,7 @@ def _variables(program: Program, line: Line) -> tuple[int, int]:
     return lots, anything
 
 
-def _row(program: Program, parts: list[tuple[int, int]], taken: list[tuple[float, float]], right: float) -> None:
+def _row(program: Program, parts: Parts, taken: list[tuple[float, float]], right: float) -> None:
     """What lots and set-up take of a row, in units of its largest factor."""
     factors = [factor for pair in taken for factor in pair]
     size = max(map(abs, factors), default=1.0) or 1.0

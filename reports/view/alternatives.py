@@ -9,7 +9,7 @@ from budget.plan import Baseline, Score
 from reports.charts.scale import Scale
 from reports.charts.svg import interval_cell
 from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of
-from reports.view.verdict import baseline_name, broken
+from reports.view.verdict import baseline_name, broken, repaired
 from reports.wording import decision
 
 
@@ -71,7 +71,7 @@ def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals
     style = "good" if gain.low > 0 else "bad" if gain.high < 0 else "even"
     return Row(
         (
-            Cell(baseline_name(context, name), note=broken(context, baseline)),
+            Cell(baseline_name(context, name), note=broken(context, baseline) or repaired(context, baseline)),
             Cell(context.numbers.plain(baseline.cost, context.cents)),
             Cell(scores.plain(baseline.score.expected, decimals)),
             Cell(scores.change(gain.expected, decimals)),

@@ -148,6 +148,15 @@ def broken(context: Context, rival: Baseline) -> str:
     )
 
 
+def repaired(context: Context, rival: Baseline) -> str:
+    """What an alternative was changed for."""
+    if not rival.repaired:
+        return ""
+    return context.say(
+        "alternatives.repaired", keys=context.say.listing([limit_name(context, key) for key in rival.repaired])
+    )
+
+
 def gain_decimals(context: Context, rival: Baseline) -> int:
     """Decimals for a gain and its range, which show on which side of zero it ends."""
     gain = rival.gain

@@ -379,6 +379,13 @@ def test_an_alternative_that_breaks_the_brief_says_so() -> None:
     assert table.rows[0].cells[0].note == "does not keep to annotator hours and detection.cost <= 900"
 
 
+def test_an_alternative_that_was_changed_to_keep_to_the_brief_says_for_what() -> None:
+    old = plan()
+    changed = replace(old.baselines["nothing"], repaired=("hours",))
+    table = view_of(replace(old, baselines={"nothing": changed})).alternatives.table
+    assert table.rows[0].cells[0].note == "changed as little as needed to keep to annotator hours"
+
+
 def test_a_plan_that_no_brief_leads_to_is_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="without tasks"):
         view_of(replace(plan(), tasks={}))
