@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 BEYOND = 1.1  # mean errors above it are no noise around chance: the metric's worst is none
 DIVERGED = 10.0  # times the median error: cells above it say nothing of a metric's range
+FALLS = np.linspace(-0.8, 2.0, 57)  # powers of labels by which the variance of a run may fall
 OUTLIER = 6.0  # robust standard deviations
 ENOUGH = 9  # runs with repeats, before any is called outlying
 
@@ -82,6 +83,17 @@ class Cells:
         labels = float(self.labels.max(initial=0)) or 1.0
         pools = self.pool_labels.max(axis=0, initial=0)
         return labels, np.where(pools > 0, pools, 1.0)
+
+    @cached_property
+    def fall_likelihood(self) -> Array:
+        """Of FALLS, the greatest being 1. The repeats' squares in a cell are s^2 x^-p times chi squares of v degrees of
+        freedom; over ln s what they say of p is prod x^(p v / 2) (sum squares x^p)^(-V / 2), V being all v together."""
+        freedom, logs = self.repeats - 1, np.log(grown(self.labels))
+        total = np.exp(np.outer(FALLS, logs)) @ self.squares
+        if not (total > 0).all():
+            return np.ones_like(FALLS)
+        log = FALLS * float(freedom @ logs) / 2 - freedom.sum() / 2 * np.log(total)
+        return np.asarray(np.exp(log - log.max()))
 
     @cached_property
     def varied(self) -> tuple[int, ...]:

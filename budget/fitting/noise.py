@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import Cells, grown
+from budget.fitting.cells import FALLS, Cells, grown
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
 DOUBT = 10.0  # pairs of runs with one seed that the guess that they have nothing in common is worth
 COMMON = 0.9  # of a run's variance may be common to runs with its seed, at most
-FALLS = np.linspace(-0.8, 2.0, 57)  # powers of labels by which the variance of a run may fall
 TASKS = 0.3  # deviation of that power from task to task
 ENOUGH = 3  # tasks with repeats, before any learns from the others
 
@@ -69,17 +68,6 @@ def _normal(mean: Array | float, deviation: float) -> Array:
     return np.exp(-0.5 * ((FALLS - mean) / deviation) ** 2)
 
 
-def _fall_likelihood(task: Cells) -> Array:
-    """Of FALLS, the greatest being 1. The repeats' squares in a cell are s^2 x^-p times chi squares of v degrees of
-    freedom; over ln s what they say of p is prod x^(p v / 2) (sum squares x^p)^(-V / 2), V being all v together."""
-    freedom, logs = task.repeats - 1, np.log(grown(task.labels))
-    total = np.exp(np.outer(FALLS, logs)) @ task.squares
-    if not (total > 0).all():
-        return np.ones_like(FALLS)
-    log = FALLS * float(freedom @ logs) / 2 - freedom.sum() / 2 * np.log(total)
-    return np.asarray(np.exp(log - log.max()))
-
-
 def _common_fall(tasks: Sequence[Cells], fallback: NoisePrior) -> dict[str, float]:
     """Mean and deviation of a task's power of labels by which the variance of a run falls, from all tasks: their mean
     is as normal as the fallback says, and each lies about it by TASKS."""
@@ -89,7 +77,7 @@ def _common_fall(tasks: Sequence[Cells], fallback: NoisePrior) -> dict[str, floa
     about = _normal(FALLS[:, None], TASKS)  # (mean, power)
     log = np.log(np.maximum(_normal(fallback.fall, fallback.fall_deviation), 1e-300))
     for task in repeated:
-        log += np.log(about @ _fall_likelihood(task))
+        log += np.log(about @ task.fall_likelihood)
     weight = np.exp(log - log.max())
     weight /= weight.sum()
     mean = float(weight @ FALLS)
@@ -98,7 +86,7 @@ def _common_fall(tasks: Sequence[Cells], fallback: NoisePrior) -> dict[str, floa
 
 def fall(task: Cells, prior: NoisePrior) -> float:
     """Power of labels by which the variance of a task's runs falls: its mean by its repeats and the prior."""
-    weight = _normal(prior.fall, prior.fall_deviation) * _fall_likelihood(task)
+    weight = _normal(prior.fall, prior.fall_deviation) * task.fall_likelihood
     return float(weight @ FALLS / weight.sum())
 
 
