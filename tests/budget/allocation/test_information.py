@@ -253,14 +253,14 @@ def test_what_could_follow_is_what_was_measured_and_all_that_is_owned() -> None:
 
 
 def test_a_plan_names_the_pilots_worth_most_with_their_seconds_where_these_are_known() -> None:
-    brief = Brief.from_dict({"budget": 100, "tasks": TASKS, "pools": POOLS})
-    answer = plan(brief, table(seconds=True, apart=0.1))
+    brief = Brief.from_dict({"budget": 50, "tasks": TASKS, "pools": POOLS})
+    answer = plan(brief, table(seconds=True, apart=0.3))
     assert answer.next_pilots
     assert answer.pilots_looked_at == 2 * 2 * 3 * 4 - 2 * 3  # b owns no more than was measured
     assert all(each.seconds and each.gain > WORTHWHILE for each in answer.next_pilots)
     paces = [each.gain / (each.seconds or 1) for each in answer.next_pilots]
     assert paces[0] == max(paces)
-    untimed = plan(brief, table(seconds=False, apart=0.1)).next_pilots
+    untimed = plan(brief, table(seconds=False, apart=0.3)).next_pilots
     assert untimed
     assert all(each.seconds is None for each in untimed)
 
