@@ -22,9 +22,10 @@ from budget.allocation.lines import Array
 from budget.allocation.problem import Problem
 from budget.allocation.program import FAR, Program
 from budget.allocation.smooth import Cases, Smooth, cases_of
-from budget.allocation.table import POOL_POINTS, outline
+from budget.allocation.table import outline
 
-POINTS, FEWER_POINTS, FEWER_LEVELS = 24, 12, {1: 6, 2: 5, 3: 4}  # of a line and of a pool; where there is much to keep
+POINTS, LEVELS = 24, {0: 1, 1: 24, 2: 12, 3: 6}  # of a line, and of a pool by how many there are; 3 beyond
+FEWER_POINTS, FEWER_LEVELS = 12, {1: 6, 2: 5, 3: 4}  # where there is much to keep
 KEPT = 2**24  # numbers that are kept, draws of all samples; with more of them D is asked once
 NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels of a plan: lines, and pools
 ROUNDS, CLOSE = 15, 1e-7  # of planes; what is left between them and D where they end
@@ -57,8 +58,8 @@ class Samples:
     def __post_init__(self) -> None:
         problem = self.problem
         size = problem.draws(0, np.ones(1), np.zeros((1, len(problem.pools)))).size * len(problem.tasks)
-        self.few = size * POINTS * POOL_POINTS.get(len(problem.pools), 3) ** len(problem.pools) > KEPT
-        points, levels = (FEWER_POINTS, FEWER_LEVELS) if self.few else (POINTS, POOL_POINTS)
+        self.few = size * POINTS * LEVELS.get(len(problem.pools), 3) ** len(problem.pools) > KEPT
+        points, levels = (FEWER_POINTS, FEWER_LEVELS) if self.few else (POINTS, LEVELS)
         table = outline(problem, points, levels)
         self.all = Block(table.bought, table.mixes)
 
@@ -160,10 +161,17 @@ class Bound:
 
 
 def bound(
-    samples: Samples, problem: Problem, best: Smooth, mixture: Array, value: float, enough: float, solver: str
+    samples: Samples,
+    problem: Problem,
+    best: Smooth,
+    mixture: Array,
+    value: float,
+    enough: float,
+    solver: str,
+    known: Sequence[Smooth] = (),
 ) -> Bound:
-    """What no sampled plan of a case exceeds, from the mixture (S,) under which `best` is best on, until that is within
-    `enough` of a `value`."""
+    """What no sampled plan of a case exceeds, nor any other that is known, from the mixture (S,) under which `best` is
+    best on, until that is within `enough` of a `value`."""
     case = cases_of([problem])
     dual = Dual(samples, case, around(problem, best))
     scales = np.maximum(np.abs(case.right[0]), 1.0)
@@ -173,12 +181,13 @@ def bound(
         left = case.right[0] - case.tasks[0] @ tasks - case.pools[0] @ pools
         return draws_at(problem, tasks, pools), left / scales
 
-    plans = [(best.tasks[0], best.pools[0])]
-    planes, prices, least, holds = [plane(*plans[0])], best.prices[0] * scales, np.inf, np.zeros(1)
+    plans = [(each.tasks[0], each.pools[0]) for each in (best, *known)]
+    planes, prices, least = [plane(*each) for each in plans], best.prices[0] * scales, np.inf
+    holds = np.zeros(len(plans))
     for _ in range(ROUNDS):
         answer = dual.best(mixture, prices / scales)
-        known = max(float(mixture @ draws + prices @ left) for draws, left in planes)
-        least = min(least, max(answer.value, known))
+        met = max(float(mixture @ draws + prices @ left) for draws, left in planes)
+        least = min(least, max(answer.value, met))
         if least - value <= enough or samples.few:
             break
         plans.append((answer.tasks, answer.pools))

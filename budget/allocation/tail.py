@@ -88,7 +88,8 @@ def least_mixture(score: Array, curvature: Array, most: float) -> Array:
         if not (state == 0).any():
             state[np.where(state < 0, pressed, np.inf).argmin()] = 0
     q = np.clip(q, 0.0, most)
-    return np.asarray(q / q.sum())
+    left = 1 - q.sum()  # of a search that was broken off
+    return np.asarray(q + left * (most - q) / (most - q).sum() if left > TIE else q / q.sum())
 
 
 def _held(score: Array, curvature: Array, state: Whole, most: float) -> tuple[Array, Array]:

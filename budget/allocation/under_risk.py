@@ -45,8 +45,12 @@ def under_risk(table: Table, problems: Sequence[Problem], solver: str, enough: f
         if enough is not None:
             proof = bound(samples, problem, tail.best, tail.mixture, best.value, enough, solver)
             if proof.value - best.value > enough:
-                again = [_in_lots(problem, worst_mixture(problem, *plan)) for plan in proof.plans[:STARTS]]
-                best = max([best, *again], key=lambda each: each.value)
+                tails = [tail, *(worst_mixture(problem, *plan) for plan in proof.plans[:STARTS])]
+                plans = [_in_lots(problem, each) for each in tails]
+                k = max(range(len(plans)), key=lambda k: plans[k].value)
+                if k:
+                    best, tail, known = plans[k], tails[k], [each.best for each in tails]
+                    proof = bound(samples, problem, tail.best, tail.mixture, best.value, enough, solver, known)
             best = replace(best, bound=proof.value)
         found.append(best)
     return found
