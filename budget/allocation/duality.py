@@ -17,6 +17,7 @@ from itertools import product
 
 import numpy as np
 
+from budget.allocation.cuts import FEW, NEAR
 from budget.allocation.goals import draws_at
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem
@@ -27,7 +28,6 @@ from budget.allocation.table import outline
 POINTS, LEVELS = 24, {0: 1, 1: 24, 2: 12, 3: 6}  # of a line, and of a pool by how many there are; 3 beyond
 FEWER_POINTS, FEWER_LEVELS = 12, {1: 6, 2: 5, 3: 4}  # where there is much to keep
 KEPT = 2**24  # numbers that are kept, draws of all samples; with more of them D is asked once
-NEAR, FEW = (0.6, 0.9, 0.97, 1.0, 1.03, 1.1, 1.6), (0.7, 1.0, 1.4)  # times the labels of a plan: lines, and pools
 ROUNDS, CLOSE = 15, 1e-7  # of planes; what is left between them and D where they end
 
 
