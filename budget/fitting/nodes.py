@@ -2,7 +2,7 @@
 deviation in closed form, for every rate of the drift and every noise.
 
 One covariance of the seeds and one of the drift are made diagonal together, whatever the rate; each node is then a few
-inner products, and its floors share them.
+inner products.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
 FAR = 8.0  # times the largest pilot, where truths are told from one another
-BLOCK = 2**15  # numbers that are reckoned with at once, so that they stay in a processor's cache
 LEAST = -80.0  # logarithm of the least weight that is reckoned with: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
+STEP = 1e-4  # in latent units, over which slopes are taken
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Whitened(NamedTuple):
     """All paths: C values of the drift's rate and of the noise, (C, 2). `turns` (T, N, N), one for every value of the
     noise, make noise and drift of all cells independent, the noise of variance 1. There every path has weights, the
     inverse variances, of the squares, of ones and of errors, each (T, C, N); what ones and ones, and errors and ones,
-    come to, (T, C, 1, 1); and the logarithm of what the level's integral is multiplied with, its prior included, (T, C,
-    1, 1)."""
+    come to, (T, C, 1); and the logarithm of what the level's integral is multiplied with, its prior included, (T, C,
+    1)."""
 
     paths: Array
     turns: list[Array]
@@ -114,10 +114,7 @@ def whiten(b: Batch, settings: Settings) -> Whitened:
                 weight,
                 weight_one,
                 weight_error,
-                *(
-                    part[:, :, None, None]
-                    for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)
-                ),
+                *(part[:, :, None] for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)),
             )
         )
     paths = np.array([(drift, times) for times in noises for drift in drifts])
@@ -137,6 +134,12 @@ class Nodes(NamedTuple):
     level: Array
     deviation: Array
 
+    @staticmethod
+    def room(parameters: int, rows: int, paths: int, nodes: int) -> Nodes:
+        """For what is yet to be found."""
+        each = np.empty((3, rows, nodes)), np.empty((3, rows, paths, nodes))
+        return Nodes(np.empty((parameters, rows, nodes)), *each[0], *each[1])
+
     def part(self, some: slice) -> Nodes:
         """Some nodes of all rows."""
         return Nodes(*(each[..., some] for each in self))
@@ -146,63 +149,79 @@ class Nodes(NamedTuple):
         return Nodes(self.theta[:, some], *(each[some] for each in self[1:]))
 
 
-def evaluate(laws: Sequence[Law], b: Batch, w: Whitened, latent: Array, floors: Array, answer: Nodes) -> None:
-    """Latent nodes (L, T or 1, p, M) of L laws and T tasks, each with F latent floors (L, T or 1, F, M): fills the
-    answer, floor by floor.
-
-    h = 1 + (1 - f) (g - 1): with the inner products of the whitened g - 1, ones and errors at hand every floor costs
-    next to nothing.
-    """
-    tasks, paths, many, count = len(b.names), len(w.paths), floors.shape[2], floors.shape[3]
-    rises, fars, naturals = [], [], []
+def evaluate(laws: Sequence[Law], b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[list[Array]]:
+    """Fills the answer, law by law and task by task, for latent nodes (L, T or 1, p + 1, M) of L laws and T tasks, the
+    last coordinate being the floor: h = 1 + (1 - f) (g - 1). Given back is g - 1 of every law and noise, whitened, (T,
+    N, M)."""
+    found = []
     for i, law in enumerate(laws):
-        theta = natural(law, b.pools, latent[i].swapaxes(0, 1))
-        answer.theta[:, i * tasks : (i + 1) * tasks] = np.tile(theta, many)
+        rows = answer.rows(slice(i * len(b.names), (i + 1) * len(b.names)))
+        theta = natural(law, b.pools, latent[i, :, :-1].swapaxes(0, 1))
+        floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[i, :, -1])
         rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
-        rises.append(rise)
-        fars.append(far)
-        naturals.append(law.floor.natural(law.floor.mean + law.floor.deviation * floors[i]))
-    rise, far, floors = np.stack(rises), np.stack(fars), np.stack(naturals)
-    rise -= 1
-    along, errors, square = np.empty((3, len(laws), tasks, paths, count))
-    for k, turn in enumerate(w.turns):
-        some, turned = slice(k * paths // len(w.turns), (k + 1) * paths // len(w.turns)), turn @ rise
-        np.matmul(w.one[:, some], turned, out=along[:, :, some])
-        np.matmul(w.error[:, some], turned, out=errors[:, :, some])
-        np.matmul(w.weight[:, some], np.square(turned, out=turned), out=square[:, :, some])
-    along, errors, square = (part[:, :, :, None] for part in (2 * along, errors, square))
-    each = max(BLOCK // along.size, 1)
-    for first in range(0, many, each):
-        floor, found = floors[:, :, first : first + each], answer.part(slice(first * count, (first + each) * count))
-        _weigh(w, along, errors, square, 1 - floor[:, :, None], found)
-        shape = len(laws), tasks, *floor.shape[2:]
-        found.floor[...] = np.broadcast_to(floor, shape).reshape(found.floor.shape)
-        found.far[...] = np.broadcast_to(floor + (1 - floor) * far[:, :, None], shape).reshape(found.far.shape)
+        rise -= 1
+        rows.theta[...], rows.floor[...], rows.far[...] = theta, floor, floor + (1 - floor) * far
+        whitened = [turn @ rise for turn in w.turns]
+        _weigh(w, whitened, (1 - floor)[:, None], rows)
+        found.append(whitened)
+    return found
 
 
-def _weigh(w: Whitened, along: Array, errors: Array, square: Array, rest: Array, answer: Nodes) -> None:
-    """What nodes are worth whose g - 1 has these inner products with twice the ones, the errors and itself (L, T, C, 1,
-    M), for 1 - f of several floors (L, T or 1, 1, F, M)."""
-    precision = square * rest
+def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -> None:
+    """What nodes are worth whose g - 1, whitened for every noise, are these (T, N, M), for 1 - f of (T or 1, 1, M)."""
+    each = answer.share.shape[1] // len(whitened)
+    along, level, precision = np.empty((3, *answer.share.shape))
+    for k, one in enumerate(whitened):
+        some = slice(k * each, (k + 1) * each)
+        np.matmul(w.one[:, some], one, out=along[:, some])
+        np.matmul(w.error[:, some], one, out=level[:, some])
+        np.matmul(w.weight[:, some], np.square(one), out=precision[:, some])
+    precision *= rest
+    along *= 2
     precision += along
     precision *= rest
     precision += w.ones
-    deviation = np.sqrt(np.maximum(precision, 1e-12, out=precision), out=precision)
-    np.divide(1, deviation, out=deviation)
-    level = errors * rest
+    root = np.sqrt(np.maximum(precision, 1e-12, out=precision), out=precision)
+    np.divide(1, root, out=answer.deviation)
+    level *= rest
     level += w.errors
-    level *= deviation  # in deviations
-    log = level * level
+    level *= answer.deviation  # in deviations
+    log = np.square(level, out=along)
     log *= 0.5
     log += w.constant
-    most = log.max(2, keepdims=True)
+    most = log.max(1, keepdims=True)
     log -= most
     share = np.exp(np.maximum(log, LEAST, out=log), out=log)
-    share *= deviation
-    total = share.sum(2, keepdims=True)
-    rows = answer.share.shape
-    np.divide(share.reshape(rows), total.reshape(rows[0], 1, -1), out=answer.share)
-    np.multiply(level.reshape(rows), deviation.reshape(rows), out=answer.level)
-    answer.deviation[...] = deviation.reshape(rows)
-    np.add(most, np.log(total), out=most)
-    answer.log[...] = most.reshape(answer.log.shape)
+    share *= answer.deviation
+    total = share.sum(1, keepdims=True)
+    np.divide(share, total, out=answer.share)
+    np.multiply(level, answer.deviation, out=answer.level)
+    np.add(most[:, 0], np.log(total[:, 0]), out=answer.log)
+
+
+def bent(laws: Sequence[Law], b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Array]:
+    """The log density of every row's place (R, q), up to a constant of the row, its slopes (R, q), and what it bends
+    down by, (R, q, q), after Gauss and Newton: I + sum_c s_c l_c^2 (J'V_c J - J'V_c h h'V_c J / h'V_c h), J the slopes
+    of h over the cells, V_c a path's inverse variances, s_c its share, l_c its level, which is fitted (Kaufman 1975).
+
+    Slopes are differences over STEP: q + 1 nodes.
+    """
+    rows, q = here.shape
+    nodes = here[:, :, None] + STEP * np.eye(q, q + 1, 1)
+    answer = Nodes.room(q - 1, rows, len(w.paths), q + 1)
+    found = evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, q + 1), answer)
+    logs = answer.log - 0.5 * np.square(nodes).sum(1)
+    bend, tasks, each = np.tile(np.eye(q), (rows, 1, 1)), len(b.names), len(w.paths) // len(w.turns)
+    for i, whitened in enumerate(found):
+        some = answer.rows(slice(i * tasks, (i + 1) * tasks)).part(slice(1))
+        rest = 1 - answer.floor[i * tasks : (i + 1) * tasks, None]
+        for k, (turn, one) in enumerate(zip(w.turns, whitened, strict=True)):
+            paths = slice(k * each, (k + 1) * each)
+            shape = turn.sum(2)[:, :, None] + rest * one
+            slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
+            weight, certain = w.weight[:, paths], some.share[:, paths, 0] * np.square(some.level[:, paths, 0])
+            both = (weight * shape[:, None, :, 0]) @ slope
+            itself = weight @ np.square(shape[:, :, 0, None])
+            inner = slope.transpose(0, 2, 1) @ ((certain[:, None] @ weight).transpose(0, 2, 1) * slope)
+            bend[i * tasks : (i + 1) * tasks] += inner - both.transpose(0, 2, 1) @ (certain[:, :, None] / itself * both)
+    return logs[:, 0], (logs[:, 1:] - logs[:, :1]) / STEP, bend

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 from budget.fitting.cells import Cells
 from budget.fitting.designs import over
 from budget.fitting.laws import LAWS, Law
-from budget.fitting.nodes import LEAST, Array, Batch, Nodes, Whitened, batch, evaluate, whiten
+from budget.fitting.nodes import LEAST, Array, Batch, Nodes, Whitened, batch, bent, evaluate, whiten
 from budget.fitting.noise import NoisePrior
-from budget.fitting.proposals import Proposal, around, best, middle, normals, prior_nodes, tempered
+from budget.fitting.proposals import Proposal, around, middle, normals, tempered
 from budget.fitting.summits import summits
 
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
@@ -34,10 +35,10 @@ NEGLIGIBLE = 1e-7  # a node that weighs less is left out
 class Settings:
     """Constants of the posterior; docs/method.md says where each comes from."""
 
-    nodes: tuple[int, int] = (128, 256)  # shapes from the prior: laws of the labels, joint laws
-    floors: int = 6  # floors for each of them
-    near: tuple[int, int] = (96, 192)  # a round around what fitted
-    rounds: tuple[int, int] = (1, 3)  # such rounds; the middle one around the summit
+    nodes: tuple[int, int] = (128, 128)  # from the prior: laws of the labels, joint laws
+    steps: tuple[int, int] = (6, 16)  # to the summit
+    near: tuple[int, int] = (96, 128)  # a round of nodes, the first around the summit, the others around what fitted
+    rounds: tuple[int, int] = (2, 6)
     drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
     drift_mean: float = -2.5
     drift_deviation: float = 2.1
@@ -92,50 +93,32 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
 
 def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> Nodes:
     """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
-    mixture of all proposals."""
-    p, rows, paths = len(laws[0].parameters(b.pools)), len(laws) * len(b.names), len(w.paths)
-    near, rounds = settings.near[laws[0].joint], settings.rounds[laws[0].joint]
-    prior = prior_nodes(settings.nodes[laws[0].joint], settings.floors, p)
-    first, own = prior.floors.size, rounds * near  # nodes that all rows have, and each row's own after them
-    answer = Nodes(
-        np.empty((p, rows, first + own)),
-        *np.empty((3, rows, first + own)),
-        *np.empty((3, rows, paths, first + own)),
-    )
-    latent, own_prior, mixture = np.empty((rows, p + 1, own)), np.empty((rows, own)), np.ones((rows, first + own))
-    theta, floors = (np.broadcast_to(part, (len(laws), 1, *part.shape)) for part in (prior.theta, prior.floors))
-    evaluate(laws, b, w, theta, floors, answer.part(slice(first)))
-
-    def worth(nodes: Array) -> Array:
-        """Log density (R, M) at latents (R, q, M)."""
-        count = nodes.shape[2]
-        found = Nodes(np.empty((p, rows, count)), *np.empty((3, rows, count)), *np.empty((3, rows, paths, count)))
-        theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, count), [p], 2)
-        evaluate(laws, b, w, theta, floors, found)
-        return np.asarray(found.log - 0.5 * np.square(nodes).sum(1))
-
-    normal, proposals, often = normals(near, p + 1), list[Proposal](), near / first
-    beside = 0.5 * np.square(normal).sum(0)
-    for done in range(0, own, near):
-        before, here = slice(done), slice(done, done + near)
-        so_far, new = slice(first + done), slice(first + done, first + done + near)
-        if done // near != (rounds - 1) // 2:
-            weight = tempered(answer.log[:, so_far], mixture[:, so_far], ENOUGH * (p + 1))
-            center = middle(prior, latent[:, :, before], weight)
-        else:
-            center = summits(worth, best(prior, latent[:, :, before], answer.log[:, so_far]))
-        nodes, proposal = around(*center, normal)
-        theta, floors = np.split(nodes.reshape(len(laws), -1, p + 1, near), [p], 2)
-        evaluate(laws, b, w, theta, floors, answer.part(new))
-        latent[:, :, here], own_prior[:, here] = nodes, -0.5 * np.square(nodes).sum(1)
-        mixture[:, :first] += often * np.exp(proposal.over_prior(prior)).reshape(rows, -1)
-        mixture[:, first : first + done] += often * np.exp(
-            proposal.density(latent[:, :, before]) - own_prior[:, before]
-        )
+    mixture of the prior and of all proposals."""
+    joint, q, rows = laws[0].joint, len(laws[0].parameters(b.pools)) + 1, len(laws) * len(b.names)
+    first, near, rounds = settings.nodes[joint], settings.near[joint], settings.rounds[joint]
+    answer = Nodes.room(q - 1, rows, len(w.paths), first + rounds * near)
+    latent, half = np.empty((rows, q, first + rounds * near)), np.empty((rows, first + rounds * near))
+    mixture = np.ones_like(half)
+    prior, normal = normals(first, q), normals(near, q)
+    latent[:, :, :first], half[:, :first] = prior, 0.5 * np.square(prior).sum(0)  # less the prior's log density
+    evaluate(laws, b, w, np.broadcast_to(prior, (len(laws), 1, q, first)), answer.part(slice(first)))
+    start = latent[np.arange(rows), :, (answer.log[:, :first] - half[:, :first]).argmax(1)]
+    center = summits(partial(bent, laws, b, w), start, settings.steps[joint])
+    proposals: list[Proposal] = []
+    for done in range(first, first + rounds * near, near):
+        before, new = slice(done), slice(done, done + near)
+        if proposals:
+            weight = tempered(answer.log[:, before], mixture[:, before], ENOUGH * q)
+            center = middle(latent[:, :, before], weight)
+        latent[:, :, new], proposal = around(*center, normal)
+        nodes = latent[:, :, new]
+        evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, near), answer.part(new))
+        half[:, new] = 0.5 * np.square(nodes).sum(1)
         for each in proposals:
-            mixture[:, new] += often * np.exp(each.density(nodes) - own_prior[:, here])
-        mixture[:, new] += often * np.exp(-beside - proposal.spread - own_prior[:, here])
+            mixture[:, new] += near / first * np.exp(each.density(nodes) + half[:, new])
         proposals.append(proposal)
+        until = slice(done + near)
+        mixture[:, until] += near / first * np.exp(proposal.density(latent[:, :, until]) + half[:, until])
     weights = np.repeat([law.weight / first for law in laws], len(b.names))
     answer.log[...] += np.log(weights)[:, None] - np.log(mixture)
     return answer

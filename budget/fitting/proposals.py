@@ -1,4 +1,4 @@
-"""Where nodes are placed: low-discrepancy points of the prior, and normals around what fitted, task by task."""
+"""Where nodes are placed: evenly over the prior, and in normals around what fitted, task by task."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from budget.fitting.nodes import LEAST, Array
 
 WIDER = 1.5  # times the variance of what fitted
-NARROWEST = 1e-3  # variance of a proposal at the least
+NARROWEST = 1e-4  # variance of a proposal at the least
 
 
 def sequence(count: int, dimensions: int) -> Array:
@@ -26,30 +25,6 @@ def sequence(count: int, dimensions: int) -> Array:
         ratio = (1 + ratio) ** (1 / (dimensions + 1))
     steps = ratio ** -np.arange(1.0, dimensions + 1)
     return np.asarray((0.5 + np.outer(np.arange(1, count + 1), steps)) % 1)
-
-
-class PriorNodes(NamedTuple):
-    """Nodes that all rows have: latent parameters (p, M), each with F latent floors (F, M); and 1, every coordinate
-    and every product of two, `features` (1 + p + p (p + 1) / 2, M). Moments and densities of all rows are then one
-    product of matrices. `pairs`: which two."""
-
-    theta: Array
-    floors: Array
-    features: Array
-    pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
-
-
-@lru_cache(maxsize=32)
-def prior_nodes(nodes: int, floors: int, parameters: int) -> PriorNodes:
-    points = sequence(nodes, parameters + 1)
-    theta = ndtri(points[:, :-1]).T
-    i, j = np.triu_indices(parameters)
-    return PriorNodes(
-        theta,
-        ndtri((np.arange(floors)[:, None] + points[:, -1]) / floors),
-        np.concatenate([np.ones((1, nodes)), theta, theta[i] * theta[j]]),
-        (i, j),
-    )
 
 
 @lru_cache(maxsize=32)
@@ -72,48 +47,13 @@ class Proposal(NamedTuple):
         white -= self.inverse @ self.mean
         return np.asarray(-0.5 * np.square(white, out=white).sum(1) - self.spread)
 
-    def over_prior(self, prior: PriorNodes) -> Array:
-        """The same (R, F, M) at the prior's nodes, less the prior's log density: with A the precision and B = A - 1, -
-        x'Bx / 2 + (A m)'x - m'Am / 2; floors f, the last coordinate, apart: they are many for each theta."""
-        precision = self.inverse.transpose(0, 2, 1) @ self.inverse
-        toward, less = precision @ self.mean, precision - np.eye(precision.shape[1])
-        i, j = prior.pairs
-        constant = self.spread + 0.5 * (toward * self.mean).sum(1)
-        products = less[:, i, j] * np.where(i == j, -0.5, -1.0)
-        answer = (0.5 * less[:, -1:, -1:]) * -prior.floors
-        answer += toward[:, -1:] - less[:, -1:, :-1] @ prior.theta
-        answer *= prior.floors
-        answer += (np.concatenate([-constant, toward[:, :-1, 0], products], 1) @ prior.features)[:, None]
-        return np.asarray(answer)
 
-
-def middle(prior: PriorNodes, latent: Array, weight: Array) -> tuple[Array, Array]:
-    """Mean (R, q, 1) and covariance (R, q, q) of weighted nodes, those of the prior (F M of them, floor by floor) and
-    latent (R, q, M1)."""
-    weight = weight / weight.sum(1, keepdims=True)
-    floors, p = prior.floors, len(prior.theta)
-    first, own = weight[:, : floors.size].reshape(-1, *floors.shape), weight[:, floors.size :]
-    with_floors = first * floors
-    sums, cross = first.sum(1) @ prior.features.T, with_floors.sum(1)
-    i, j = prior.pairs
-    products = np.empty((len(weight), p + 1, p + 1))
-    products[:, i, j] = products[:, j, i] = sums[:, 1 + p :]
-    products[:, p, :p] = products[:, :p, p] = cross @ prior.theta.T
-    products[:, p, p] = (with_floors * floors).sum((1, 2))
-    mean = np.concatenate([sums[:, 1 : 1 + p], cross.sum(1, keepdims=True)], 1)[:, :, None] + latent @ own[:, :, None]
-    covariance = products + (latent * own[:, None]) @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
-    return mean, covariance
-
-
-def best(prior: PriorNodes, latent: Array, log: Array) -> Array:
-    """(R, q) the node of highest density of those of the prior and latent (R, q, M1), of log evidence (R, F M + M1)."""
-    count = prior.floors.size
-    own = np.concatenate([np.tile(prior.theta, len(prior.floors)), prior.floors.reshape(1, -1)])
-    first = (log[:, :count] - 0.5 * np.square(own).sum(0)).argmax(1)
-    found = np.concatenate([own[:, first].T[:, :, None], latent], 2)
-    logs = np.concatenate([np.take_along_axis(log, first[:, None], 1), log[:, count:]], 1)
-    place = (logs - 0.5 * np.square(found).sum(1)).argmax(1)
-    return np.asarray(found[np.arange(len(log)), :, place])
+def middle(latent: Array, weight: Array) -> tuple[Array, Array]:
+    """Mean (R, q, 1) and covariance (R, q, q) of nodes (R, q, M) with weights (R, M)."""
+    share = weight / weight.sum(1, keepdims=True)
+    mean = latent @ share[:, :, None]
+    away = latent - mean
+    return mean, (away * share[:, None]) @ away.transpose(0, 2, 1)
 
 
 def around(mean: Array, covariance: Array, normal: Array) -> tuple[Array, Proposal]:

@@ -1,7 +1,8 @@
 """The summit of every row's posterior density and the normal that has its bend there (Laplace's method).
 
 Where many exact measurements leave little open, next to no node that is placed around others lies where the density
-does; Newton's method finds the place whatever its width.
+does: it is a thin, bent ridge. Steps between those of Gauss and Newton and those straight uphill (Levenberg 1944) go
+along it to its top.
 """
 
 from __future__ import annotations
@@ -12,42 +13,35 @@ import numpy as np
 
 from budget.fitting.nodes import Array
 
-ROUNDS = 6  # of Newton's method, the last to find the bend alone
-FIRST, WIDEST, NARROWEST = 0.03, 0.2, 0.002  # steps over which slopes and bends are taken, in latent units
-SHARES = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 0.0])  # of Newton's step that are tried
-LONGEST = 1.0  # step along any direction of the bend
+LONGEST = 2.0  # step along any coordinate, in latent units
 FAR = 6.0  # standard deviations of the prior that no summit lies beyond
-BEND = 0.2  # the least precision along any direction; the prior's is 1
+EASED, FIRMED = 3.0, 10.0  # what the damping is divided by after a step uphill, multiplied with after another
+LEAST, MOST = 1e-4, 1e8  # damping
+SINGULAR = 1e-9  # added to the diagonal of what is solved, scaled to ones
 
-Worth = Callable[[Array], Array]  # log density (R, M) at latents (R, q, M), up to a constant of each row
+Bent = Callable[[Array], tuple[Array, Array, Array]]  # log density (R,), slopes (R, q), bend down (R, q, q) at (R, q)
 
 
-def summits(worth: Worth, start: Array) -> tuple[Array, Array]:
+def summits(bent: Bent, start: Array, steps: int) -> tuple[Array, Array]:
     """Means (R, q, 1) and covariances (R, q, q) from starts (R, q)."""
-    here, axes = start[:, :, None], np.tile(FIRST * np.eye(start.shape[1]), (len(start), 1, 1))
-    for left in reversed(range(ROUNDS)):
-        slope, values, vectors = _bent(worth, here, axes)
-        if left:
-            step = vectors @ np.clip(vectors.transpose(0, 2, 1) @ slope / values[:, :, None], -LONGEST, LONGEST)
-            tried = np.clip(here + step * SHARES, -FAR, FAR)
-            best = np.nan_to_num(worth(tried), nan=-np.inf).argmax(1)
-            here = np.take_along_axis(tried, best[:, None, None], 2)
-            axes = vectors * np.clip(0.5 / np.sqrt(values), NARROWEST, WIDEST)[:, None]
-    return here, (vectors / values[:, None]) @ vectors.transpose(0, 2, 1)
+    here, damping = start, np.ones(len(start))
+    log, slope, bend = bent(here)
+    for _ in range(steps):
+        tried = np.clip(here + _step(slope, bend, damping), -FAR, FAR)
+        new_log, new_slope, new_bend = bent(tried)
+        up = new_log > log
+        here, slope = np.where(up[:, None], tried, here), np.where(up[:, None], new_slope, slope)
+        log, bend = np.where(up, new_log, log), np.where(up[:, None, None], new_bend, bend)
+        damping = np.clip(np.where(up, damping / EASED, damping * FIRMED), LEAST, MOST)
+    values, vectors = np.linalg.eigh(bend)
+    return here[:, :, None], (vectors / np.maximum(values, 1.0)[:, None]) @ vectors.transpose(0, 2, 1)
 
 
-def _bent(worth: Worth, here: Array, axes: Array) -> tuple[Array, Array, Array]:
-    """At places (R, q, 1), by steps along axes (R, q, q): slopes (R, q, 1), and what the density bends down by (R, q)
-    along which directions (R, q, q), bends up taken for slight ones down."""
-    q = here.shape[1]
-    unit, (i, j) = np.eye(q), np.triu_indices(q, 1)
-    moves = np.concatenate([unit, -unit, unit[i] + unit[j], -unit[i] - unit[j], np.zeros((1, q))]).T
-    found = worth(here + axes @ moves)
-    up, down, middle = found[:, :q], found[:, q : 2 * q], found[:, -1:]
-    bend = np.zeros((len(here), q, q))
-    bend[:, range(q), range(q)] = sums = up + down - 2 * middle
-    both = found[:, 2 * q : 2 * q + len(i)] + found[:, 2 * q + len(i) : -1] - 2 * middle
-    bend[:, i, j] = bend[:, j, i] = (both - sums[:, i] - sums[:, j]) / 2
-    back = np.linalg.inv(axes)
-    values, vectors = np.linalg.eigh(-back.transpose(0, 2, 1) @ bend @ back)
-    return back.transpose(0, 2, 1) @ ((up - down) / 2)[:, :, None], np.maximum(values, BEND), vectors
+def _step(slope: Array, bend: Array, damping: Array) -> Array:
+    """(bend + damping)^-1 slope, none longer than LONGEST."""
+    unit = np.eye(bend.shape[1])
+    damped = bend + damping[:, None, None] * unit
+    scale = 1 / np.sqrt(np.diagonal(damped, axis1=1, axis2=2))
+    scaled = damped * (scale[:, :, None] * scale[:, None]) + SINGULAR * unit
+    step = scale * np.linalg.solve(scaled, (scale * slope)[:, :, None])[:, :, 0]
+    return np.asarray(step * np.minimum(1, LONGEST / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300)))
