@@ -36,9 +36,9 @@ class Settings:
     """Constants of the posterior; docs/method.md says where each comes from."""
 
     nodes: tuple[int, int] = (128, 128)  # from the prior: laws of the labels, joint laws
-    steps: tuple[int, int] = (6, 16)  # to the summit
+    steps: tuple[int, int] = (6, 14)  # to the summit
     near: tuple[int, int] = (96, 128)  # a round of nodes, the first around the summit, the others around what fitted
-    rounds: tuple[int, int] = (2, 6)
+    rounds: tuple[int, int] = (2, 5)
     drifts: tuple[float, ...] = (0.02, 0.06, 0.2, 0.6)  # deviation of the drift, in logits per root of a factor e
     drift_mean: float = -2.5
     drift_deviation: float = 2.1

@@ -45,15 +45,14 @@ class Proposal(NamedTuple):
         """Log density (R, M) at latents (R, q, M), without the constant that all share."""
         white = self.inverse @ latent
         white -= self.inverse @ self.mean
-        return np.asarray(-0.5 * np.square(white, out=white).sum(1) - self.spread)
+        return np.asarray(-0.5 * np.einsum("rqm,rqm->rm", white, white) - self.spread)
 
 
 def middle(latent: Array, weight: Array) -> tuple[Array, Array]:
     """Mean (R, q, 1) and covariance (R, q, q) of nodes (R, q, M) with weights (R, M)."""
-    share = weight / weight.sum(1, keepdims=True)
-    mean = latent @ share[:, :, None]
-    away = latent - mean
-    return mean, (away * share[:, None]) @ away.transpose(0, 2, 1)
+    weighted = latent * (weight / weight.sum(1, keepdims=True))[:, None]
+    mean = weighted.sum(2, keepdims=True)
+    return mean, weighted @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
 
 
 def around(mean: Array, covariance: Array, normal: Array) -> tuple[Array, Proposal]:
