@@ -160,7 +160,12 @@ def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
         allowed = f"a header with {', '.join(REQUIRED)}"
         raise InvalidInput((Fault(f"{source}: row 1", "", shown(",".join(header)), allowed, hint),))
     uneven = [
-        Fault(f"{source}: row {number}", "", f"{len(row)} cells", f"{width} cells, as many as the header has")
+        Fault(
+            f"{source}: row {number}",
+            "",
+            f"{len(row)} cell{'' if len(row) == 1 else 's'}",
+            f"{width} cells, as many as the header has",
+        )
         for number, row in enumerate(rows, start=1)
         if row and len(row) != width
     ]

@@ -55,14 +55,10 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 @STORE
 @click.option("--slots", type=click.IntRange(1), help="Runs at a time (default: one a processor).")
 @click.option("--runs", "most", type=click.IntRange(1), metavar="N", help="Only the N runs that tell the most.")
-@click.option("--minutes", type=click.FloatRange(0), metavar="M", help="Start nothing new after so many minutes.")
-@click.option(
-    "--gpu-hours", type=click.FloatRange(0), metavar="H", help="The same, hours of all slots at work added up."
-)
-@click.option(
-    "--money", type=click.FloatRange(0), metavar="M", help="Only runs whose labels cost no more than M to buy."
-)
-@click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
+@click.option("--minutes", type=output.Number(0), metavar="M", help="Start nothing new after so many minutes.")
+@click.option("--gpu-hours", type=output.Number(0), metavar="H", help="The same, hours of all slots at work added up.")
+@click.option("--money", type=output.Number(0), metavar="M", help="Only runs whose labels cost no more than M to buy.")
+@click.option("--timeout", type=output.Number(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray", "slurm"]),

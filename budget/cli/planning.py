@@ -28,7 +28,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BRIEF = click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 MEASUREMENTS = click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
-SEED = click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
+SEED = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same answer."
+)
 SOLVER = click.option(
     "--solver",
     type=click.Choice(["highs", "cbc"]),
@@ -180,7 +182,7 @@ def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, langua
 @SOLVER
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=output.Number(min=0, min_open=True),
     metavar="SECONDS",
     help="For each program with whole choices: then the best plan so far, with its gap.",
 )

@@ -125,6 +125,15 @@ def test_what_is_no_table_of_runs_is_refused(text: str, found: str, tmp_path: Pa
     assert found in faults_of(text, tmp_path).values()
 
 
+@pytest.mark.parametrize(
+    ("cell", "hint"), [("0,85", "write 0.85"), ("1,600", "write 1600"), ("12,34,5", ""), ("5k", "")]
+)
+def test_a_comma_is_read_as_people_write_it_or_no_number_is_proposed(cell: str, hint: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        Measurements.from_frame(runs(score=[0.5, cell]))
+    assert [fault.hint for fault in raised.value.faults] == [hint]
+
+
 def test_many_faults_of_one_kind_are_counted_and_not_all_listed(tmp_path: Path) -> None:
     rows = "\n".join(f"a,x,{seed},0.5" for seed in range(1000))
     found = faults_of(f"task,labels,seed,score\n{rows}\n", tmp_path)
@@ -211,6 +220,13 @@ def test_whole_numbers_of_any_type_are_whole_numbers(labels: pd.Series) -> None:
 def test_what_is_no_whole_number_is_refused(labels: object) -> None:
     with pytest.raises(InvalidInput, match="labels"):
         Measurements.from_frame(runs(labels=labels))
+
+
+def test_what_pandas_has_for_a_missing_number_is_a_failed_run_or_the_default() -> None:
+    missing = {"score": pd.array([0.5, None], dtype="Float64"), "pool:web": pd.array([5, None], dtype="Int64")}
+    frame = Measurements.from_frame(runs(**missing)).frame
+    assert frame["pool:web"].tolist() == [5, 0]
+    assert frame["score"].isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\n", "a" * 201, None, 5])
