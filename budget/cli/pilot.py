@@ -117,7 +117,7 @@ def run(
         return
     with opened(store_path, create=True) as store:
         summary = carry_out(made, store, slots, retry_failed, engine, address, together)
-        output.answer(status_table(store.status()))
+        output.answer(status_table(store.status(made.trainer.recipe)))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
 
