@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Measurements:
 
     task str · labels int64 · seed int64 · score float64 (NaN: failed) · pool:NAME int64 (every pool named anywhere) ·
     strategy str · annotators int64 · mode str · backbone str ("" where nobody said) · test_size float64 (NaN unknown) ·
-    and the bookkeeping that was there.
+    and the bookkeeping that was there. `annotators`: by task, the people an item whose labels are asked about.
 
     >>> import pandas as pd
     >>> rows = {"task": "cars", "labels": [200, 100], "seed": 0, "score": [0.7, None], "pool:web": 5000}
@@ -41,6 +42,17 @@ class Measurements:
 
     frame: pd.DataFrame
     source: str = ""
+    annotators: Mapping[str, int] = field(default_factory=dict)
+
+    def asked_by(self, brief: Brief | None) -> Measurements:
+        """What a brief asks of these measurements: the runs of its tasks, as it pays for their labels, without pools
+        that neither it nor they have. Without a brief all of them."""
+        if brief is None:
+            return self
+        rows = self.frame[self.frame["task"].isin(list(brief.tasks))].reset_index(drop=True)
+        rows = rows.drop(columns=[POOL + p for p in self.pools if p not in brief.pools and not rows[POOL + p].any()])
+        paid = {name: brief.tasks[task.measured_on or name].annotators for name, task in brief.tasks.items()}
+        return replace(self, frame=rows, annotators=paid)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -54,7 +66,8 @@ class Measurements:
     def of_curves(self) -> pd.DataFrame:
         """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
         annotators and the network that most of its runs with a score have (of all its runs where none has a score); of
-        equals the first by alphabet and number.
+        equals the first by alphabet and number. Runs with the number of annotators that is asked about go before all
+        others.
 
         A run from scratch without pool labels has no pretrained network to adapt: it belongs to every mode.
         """
@@ -74,7 +87,9 @@ class Measurements:
         told = frame[~failed | failed.groupby(frame["task"]).transform("all")]
         told = told[~bare[told.index] | bare[told.index].groupby(told["task"]).transform("all")]
         runs = told.groupby(["task", *KIND]).size().reset_index(name="runs")
-        most = runs.sort_values("runs", ascending=False, kind="stable").drop_duplicates("task").set_index("task")
+        runs["asked"] = runs["annotators"] == runs["task"].map(self.annotators)
+        ranked = runs.sort_values(["asked", "runs"], ascending=False, kind="stable")
+        most = ranked.drop_duplicates("task").set_index("task")
         same = {name: rows[name] == rows["task"].map(most[name]) for name in KIND}
         return rows[(same["mode"] | bare[rows.index]) & same["annotators"] & same["backbone"]]
 

@@ -89,7 +89,7 @@ def candidates(brief: Brief, measurements: Measurements, path: Path, money: floa
     from pilots.store import Store
 
     keys = keys_of(brief)
-    found = design.candidates(brief, measurements, keys.labels, keys.pools, money)
+    found = design.candidates(brief, measurements.asked_by(brief), keys.labels, keys.pools, money)
     if path.suffix.lower() not in (".sqlite", ".sqlite3", ".db"):
         return found
     with Store.open(path, create=False) as store:

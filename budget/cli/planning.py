@@ -93,7 +93,8 @@ def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, 
     """The surfaces of a brief's tasks; with -v, how long that took."""
     import budget
 
-    with step(f"fitted {len(measurements.tasks)} tasks on {len(measurements.frame)} runs"):
+    runs = len(measurements.asked_by(brief).frame)
+    with step(f"fitted {len(brief.tasks)} tasks on {runs} runs"):
         return budget.fit(measurements, brief, seed=seed)
 
 
@@ -145,7 +146,7 @@ def fit(
     surfaces = fitted(brief, measurements, seed)
     if folder is not None:
         with step("drawn and written"):
-            write_charts(pictures(surfaces, measurements, language), folder, force)
+            write_charts(pictures(surfaces, measurements.asked_by(brief), language), folder, force)
     if as_json:
         output.answer_json({name: surface_document(surface) for name, surface in sorted(surfaces.items())})
     else:

@@ -18,6 +18,7 @@ from budget.fitting.trust import Trust
 from budget.plan import Hidden, Score
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-6  # labels
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Surface:
     ) -> tuple[Array, Array]:
         """(low, high), each (k,): where the score, averaged over seeds, lies with probability `level`, what is expected
         included."""
+        if not 0 < level < 1:
+            raise ValueError(f"level {level:g}: a probability between 0 and 1 is wanted, such as 0.9")
         expected, draws = (self.scale.score(part) for part in self.truths.forecast(*self._points(labels, pools)))
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return np.minimum(low, expected), np.maximum(high, expected)
@@ -106,9 +109,12 @@ class Surface:
         return np.asarray(np.sqrt(self.noise**2 / growth / np.asarray(repeats, float) + items))
 
     def _points(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None) -> tuple[Array, Array]:
-        """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot."""
+        """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot. Raises ValueError where
+        one is no number of labels."""
         n = np.atleast_1d(np.asarray(labels, float))
         given = pools or {}
         columns = [np.broadcast_to(np.asarray(given.get(name, 0.0), float), n.shape) for name in self.varied]
         pool = np.stack(columns, -1) if columns else np.zeros((len(n), 0))
+        if not ((n > -ROUNDING).all() and (pool > -ROUNDING).all()):
+            raise ValueError("labels and pool labels are numbers from 0")
         return n / self.unit_labels, pool / np.asarray(self.unit_pools)
