@@ -80,10 +80,13 @@ def _reason(problem: Problem, case: Problem, least: Fraction) -> str:
 
 
 def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | None) -> list[Evaluated]:
-    """The best plans that spend up to each tenth of the budget on pools and the rest on tasks; and the plan itself."""
+    """The best plans that spend up to each tenth of the budget on pools and the rest on tasks; and the plan itself. For
+    the goal `cheapest` the money is what the plan needs."""
     if not problem.pools or problem.budget <= 0:
         return []
-    asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
+    asked = replace(problem.within(problem.cost(known)), goal="mean") if problem.goal == "cheapest" else problem
+    if asked.budget <= 0:
+        return []
     shared = (_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1))
     cases = [case for case in shared if case is not None]
     paid = None if prices is None else np.append(prices, [0.0, 0.0])

@@ -98,7 +98,9 @@ def planned(
             chosen, dict(zip(solved.rivals, scored, strict=True)), asked, solved.repaired
         ),
         frontier=assemble.frontier_points(points, asked), failed_budgets=assemble.failed_budgets(points),
-        shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
+        shares=assemble.share_points(
+            frontier.along_shares(solved.table, asked, best.choice, best.prices), asked, chosen
+        ),
         sensitivity=sensitivity(scope.table, scope.problem, chosen, best.prices),
         evidence=assemble.all_evidence(brief, of_brief, surfaces, tasks, pools),
         limits=stability.limits(scope.table, scope.problem, best.choice, best.prices, solver),

@@ -14,7 +14,15 @@ import click
 
 from budget.cli import output
 from budget.cli.report import write_charts
-from budget.cli.tables import backtest_document, backtest_table, fit_table, frontier_table, plan_table, surface_document
+from budget.cli.tables import (
+    backtest_document,
+    backtest_table,
+    failed_budgets,
+    fit_table,
+    frontier_table,
+    plan_table,
+    surface_document,
+)
 from budget.errors import CannotBeMet
 
 if TYPE_CHECKING:
@@ -298,6 +306,8 @@ def frontier(
         output.answer_json([asdict(point) for point in answer.frontier])
     else:
         output.answer(frontier_table(answer))
+    if failed := failed_budgets(answer):
+        output.warn(failed)
 
 
 def times(_context: click.Context, _option: click.Parameter, value: str) -> float:
