@@ -103,12 +103,23 @@ def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | 
     asked = replace(problem.within(problem.cost(known)), goal="mean") if problem.goal == "cheapest" else problem
     if asked.budget <= 0:
         return []
-    shared = (_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1))
-    cases = [case for case in shared if case is not None]
+    shared = {Fraction(step, SHARES): _shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1)}
+    cases = {share: case for share, case in shared.items() if case is not None}
     paid = None if prices is None else np.append(prices, [0.0, 0.0])
-    found = [each.choice for each in quick(table, cases, paid, near=known)]
+    found = [each.choice for each in quick(table, list(cases.values()), paid, near=known)]
+    found = [
+        choice or _with_pools_for(case, known, share * asked.money)
+        for choice, (share, case) in zip(found, cases.items(), strict=True)
+    ]
     distinct = [c for c in dict.fromkeys([known, *found]) if c is not None and not problem.broken(c)]
     return sorted(evaluate(problem, distinct), key=lambda each: problem.pool_cost(each.choice))
+
+
+def _with_pools_for(case: Problem, plan: Choice, money: Fraction) -> Choice | None:
+    """The best plan whose pools are those of this plan, as far as this money pays for all of them alike."""
+    part = float(min(money / cost, Fraction(1))) if (cost := case.pool_cost(plan)) > 0 else 1.0
+    pools = tuple(line.down(buy * part) for line, buy in zip(case.pools, plan.pools, strict=True))
+    return search_at(case, pools, np.array(plan.tasks, float))
 
 
 def _shared(problem: Problem, share: Fraction) -> Problem | None:

@@ -243,8 +243,8 @@ def _failed(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
     found = []
     if small:
         most = max(small, key=lambda each: each.budget)
-        reason = say.translated(most.reason)
-        found.append(say("frontier.too_little", budget=context.numbers.money(most.budget), reason=reason))
+        facts = {"budget": context.numbers.money(most.budget), "reason": say.translated(most.reason)}
+        found.append(say("frontier.too_little" if most.budget > 0 else "frontier.without", **facts))
     if len(failed) > len(small):
         found.append(say("frontier.not_found", len(failed) - len(small)))
     return tuple(found)

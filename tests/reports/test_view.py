@@ -377,6 +377,10 @@ def test_budgets_without_a_plan_are_named_with_the_reason() -> None:
     failed = (FailedBudget(10.0, "the least that must be bought costs 312"), FailedBudget(1e9, "no plan was found"))
     sentences = view_of(replace(plan(), failed_budgets=failed[1:])).frontier.sentences
     assert "For one of the budgets in between or above no plan was found that keeps to the brief." in sentences
+    sentences = view_of(
+        replace(plan(), failed_budgets=(FailedBudget(0.0, "x"),), frontier=plan().frontier[1:])
+    ).frontier
+    assert "Without money there is no plan: x." in sentences.sentences
     later = tuple(point for point in plan().frontier if point.budget > 10)
     sentences = view_of(replace(plan(), failed_budgets=failed[:1], frontier=later)).frontier.sentences
     assert "For USD\u00a010 or less there is no plan: the least that must be bought costs 312." in sentences

@@ -337,6 +337,16 @@ def test_a_little_more_money_than_the_cheapest_plan_needs_buys_the_best_mean_sco
     assert answer.next_money.gain > 0
 
 
+def test_splits_with_less_for_the_pool_are_found_where_there_is_a_target_too() -> None:
+    brief, surfaces = three()
+    brief["pools"]["web"]["label_cost"] = 0.001
+    free = planned(brief, surfaces).shares
+    brief["tasks"]["mask"]["target"] = 0.4
+    bound = planned(brief, surfaces).shares
+    assert bound[0].share == free[0].share == 0
+    assert bound[0].score.expected == pytest.approx(free[0].score.expected, abs=1e-4)
+
+
 def test_splits_beside_the_cheapest_plan_spend_no_more_than_it() -> None:
     _, surfaces = three()
     del surfaces["points"]
