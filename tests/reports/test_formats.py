@@ -214,3 +214,12 @@ def test_a_refused_brief_gets_a_page_with_every_reason_and_repair() -> None:
         text in page for text in ("A &lt; b.", "Raise a.", "Too few.", "Lower it.", "&lt;b&gt;Roadmap&lt;/b&gt;")
     )
     assert "one reason." in render_refusal(CannotBeMet((Shortfall("x", "y"),)))
+
+
+def test_a_subgroups_labels_are_counted_once_in_the_workbook() -> None:
+    old = PLANS["one"]()
+    line = old.tasks["defects"]
+    night = replace(line, buy=0, cost=0.0, owned=line.labels, measured_on="defects")
+    sheet = sheet_of(replace(old, tasks={"defects": line, "at night": night}), "Allocation")
+    assert [sheet[f"{column}4"].value for column in "ACDE"] == ["at night", None, None, None]
+    assert sheet["D3"].value == line.buy
