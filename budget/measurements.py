@@ -51,7 +51,7 @@ class Measurements:
             return self
         rows = self.frame[self.frame["task"].isin(list(brief.tasks))].reset_index(drop=True)
         rows = rows.drop(columns=[POOL + p for p in self.pools if p not in brief.pools and not rows[POOL + p].any()])
-        paid = {name: brief.tasks[task.measured_on or name].annotators for name, task in brief.tasks.items()}
+        paid = {name: brief.tasks[brief.labels_of(name)].annotators for name in brief.tasks}
         return replace(self, frame=rows, annotators=paid)
 
     @property
