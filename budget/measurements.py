@@ -45,12 +45,15 @@ class Measurements:
     annotators: Mapping[str, int] = field(default_factory=dict)
 
     def asked_by(self, brief: Brief | None) -> Measurements:
-        """What a brief asks of these measurements: the runs of its tasks, as it pays for their labels, without pools
-        that neither it nor they have. Without a brief all of them."""
+        """What a brief asks of these measurements: the runs of its tasks, as it pays for their labels. Its pools are
+        all there, with no labels where none was measured; of others, which are not for sale, those that were varied.
+        Without a brief all of them."""
         if brief is None:
             return self
         rows = self.frame[self.frame["task"].isin(list(brief.tasks))].reset_index(drop=True)
-        rows = rows.drop(columns=[POOL + p for p in self.pools if p not in brief.pools and not rows[POOL + p].any()])
+        others = [POOL + name for name in self.pools if name not in brief.pools]
+        rows = rows.drop(columns=[each for each in others if not (rows.groupby("task")[each].nunique() > 1).any()])
+        rows = rows.assign(**{POOL + name: 0 for name in brief.pools if name not in self.pools})
         paid = {name: brief.tasks[brief.labels_of(name)].annotators for name in brief.tasks}
         return replace(self, frame=rows, annotators=paid)
 

@@ -195,12 +195,13 @@ def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong
 
 def test_a_brief_is_answered_by_runs_of_its_tasks_with_as_many_annotators_as_it_pays_for() -> None:
     columns = ["task", "labels", "annotators", "pool:web", "pool:own"]
-    rows = [("a", 10, 1, 0, 0), ("a", 20, 1, 0, 5), ("a", 40, 3, 0, 0), ("b", 10, 1, 5, 0), ("night", 10, 3, 0, 0)]
+    rows = [("a", 10, 1, 9, 0), ("a", 20, 1, 9, 5), ("a", 40, 3, 9, 0), ("b", 10, 1, 5, 0), ("night", 10, 3, 0, 0)]
     frame = pd.DataFrame([*rows, ("night", 20, 1, 0, 0), ("c", 10, 2, 0, 0)], columns=columns)
     tasks = {"a": {"label_cost": 1, "annotators": 3}, "night": {"measured_on": "a"}, "c": {"label_cost": 1}}
-    brief = Brief.from_dict({"budget": 1, "tasks": tasks})
+    brief = Brief.from_dict({"budget": 1, "tasks": tasks, "pools": {"new": {"label_cost": 1, "max_labels": 9}}})
     asked = Measurements.from_frame(frame.assign(seed=0, score=0.5)).asked_by(brief)
-    assert asked.pools == ("own",)
+    assert asked.pools == ("own", "new")  # `web` was not varied in any task
+    assert not asked.frame["pool:new"].any()
     kept = asked.of_curves[["task", "labels", "annotators"]]
     assert [tuple(row) for row in kept.to_numpy()] == [("a", 40, 3), ("c", 10, 2), ("night", 10, 3)]
 
