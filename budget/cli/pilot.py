@@ -246,7 +246,7 @@ def status(store_path: Path, as_json: bool) -> None:
         output.say(f"{left_out} runs of an earlier recipe lie in {store_path} and are left out.")
 
 
-@pilot.command("import")
+@pilot.command("import", short_help="Bring in measurements, or labels and prices, from elsewhere.")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--map", "fields", multiple=True, metavar="COLUMN=FIELD", help="Which field of a run is which column.")
 @click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="A column the same for all runs.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from budget.plan import NextPilot
 
 
-@click.command("next")
+@click.command("next", short_help="The further pilots that are worth most.")
 @click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 @click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="So many pilots.")

@@ -359,7 +359,7 @@ def test_a_forecast_that_asks_for_a_pilot_says_that_for_this_plan_none_is_worth_
     (found,) = findings(of, "Forecast")
     assert found.action == (
         "Add a pilot at twice the largest size. That would make later forecasts surer; "
-        "for this plan no further pilot is worth more than planning with what is known."
+        "for this plan no further pilot on the labels that are there is worth more than planning now."
     )
     for other in ({"trust_remedy": "Look at the logs of the outlying runs."}, {"trust": "FAIL"}):
         (found,) = findings(with_task(of, "detection", **asks | other), "Forecast")
