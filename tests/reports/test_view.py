@@ -449,7 +449,7 @@ def test_a_weak_forecast_and_an_unproven_gain_name_the_pilot_that_would_tell_mos
     (gain,) = findings(unproven, "Gain")
     assert "What would tell most: one run of detection" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=()), "Gain")
-    assert "no further pilot is worth more than planning with what is known" in gain.action
+    assert "no further pilot that was looked at is worth more than planning with what is known" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=(), pilots_looked_at=0), "Gain")
     assert gain.action.endswith("more pilots or more seeds would tell.")
 
