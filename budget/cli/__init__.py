@@ -63,9 +63,9 @@ class Commands(click.Group):
             refuse(ctx, error)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.secho(
-                "\nStopped. What was finished is kept; the same command goes on from there.", err=True, fg="yellow"
-            )
+            kept = " What was finished is kept; the same command goes on from there."
+            goes_on = ctx.invoked_subcommand in ("demo", "pilot")
+            click.secho(f"\nStopped.{kept if goes_on else ''}", err=True, fg="yellow")
             ctx.exit(INTERRUPTED)
         except click.UsageError as error:
             refuse_json(ctx, {"status": "invalid", "reason": error.format_message()})

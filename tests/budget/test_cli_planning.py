@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from budget import Brief, Measurements, plan
-from budget.cli import main, planning, tables
+from budget.cli import main, pilot, planning, tables
 from budget.cli.others import read_others
 from budget.errors import InvalidInput
 from budget.plan import Plan, PoolLine, TaskLine
@@ -278,12 +278,14 @@ def test_progress_is_said_with_v_and_nothing_with_q(call: Call) -> None:
     assert call("plan", *INPUTS, "-o", "out", "-q").stderr == ""
 
 
-def test_ctrl_c_ends_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_with_130_and_promises_no_more_than_is_kept(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(planning, "read_inputs", interrupt)
-    assert "Stopped" in call("plan", *INPUTS, status=130).stderr
+    assert call("plan", *INPUTS, status=130).stderr == "\nStopped.\n"
+    monkeypatch.setattr(pilot, "opened", interrupt)
+    assert "goes on from there" in call("pilot", "status", status=130).stderr
 
 
 def test_a_folder_that_cannot_be_written_is_a_message(call: Call, earlier: Path) -> None:
