@@ -148,14 +148,21 @@ class Measurements:
         return cls.from_frame(frame, str(path))
 
     def faults_against(self, brief: Brief) -> tuple[Fault, ...]:
-        """What keeps these measurements from answering a brief: tasks that nobody measured.
+        """What keeps these measurements from answering a brief: tasks that nobody measured on labels chosen at random.
 
         Tasks and pools that only the measurements know are no fault: a brief may ask about fewer.
         """
-        measured = sorted(self.frame.loc[self.frame["score"].notna(), "task"].unique())
+        told = self.frame["score"].notna() & (self.frame["strategy"] == "random")
+        measured = sorted(self.frame.loc[told, "task"].unique())
+        other = "of which no run on labels chosen at random has a score"
         allowed = f"a task measured in {self.source or 'the measurements'}: {', '.join(measured) or 'none'}"
         return tuple(
-            brief.fault(("tasks", name), f"{shown(name)}, which no pilot measured", allowed, nearest(name, measured))
+            brief.fault(
+                ("tasks", name),
+                f"{shown(name)}, {other if name in self.tasks else 'which no pilot measured'}",
+                allowed,
+                nearest(name, measured),
+            )
             for name in brief.tasks
             if name not in measured
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.language import Language, capital
+from reports.numbers import visible
 
 AT_RISK = 0.8  # a target less probable than this is at risk
 NOTHING = 1e-9  # of the way from worst to best: what is left of a sum that is zero
@@ -53,9 +54,11 @@ def advantage(
         key = "better"
     elif high < 0:
         key = "worse"
+    elif not visible(size):
+        key = "noise_equal"
     else:
         key = "noise_better" if expected >= 0 else "noise_worse"
-    rival = capital(rival) if key in ("none", "worse") else rival
+    rival = capital(rival) if key in ("none", "worse", "noise_equal") else rival
     return say(f"verdict.gain.{key}", rival=rival, size=size, range=level_range, probability=probability)
 
 

@@ -266,6 +266,14 @@ def test_a_task_that_nobody_measured_is_named_with_its_neighbour(tmp_path: Path)
     ]
 
 
+def test_a_task_measured_by_a_strategy_only_or_only_failed_says_so() -> None:
+    brief = Brief.from_dict({"budget": 1, "tasks": {"clever": {"label_cost": 1}, "failed": {"label_cost": 1}}})
+    frame = runs(task=["clever", "failed"], score=[0.5, None], strategy=["margin", "random"])
+    faults = Measurements.from_frame(frame).faults_against(brief)
+    assert [fault.path for fault in faults] == ["tasks.clever", "tasks.failed"]
+    assert all("no run on labels chosen at random has a score" in fault.found for fault in faults)
+
+
 @pytest.mark.parametrize("reader", [Measurements.from_csv, Measurements.from_parquet])
 def test_a_file_that_is_not_there_is_named(reader: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nowhere"):

@@ -56,6 +56,8 @@ def test_a_difference_is_called_one_only_if_its_whole_range_is_on_one_side(
 
 @pytest.mark.parametrize("rest", [0.0, -1e-16])
 def test_no_gain_at_all_is_said_as_that(rest: float) -> None:
+    equal = decision.advantage(SAY, "the even split", "0.0000", "range a to b", "49%", (0.00001, -0.1, 0.1))
+    assert equal.startswith("The even split is expected to score the same, within the noise")
     assert "bring the same" in decision.advantage(SAY, "the even split", "0", "0 to 0", "x", (rest, 0.0, 0.0))
 
 
