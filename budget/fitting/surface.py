@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from budget.errors import Fault, InvalidInput
 from budget.fitting.cells import Scale
 from budget.fitting.draws import Draws
 from budget.fitting.noise import magnitude
@@ -15,6 +16,7 @@ from budget.fitting.pool_effect import PoolEffect
 from budget.fitting.strategies import Strategy
 from budget.fitting.together import Together
 from budget.fitting.trust import Trust
+from budget.messages import nearest, shown
 from budget.plan import Hidden, Score
 
 Array = NDArray[np.float64]
@@ -23,7 +25,8 @@ ROUNDING = 1e-6  # labels
 
 @dataclass(frozen=True)
 class Surface:
-    """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels.
+    """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels;
+    InvalidInput names one that neither measurements nor brief know.
 
     `draws` are S equally likely truths and `interval` their quantiles. `expected` is the mean over the central half of
     the laws that fit (an interquartile mean): what comes short of a surprise, led towards the measured cells. It never
@@ -113,6 +116,10 @@ class Surface:
         one is no number of labels."""
         n = np.atleast_1d(np.asarray(labels, float))
         given = pools or {}
+        for name in given.keys() - set(self.pools):
+            if np.any(given[name]):
+                allowed = f"of {', '.join(self.pools) or 'none'}: pools of the measurements or of the brief of this fit"
+                raise InvalidInput((Fault(self.task, "pools", shown(name), allowed, nearest(name, self.pools)),))
         columns = [np.broadcast_to(np.asarray(given.get(name, 0.0), float), n.shape) for name in self.varied]
         pool = np.stack(columns, -1) if columns else np.zeros((len(n), 0))
         if not ((n > -ROUNDING).all() and (pool > -ROUNDING).all()):

@@ -55,6 +55,13 @@ def test_a_task_that_the_brief_does_not_ask_about_changes_nothing() -> None:
     np.testing.assert_array_equal(alone["a"].draws(GRID), beside["a"].draws(GRID))
 
 
+def test_a_pool_that_nobody_knows_is_refused_with_its_neighbour() -> None:
+    surface = fit(measured(rows("a", pooled, SIZES[:4], GENERAL)))["a"]
+    with pytest.raises(InvalidInput, match=r"a: pools: found 'genral'; allowed: of general.*did you mean general\?"):
+        surface.draws([100], {"genral": 1000})
+    np.testing.assert_array_equal(surface.expected([100], {"web": 0}), surface.expected([100]))
+
+
 def test_what_is_no_number_of_labels_or_no_level_is_refused() -> None:
     surface = fit(measured(rows("a", power(), SIZES)))["a"]
     for labels in ([-100], [np.nan]):
