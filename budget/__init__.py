@@ -23,8 +23,9 @@ __all__ = ["Brief", "Measurements", "Plan", "fit", "plan"]
 def fit(
     measurements: Measurements, brief: Brief | None = None, seed: int = 0, hierarchy: bool = True
 ) -> Mapping[str, Surface]:
-    """Fit every task of the measurements: {task name: Surface}. Without a brief, scores lie in [0, 1]. With `hierarchy`
-    the tasks share what they say about noise; without, no task changes another's answer."""
+    """Fit every task of the brief: {task name: Surface}. Without a brief, every task of the measurements, whose scores
+    then lie in [0, 1]. With `hierarchy` the tasks share what they say about noise; without, no task changes another's
+    answer."""
     from budget.fitting import fit as fit_all
 
     return fit_all(measurements, brief, seed, hierarchy)

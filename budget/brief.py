@@ -143,6 +143,10 @@ class Brief(_Part):
             raise InvalidInput((Fault("", "budget", shown(float(money)), allowed),))
         return self.model_copy(update={"budget": float(money)})
 
+    def labels_of(self, task: str) -> str:
+        """The task whose labels this one learns from: its own, or of a subgroup (`measured_on`) the task it is of."""
+        return self.tasks[task].measured_on or task
+
     @property
     def sha256(self) -> str:
         """Of what the brief says: the same for another order of keys, another layout, or a default written out."""

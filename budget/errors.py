@@ -24,7 +24,7 @@ class Fault:
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.place, self.path) if part)
         advice = f"; {self.hint}" if self.hint.endswith("?") else f"; try: {self.hint}" if self.hint else ""
-        return f"{where}: found {self.found}; allowed: {self.allowed}{advice}"
+        return f"{where + ': ' if where else ''}found {self.found}; allowed: {self.allowed}{advice}"
 
 
 class LabelBudgetError(Exception):

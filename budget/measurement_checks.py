@@ -50,6 +50,11 @@ def checked(frame: pd.DataFrame, rows: Sequence[int], source: str) -> pd.DataFra
     return clean.sort_values([*key, "score"], kind="stable").reset_index(drop=True)
 
 
+def _missing(cell: object) -> bool:
+    """None, nan, and what pandas has for them."""
+    return cell is None or cell is pd.NA or cell is pd.NaT or bool(isinstance(cell, Real | Decimal) and cell != cell)
+
+
 class _Reader:
     """One frame being read, with the faults found so far. A column that is absent reads as its default."""
 
@@ -152,7 +157,7 @@ class _Reader:
     @staticmethod
     def _blank(cells: NDArray[np.object_], words: tuple[str, ...]) -> NDArray[np.bool_]:
         """Which cells hold nothing, or text that stands for nothing."""
-        return np.array([c.strip().lower() in words if isinstance(c, str) else c is None or c != c for c in cells])
+        return np.array([c.strip().lower() in words if isinstance(c, str) else _missing(c) for c in cells], dtype=bool)
 
     def _refuse(self, column: str, bad: NDArray[np.bool_], allowed: str, hint: str = "", found: str = "") -> None:
         """A fault for each bad row, up to a number that people read."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Measurements:
 
     task str · labels int64 · seed int64 · score float64 (NaN: failed) · pool:NAME int64 (every pool named anywhere) ·
     strategy str · annotators int64 · mode str · backbone str ("" where nobody said) · test_size float64 (NaN unknown) ·
-    and the bookkeeping that was there.
+    and the bookkeeping that was there. `annotators`: by task, the people an item whose labels are asked about.
 
     >>> import pandas as pd
     >>> rows = {"task": "cars", "labels": [200, 100], "seed": 0, "score": [0.7, None], "pool:web": 5000}
@@ -41,6 +42,20 @@ class Measurements:
 
     frame: pd.DataFrame
     source: str = ""
+    annotators: Mapping[str, int] = field(default_factory=dict)
+
+    def asked_by(self, brief: Brief | None) -> Measurements:
+        """What a brief asks of these measurements: the runs of its tasks, as it pays for their labels. Its pools are
+        all there, with no labels where none was measured; of others, which are not for sale, those that were varied.
+        Without a brief all of them."""
+        if brief is None:
+            return self
+        rows = self.frame[self.frame["task"].isin(list(brief.tasks))].reset_index(drop=True)
+        others = [POOL + name for name in self.pools if name not in brief.pools]
+        rows = rows.drop(columns=[each for each in others if not (rows.groupby("task")[each].nunique() > 1).any()])
+        rows = rows.assign(**{POOL + name: 0 for name in brief.pools if name not in self.pools})
+        paid = {name: brief.tasks[brief.labels_of(name)].annotators for name in brief.tasks}
+        return replace(self, frame=rows, annotators=paid)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -54,7 +69,8 @@ class Measurements:
     def of_curves(self) -> pd.DataFrame:
         """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
         annotators and the network that most of its runs with a score have (of all its runs where none has a score); of
-        equals the first by alphabet and number.
+        equals the first by alphabet and number. Runs with the number of annotators that is asked about go before all
+        others.
 
         A run from scratch without pool labels has no pretrained network to adapt: it belongs to every mode.
         """
@@ -74,7 +90,9 @@ class Measurements:
         told = frame[~failed | failed.groupby(frame["task"]).transform("all")]
         told = told[~bare[told.index] | bare[told.index].groupby(told["task"]).transform("all")]
         runs = told.groupby(["task", *KIND]).size().reset_index(name="runs")
-        most = runs.sort_values("runs", ascending=False, kind="stable").drop_duplicates("task").set_index("task")
+        runs["asked"] = runs["annotators"] == runs["task"].map(self.annotators)
+        ranked = runs.sort_values(["asked", "runs"], ascending=False, kind="stable")
+        most = ranked.drop_duplicates("task").set_index("task")
         same = {name: rows[name] == rows["task"].map(most[name]) for name in KIND}
         return rows[(same["mode"] | bare[rows.index]) & same["annotators"] & same["backbone"]]
 
@@ -130,14 +148,21 @@ class Measurements:
         return cls.from_frame(frame, str(path))
 
     def faults_against(self, brief: Brief) -> tuple[Fault, ...]:
-        """What keeps these measurements from answering a brief: tasks that nobody measured.
+        """What keeps these measurements from answering a brief: tasks that nobody measured on labels chosen at random.
 
         Tasks and pools that only the measurements know are no fault: a brief may ask about fewer.
         """
-        measured = sorted(self.frame.loc[self.frame["score"].notna(), "task"].unique())
+        told = self.frame["score"].notna() & (self.frame["strategy"] == "random")
+        measured = sorted(self.frame.loc[told, "task"].unique())
+        other = "of which no run on labels chosen at random has a score"
         allowed = f"a task measured in {self.source or 'the measurements'}: {', '.join(measured) or 'none'}"
         return tuple(
-            brief.fault(("tasks", name), f"{shown(name)}, which no pilot measured", allowed, nearest(name, measured))
+            brief.fault(
+                ("tasks", name),
+                f"{shown(name)}, {other if name in self.tasks else 'which no pilot measured'}",
+                allowed,
+                nearest(name, measured),
+            )
             for name in brief.tasks
             if name not in measured
         )
@@ -160,7 +185,12 @@ def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:
         allowed = f"a header with {', '.join(REQUIRED)}"
         raise InvalidInput((Fault(f"{source}: row 1", "", shown(",".join(header)), allowed, hint),))
     uneven = [
-        Fault(f"{source}: row {number}", "", f"{len(row)} cells", f"{width} cells, as many as the header has")
+        Fault(
+            f"{source}: row {number}",
+            "",
+            f"{len(row)} cell{'' if len(row) == 1 else 's'}",
+            f"{width} cells, as many as the header has",
+        )
         for number, row in enumerate(rows, start=1)
         if row and len(row) != width
     ]

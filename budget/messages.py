@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 LONGEST = 60
+FACTORS = ("k", "m", "g", "t", "tsd", "mn", "mio", "mil", "bn", "mrd")  # letters that are no unit
 
 KeyPath = tuple[str | int, ...]
 
@@ -50,17 +51,17 @@ def nearest(found: str, allowed: Iterable[str]) -> str:
 def number_hint(found: Any) -> str:
     """How a number that came as text should be written.
 
-    >>> number_hint("60,000"), number_hint("010"), number_hint("20 %"), number_hint("many")
-    ('write 60000', 'write 10', 'write 0.2', '')
+    >>> number_hint("60,000"), number_hint("0,85"), number_hint("010"), number_hint("20 %"), number_hint("many")
+    ('write 60000', 'write 0.85', 'write 10', 'write 0.2', '')
     """
     if not isinstance(found, str) or len(found) > 40:
         return ""
-    match = re.fullmatch(r"[^\w.+-]*([-+]?)0*([\d][\d,_' ]*)?(\.\d+)?\s*(%?|[^\W\d]{0,3}|[€$£¥])", found.strip())
-    if not match or not (match[2] or match[3]):
+    grouped, plain = r"[1-9]\d{0,2}(?:[,_' ]\d{3})+(?:\.\d+)?", r"\d*(?:[.,]\d+)?"
+    match = re.fullmatch(rf"[^\w.,+-]*([-+]?)0*(?:({grouped})|({plain}))\s*(%?|[^\W\d]{{0,3}}|[€$£¥])", found.strip())
+    if not match or match[4].casefold() in FACTORS or not any(each.isdecimal() for each in found):
         return ""
-    number = float(match[1] + (re.sub(r"[,_' ]", "", match[2] or "") or "0") + (match[3] or "")) / (
-        100 if match[4] == "%" else 1
-    )
+    digits = re.sub(r"[,_' ]", "", match[2]) if match[2] else "0" + match[3].replace(",", ".")
+    number = float(match[1] + digits) / (100 if match[4] == "%" else 1)
     return f"write {number:.15g}" if f"{number:.15g}" != found else ""
 
 
@@ -75,6 +76,7 @@ def path_text(path: KeyPath) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            word = step if re.fullmatch(r"[\w-]+", step) else '"' + step.replace('"', '\\"') + '"'
+            plain = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in step)
+            word = step if re.fullmatch(r"[\w-]+", step) else '"' + plain.replace('"', '\\"') + '"'
             text += f".{word}" if text else word
     return text

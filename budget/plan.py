@@ -92,6 +92,7 @@ class TaskLine:
     direction: str = "maximize"
     band: tuple[int, int] | None = None  # labels to buy in the best plans of four in five draws
     could_be: tuple[int, int] | None = None  # fewest and most labels bought in plans within 0.1 points of this one
+    measured_on: str | None = None  # the task on whose labels, owned and bought, this score is measured
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ class FailedBudget:
 
 @dataclass(frozen=True)
 class SharePoint:
-    """The best plan that spends (about) this share of the budget on pools."""
+    """The best plan that spends (about) this share of the budget (for the goal `cheapest`: of what the plan costs) on
+    pools."""
 
     share: float
     cost: float
@@ -164,7 +166,7 @@ class SharePoint:
 class Limit:
     """A row of the brief beyond budget and single lines. `key`: where it stands (`hours`, `constraints[0]`); `used`
     and `limit` in its own unit; `price`: rise of the goal for one unit more (for `cheapest`: money saved), solved again
-    with a little more of it; 0 where it does not bind."""
+    with a little more room; below 0 for a limit from below; 0 where it does not bind."""
 
     key: str
     text: str

@@ -61,28 +61,32 @@ def for_brief(
     >>> sorted({run.labels for run in for_brief(brief, digit_scenes())})
     [50, 100, 200, 400, 800]
     """
+    label_sizes, pool_sizes = brief_sizes(brief, labels, pools)
     faults = []
     for section, lines, known in (("tasks", brief.tasks, trainer.tasks), ("pools", brief.pools, trainer.pools)):
-        for name, line in lines.items():
+        for name in lines:
             if name not in known:
                 allowed = f"of {', '.join(known)}, which can be trained here"
                 faults.append(brief.fault((section, name), repr(name), allowed, nearest(name, known)))
-            elif section == "tasks" and line.owned < 1 and not labels.get(name):
-                faults.append(brief.fault((section, name), "no owned labels", "owned labels to train on", "set owned"))
+            elif section == "tasks" and name not in label_sizes:
+                where = (section, brief.labels_of(name))
+                faults.append(brief.fault(where, "no owned labels", "owned labels to train on", "set owned"))
     if faults:
-        raise InvalidInput(tuple(faults))
-    return grid(*brief_sizes(brief, labels, pools), seeds, small_seeds)
+        raise InvalidInput(tuple(dict.fromkeys(faults)))
+    return grid(label_sizes, pool_sizes, seeds, small_seeds)
 
 
 def brief_sizes(
     brief: Brief, labels: Mapping[str, Sequence[int]], pools: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, Sequence[int]], dict[str, Sequence[int]]]:
-    """The label sizes of every task that owns labels, and the sizes of every pool, those named going before."""
-    label_sizes = {
-        name: labels.get(name) or _sizes_up_to(task.owned)
-        for name, task in brief.tasks.items()
-        if task.owned or labels.get(name)
-    }
+    """The label sizes of every task that owns labels, and the sizes of every pool, those named going before. A subgroup
+    has the sizes of the task that it is of."""
+    label_sizes = {}
+    for name in brief.tasks:
+        own = brief.labels_of(name)
+        given, owned = labels.get(name) or labels.get(own), brief.tasks[own].owned
+        if given or owned:
+            label_sizes[name] = given or _sizes_up_to(owned)
     return label_sizes, {name: pools.get(name, (pool.owned // 4, pool.owned)) for name, pool in brief.pools.items()}
 
 

@@ -119,7 +119,11 @@ def _price(brief: Brief, needed: Mapping[str, int]) -> float:
     from budget.prices import cost
 
     lines = {**brief.tasks, **brief.pools}
-    return sum(cost(lines[name], max(0, labels - lines[name].owned)) for name, labels in needed.items())
+    used: dict[str, int] = {}
+    for name, labels in needed.items():
+        own = brief.labels_of(name) if name in brief.tasks else name
+        used[own] = max(labels, used.get(own, 0))
+    return sum(cost(lines[name], max(0, labels - lines[name].owned)) for name, labels in used.items())
 
 
 def _labels(step: Pretraining) -> int:

@@ -83,6 +83,7 @@ def execute(
     processes that carry out runs.
     """
     wanted = tuple(dict.fromkeys(map(canonical, runs)))
+    store.use(trainer.recipe)
     finished = store.finished(trainer.recipe, failed=not retry_failed)
     missing = [run for run in wanted if run not in finished]
     here = place.engine == "local"
@@ -253,9 +254,11 @@ class _Execution:
 
     def _keep(self, run: Run, outcome: Outcome, started: str) -> Row:
         row = Row(run, outcome, run_name(run), started)
-        self._store.record(self._trainer.recipe, row)
+        new = self._store.record_all(self._trainer.recipe, (row,))
         if outcome.score is None:
             self._failed += 1
+        elif not new:  # another process was told of it first
+            self._elsewhere += 1
         else:
             self._done += 1
         return row

@@ -70,6 +70,12 @@ MIGRATIONS = (
         score, test_size, seconds, device, note, name, started FROM run_before;
     DROP TABLE run_before;
     """,
+    """
+    ALTER TABLE recipe ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+    UPDATE recipe SET turn = (
+        SELECT count(*) FROM recipe AS other WHERE (other.used, other.rowid) <= (recipe.used, recipe.rowid)
+    );
+    """,
 )
 
 KEY = """recipe = ? AND task = ? AND labels = ? AND pools = ?
@@ -196,15 +202,17 @@ class Store:
 
     def record_all(self, recipe: str, rows: Iterable[Row]) -> int:
         """Keep all rows or, if anything goes wrong, none; the answer is how many of them were new."""
+        known = recipe_hash(recipe)
         with self._transaction():
+            self._take_turn(recipe)
             before = self._connection.total_changes
-            known = recipe_hash(recipe)
-            self._connection.execute(
-                "INSERT INTO recipe VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = max(used, excluded.used)",
-                (known, recipe, now()),
-            )
             self._connection.executemany(INSERT, (_values(known, row) for row in rows))
-            return self._connection.total_changes - before - 1
+            return self._connection.total_changes - before
+
+    def use(self, recipe: str) -> None:
+        """From now on this is the recipe used last, even if all of its runs are there already."""
+        with self._transaction():
+            self._take_turn(recipe)
 
     def record_pretraining(self, recipe: str, pools: Pools, seed: int, seconds: float) -> None:
         """Keep how long a pretraining took, the first time it is told."""
@@ -308,11 +316,20 @@ class Store:
                 f"{self.path}: {error}; nothing of this was kept, what was there before is"
             ) from error
 
+    def _take_turn(self, recipe: str) -> None:
+        """Turns are counted: clocks go wrong."""
+        self._connection.execute(
+            """INSERT INTO recipe (hash, text, used, turn)
+               VALUES (?, ?, ?, (SELECT coalesce(max(turn), 0) + 1 FROM recipe))
+               ON CONFLICT DO UPDATE SET used = excluded.used, turn = excluded.turn""",
+            (recipe_hash(recipe), recipe, now()),
+        )
+
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _last_recipe(self) -> str:
-        query = "SELECT hash FROM recipe WHERE hash <> ? ORDER BY used DESC, rowid DESC LIMIT 1"
+        query = "SELECT hash FROM recipe WHERE hash <> ? ORDER BY turn DESC LIMIT 1"
         found = self._connection.execute(query, (recipe_hash(IMPORTED),)).fetchone()
         return str(found[0]) if found else ""
 

@@ -41,6 +41,8 @@ class Numbers:
     """Numbers as text, in one currency and one language.
 
     >>> n, d = Numbers("USD"), Numbers("USD", language_of("de"))
+    >>> n.money(0.0005)
+    'USD\\xa00.00050'
     >>> n.money(59990.0), Numbers("€").money(1234.5), Numbers("credits").money(3), d.money(1234.5)
     ('USD\\xa059,990', '€1,234.50', '3\\xa0credits', '1.234,50\\xa0USD')
     >>> n.signed(-0.0004, 3), n.signed(0.0316, 2), n.probability(1.0), n.percent(0.1666, 1), n.times(6.23)
@@ -74,7 +76,8 @@ class Numbers:
 
     def money(self, amount: float, decimals: int | None = None) -> str:
         """An amount with its currency, where the language puts a sign, a code such as USD, or another word."""
-        return self.with_currency(self.plain(amount, self.cents(amount) if decimals is None else decimals))
+        fine = two_digits(amount) if 0 < abs(amount) < 0.005 else self.cents(amount)
+        return self.with_currency(self.plain(amount, fine if decimals is None else decimals))
 
     def with_currency(self, text: str) -> str:
         """`text` with the currency where it belongs."""

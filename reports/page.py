@@ -10,10 +10,10 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
-from budget.errors import CannotBeMet, Shortfall
+from budget.errors import CannotBeMet, Fault, InvalidInput, Shortfall
 from budget.inputs import read_text
 from budget.plan import Plan
 from reports.brand import Brand
@@ -28,24 +28,30 @@ def render(plan: Plan, brand: Brand = Brand(), language: str = "en") -> str:  # 
 
     The page holds the plan itself in `<script type="application/json" id="plan">`, so that it can be drawn again.
     `brand`: what an organisation puts on it; `language`: `en` or `de`.
-    Raises InvalidInput for a plan that no brief could have led to.
+    Raises InvalidInput for a plan that no brief could have led to, and for templates of one's own that are at fault.
     """
     view = view_of(plan, language)
     style, script = source("style.css", brand.templates) + accent_style(brand), source("script.js", brand.templates)
-    return (
-        _environment(brand.templates)
-        .get_template("page.html.j2")
-        .render(
-            view=replace(view, title=name_of(brand.title)) if brand.title else view,
-            brand=brand,
-            say=language_of(language),
-            plan=embed(plan),
-            states=json_text({"chosen": view.frontier.chosen, "states": view.frontier.states}),
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script, pictures=bool(brand.logo)),
+    try:
+        return (
+            _environment(brand.templates)
+            .get_template("page.html.j2")
+            .render(
+                view=replace(view, title=name_of(brand.title)) if brand.title else view,
+                brand=brand,
+                say=language_of(language),
+                plan=embed(plan),
+                states=json_text({"chosen": view.frontier.chosen, "states": view.frontier.states}),
+                style=Markup(style),
+                script=Markup(script),
+                policy=_policy(style, script, pictures=bool(brand.logo)),
+            )
         )
-    )
+    except TemplateError as error:
+        if brand.templates is None:
+            raise
+        found, allowed = f"a template that cannot be used ({error})", "Jinja templates that fit ours"
+        raise InvalidInput((Fault(str(brand.templates), "--template-dir", found, allowed),)) from error
 
 
 def accent_style(brand: Brand) -> str:

@@ -11,7 +11,7 @@ from budget.plan import Plan
 from reports.language import Language
 from reports.view import view_of
 from reports.view.frontier import solved
-from reports.view.parts import Context, clean, context_of, limit_name, lines_of, money_on
+from reports.view.parts import Context, clean, context_of, limit_name, lines_of, money_on, on_others
 from reports.view.verdict import baseline_name
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def _allocation(sheet: Worksheet, context: Context) -> None:
     formats = ["", "", WHOLE, WHOLE, WHOLE, MONEY, SHARE, "", *[SCORE] * 5, SHARE]
     for number, (name, line) in enumerate(lines_of(plan).items(), start=3):
         share = f"=IF(F${last + 1}=0,0,F{number}/F${last + 1})"
-        bought = [line.owned, line.buy, f"=C{number}+D{number}", line.cost, share]
+        labels = [line.owned, line.buy, f"=C{number}+D{number}"]
+        bought = [*([None] * 3 if on_others(line) else labels), line.cost, share]
         task = plan.tasks.get(name)
         scores: list[Any] = ["", *[None] * 6]
         if task:

@@ -77,7 +77,8 @@ def task_lines(brief: Brief, surfaces: Mapping[str, Surface], solution: Solution
             label_cost=line.about if line.name == one.name else 0.0,
             metric=task.metric.name, best=one.best, worst=one.worst,
             direction=task.metric.direction,
-            band=solution.bands.get(line.name), could_be=solution.could_be.get(line.name),
+            band=solution.bands.get(one.name), could_be=solution.could_be.get(one.name),
+            measured_on=task.measured_on,
         )  # fmt: skip
     return {name: lines[name] for name in brief.tasks}
 
@@ -205,10 +206,11 @@ def failed_budgets(points: Sequence[Point]) -> tuple[FailedBudget, ...]:
     return tuple(FailedBudget(point.budget, point.reason) for point in points if point.plan is None)
 
 
-def share_points(points: Sequence[Evaluated], problem: Problem) -> tuple[SharePoint, ...]:
+def share_points(points: Sequence[Evaluated], problem: Problem, plan: Evaluated) -> tuple[SharePoint, ...]:
+    money = plan.cost if problem.goal == "cheapest" else problem.money
     return tuple(
         SharePoint(
-            float(problem.pool_cost(each.choice)) / problem.budget,
+            float(problem.pool_cost(each.choice) / money),
             float(each.cost),
             each.score,
             problem.buys(each.choice),

@@ -11,7 +11,7 @@ import numpy as np
 from budget.allocation.evaluation import Evaluated, evaluate
 from budget.allocation.goals import goal_values, meets_targets
 from budget.allocation.lines import Array
-from budget.allocation.optimum import quick
+from budget.allocation.optimum import kept, quick, search_at
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.rows import Row
 from budget.allocation.table import Table
@@ -56,12 +56,17 @@ def along_budgets(
         plans = [choice for choice in plans if meets_targets(problem, choice)]
     ranked = sorted(zip(goal_values(asked, plans), plans, strict=True), key=lambda pair: -pair[0])
     priced = [(problem.cost(choice), value, choice) for value, choice in ranked]
-    best = {}
+    best: dict[float, tuple[float, Choice]] = {}
+    below: float | None = None
     for case in cases:
         each = ((value, choice) for cost, value, choice in priced if cost <= case.money and not case.broken(choice))
         first = next(each, None)
+        if below is not None and (first is None or first[0] < best[below][0]):
+            made = _from_below(case, best[below][1], below, solver)
+            tried = [*zip(goal_values(asked, made), made, strict=True), *([] if first is None else [first])]
+            first = max(tried, key=lambda pair: pair[0], default=None)
         if first is not None:
-            best[case.budget] = first
+            below, best[case.budget] = case.budget, first
     scored = dict(zip(best, evaluate(problem, [choice for _, choice in best.values()]), strict=True))
     return [
         Point(b, scored[b], best[b][0], found[b].bound if b in found else np.inf)
@@ -69,6 +74,17 @@ def along_budgets(
         else Point(b, None, reason=_reason(problem, case, least))
         for b, case in zip(budgets, cases, strict=True)
     ]
+
+
+def _from_below(case: Problem, plan: Choice, money: float, solver: str) -> list[Choice]:
+    """Plans at the pools of a poorer one, which had `money`, and at as large a share of the budget: rows that move with
+    the budget may leave no plan at the pools that were looked at first."""
+    more = case.budget / money if money > 0 else 1.0
+    larger = tuple(line.down(buy * more) for line, buy in zip(case.pools, plan.pools, strict=True))
+    made = (
+        search_at(case, pools, np.array(plan.tasks, float), solver) for pools in dict.fromkeys((plan.pools, larger))
+    )
+    return [choice for choice in made if choice is not None and kept(case, choice)]
 
 
 def _reason(problem: Problem, case: Problem, least: Fraction) -> str:
@@ -80,16 +96,30 @@ def _reason(problem: Problem, case: Problem, least: Fraction) -> str:
 
 
 def along_shares(table: Table, problem: Problem, known: Choice, prices: Array | None) -> list[Evaluated]:
-    """The best plans that spend up to each tenth of the budget on pools and the rest on tasks; and the plan itself."""
+    """The best plans that spend up to each tenth of the budget on pools and the rest on tasks; and the plan itself. For
+    the goal `cheapest` the money is what the plan needs."""
     if not problem.pools or problem.budget <= 0:
         return []
-    asked = replace(problem, goal="mean") if problem.goal == "cheapest" else problem
-    shared = (_shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1))
-    cases = [case for case in shared if case is not None]
+    asked = replace(problem.within(problem.cost(known)), goal="mean") if problem.goal == "cheapest" else problem
+    if asked.budget <= 0:
+        return []
+    shared = {Fraction(step, SHARES): _shared(asked, Fraction(step, SHARES)) for step in range(SHARES + 1)}
+    cases = {share: case for share, case in shared.items() if case is not None}
     paid = None if prices is None else np.append(prices, [0.0, 0.0])
-    found = [each.choice for each in quick(table, cases, paid, near=known)]
+    found = [each.choice for each in quick(table, list(cases.values()), paid, near=known)]
+    found = [
+        choice or _with_pools_for(case, known, share * asked.money)
+        for choice, (share, case) in zip(found, cases.items(), strict=True)
+    ]
     distinct = [c for c in dict.fromkeys([known, *found]) if c is not None and not problem.broken(c)]
     return sorted(evaluate(problem, distinct), key=lambda each: problem.pool_cost(each.choice))
+
+
+def _with_pools_for(case: Problem, plan: Choice, money: Fraction) -> Choice | None:
+    """The best plan whose pools are those of this plan, as far as this money pays for all of them alike."""
+    part = float(min(money / cost, Fraction(1))) if (cost := case.pool_cost(plan)) > 0 else 1.0
+    pools = tuple(line.down(buy * part) for line, buy in zip(case.pools, plan.pools, strict=True))
+    return search_at(case, pools, np.array(plan.tasks, float))
 
 
 def _shared(problem: Problem, share: Fraction) -> Problem | None:

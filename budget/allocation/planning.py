@@ -85,7 +85,8 @@ def planned(
     pools = assemble.pool_lines(brief, surfaces, solution)
     known = (best.choice, solved.richer, *solved.rivals.values())
     points = frontier.along_budgets(solved.table, asked, known, best.prices, solver)
-    looked_at, pilots = next_pilots(asked, brief, measurements, best)
+    of_brief = measurements.asked_by(brief)
+    looked_at, pilots = next_pilots(asked, brief, of_brief, best)
     return Plan(
         status="optimal" if best.bound - best.value <= CLOSED * _unit(scope) else "feasible",
         title=brief.title, currency=brief.currency, goal=brief.goal, risk=brief.risk, budget=brief.budget,
@@ -97,9 +98,11 @@ def planned(
             chosen, dict(zip(solved.rivals, scored, strict=True)), asked, solved.repaired
         ),
         frontier=assemble.frontier_points(points, asked), failed_budgets=assemble.failed_budgets(points),
-        shares=assemble.share_points(frontier.along_shares(solved.table, asked, best.choice, best.prices), asked),
+        shares=assemble.share_points(
+            frontier.along_shares(solved.table, asked, best.choice, best.prices), asked, chosen
+        ),
         sensitivity=sensitivity(scope.table, scope.problem, chosen, best.prices),
-        evidence=assemble.all_evidence(brief, measurements, surfaces, tasks, pools),
+        evidence=assemble.all_evidence(brief, of_brief, surfaces, tasks, pools),
         limits=stability.limits(scope.table, scope.problem, best.choice, best.prices, solver),
         pilots_looked_at=looked_at, next_pilots=pilots,
         provenance=_provenance(brief, measurements, seed, started),
@@ -190,10 +193,11 @@ def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stab
 def _provenance(brief: Brief, measurements: Measurements, seed: int, started: float) -> Provenance:
     from budget import __version__
 
-    failed = int(measurements.frame["score"].isna().sum())
+    scores = measurements.asked_by(brief).frame["score"]
+    failed = int(scores.isna().sum())
     return Provenance(
         version=__version__, brief_sha256=brief.sha256, measurements_sha256=measurements.sha256, seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"), seconds=time.perf_counter() - started,
         versions={"numpy": np.__version__, "pulp": pulp.VERSION},
-        measured_runs=len(measurements.frame) - failed, failed_runs=failed,
+        measured_runs=len(scores) - failed, failed_runs=failed,
     )  # fmt: skip

@@ -245,9 +245,11 @@ def level(
 ) -> tuple[float, Array, tuple[int, ...]]:
     """For the goal `worst`, without rows: the highest level that the money brings all scores to, over their scales, and
     about the purchases of tasks (T,) and pools, lines that can rise no further aside; with one line `held`."""
+    pool = held[0] - len(problem.tasks) if held is not None else -1
     mixes = table.mixes
-    if held is not None and held[0] >= len(problem.tasks):
-        mixes[:, held[0] - len(problem.tasks)] = held[1]
+    if held is not None and pool >= 0:
+        mixes[:, pool] = held[1]
+    mixes = np.vstack([mixes, *(_all_on(problem, mixes, j) for j in range(len(problem.pools)) if j != pool)])
     costs, lines = piece_costs(problem, table.fine), table.lowest(mixes, problem.scales)  # (T, M), (m, T, M)
     if held is not None and held[0] < len(problem.tasks):
         for row in lines[:, held[0]]:
@@ -263,6 +265,16 @@ def level(
     highest = _levels(lines[best], costs, money[best], lines[best, :, -1].max(axis=1))
     tasks = _reaching(lines[best], table.fine, highest)[0]
     return float(found.max()), tasks, whole_pools(problem, mixes[best[0]])
+
+
+def _all_on(problem: Problem, mixes: Array, pool: int) -> Array:
+    """The mixes (m, P) with as much of one pool as the money pays for beside the others: between the table's points."""
+    others = [j for j in range(len(problem.pools)) if j != pool]
+    spent = sum((problem.pools[j].costs(mixes[:, j]) for j in others), np.zeros(len(mixes)))
+    line, full = problem.pools[pool], mixes.copy()
+    left = {money: line.affordable(Fraction(max(money, 0.0))) for money in (problem.budget - spent).tolist()}
+    full[:, pool] = [np.clip(left[money], line.least, line.most) for money in (problem.budget - spent).tolist()]
+    return np.unique(full, axis=0)
 
 
 def _levels(lines: Array, costs: Array, money: Array, high: Array) -> Array:

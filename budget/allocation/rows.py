@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Row:
     """sum of buy[name] x labels bought + cost[name] x money spent <= right + of_budget x budget.
 
-    `key`: what of the brief it comes from; `text`: the limit in words.
+    `key`: what of the brief it comes from; `text`: the limit in words; `turned`: the brief has it the other way round,
+    both sides with the other sign.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Row:
     cost: Mapping[str, Fraction]
     right: Fraction
     of_budget: Fraction = Fraction(0)
+    turned: bool = False
 
     def limit(self, budget: Fraction) -> Fraction:
         return self.right + self.of_budget * budget
@@ -64,7 +66,7 @@ def rows(brief: Brief, lines: Iterable[Line]) -> tuple[Row, ...]:
             share = prices.exact(group.min_share)
             text = f"{name}.cost >= {group.min_share:.10g} of the budget"
             negative = {member: -each for member, each in spent.items()}
-            found.append(Row(f"groups.{name}.min_share", text, {}, negative, Fraction(0), -share))
+            found.append(Row(f"groups.{name}.min_share", text, {}, negative, Fraction(0), -share, turned=True))
     names = {*by_name, *members, *brief.groups}
     for index, text in enumerate(brief.constraints):
         found += _constraint(f"constraints[{index}]", parse(text, names), by_name, members)
@@ -92,5 +94,5 @@ def _constraint(
                 right -= factor * lines[each].owned
     at_most = Row(key, constraint.text, buy, cost, right)
     negative = [{name: -value for name, value in side.items()} for side in (buy, cost)]
-    at_least = Row(key, constraint.text, negative[0], negative[1], -right)
+    at_least = Row(key, constraint.text, negative[0], negative[1], -right, turned=True)
     return {"<=": [at_most], ">=": [at_least], "==": [at_most, at_least]}[constraint.sense]

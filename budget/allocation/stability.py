@@ -124,10 +124,11 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
     """Every row of hours, groups and constraints, and what one unit more of one that binds would bring.
 
     That is reckoned over a hundredth of the limit, or one unit if that is more; where whole lots hide it, it is the
-    price in the relaxed program.
+    price in the relaxed program. A limit from below (`>=`) stands as it is written: one unit more of it costs. An
+    equation is one limit, at the price of the side that binds.
     """
     buys, value = problem.buys(plan), goal_value(problem, plan)
-    found = []
+    found: dict[str, Limit] = {}
     for r, row in enumerate(problem.rows):
         price, limit = 0.0, row.limit(problem.money)
         if prices[r] > 0:
@@ -140,5 +141,10 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
             gain = max((goal_value(case, each) - value for each in made if each is not None), default=0.0)
             price = gain / float(step) if gain > 0 else float(prices[r])
             price *= problem.budget if problem.goal == "cheapest" else 1.0
-        found.append(Limit(row.key, row.text, float(row.use(problem.lines, buys)), float(limit), price))
-    return tuple(found)
+        sign = -1 if row.turned else 1
+        price *= sign
+        price = price or (found[row.key].price if row.key in found else 0.0)
+        found[row.key] = Limit(
+            row.key, row.text, sign * float(row.use(problem.lines, buys)), sign * float(limit), price
+        )
+    return tuple(found.values())

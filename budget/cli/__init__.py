@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from budget import __version__
-from budget.cli.output import refuse
+from budget.cli.output import refuse, refuse_json
 from budget.errors import LabelBudgetError
 
 INTERRUPTED = 130
@@ -63,14 +63,19 @@ class Commands(click.Group):
             refuse(ctx, error)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.secho(
-                "\nStopped. What was finished is kept; the same command goes on from there.", err=True, fg="yellow"
-            )
+            kept = " What was finished is kept; the same command goes on from there."
+            goes_on = ctx.invoked_subcommand in ("demo", "pilot")
+            click.secho(f"\nStopped.{kept if goes_on else ''}", err=True, fg="yellow")
             ctx.exit(INTERRUPTED)
+        except click.UsageError as error:
+            refuse_json(ctx, {"status": "invalid", "reason": error.format_message()})
+            raise
         except BrokenPipeError:
             raise  # the reader of our output has gone: click ends quietly
         except OSError as error:
-            click.secho(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True, fg="red")
+            reason = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+            refuse_json(ctx, {"status": "failed", "reason": reason})
+            click.secho(f"Error: {reason}", err=True, fg="red")
             ctx.exit(LabelBudgetError.exit_status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -60,4 +61,4 @@ def init(folder: Path, force: bool) -> None:
     for name in names:
         output.write_file(folder / name, example(name))
         output.answer(str(folder / name))
-    output.say(f"\nNext: labelbudget plan {folder / names[0]} {folder / names[1]}")
+    output.say(f"\nNext: {shlex.join(['labelbudget', 'plan', *(str(folder / name) for name in names)])}")

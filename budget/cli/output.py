@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import unicodedata
@@ -20,6 +21,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_THE_ANSWER = ("--output", "--language", "--force", "--json", "--color", "--verbose", "--quiet")
 _META = "budget.cli."  # of keys in click's `ctx.meta`, which a whole command line shares
+
+
+class Number(click.FloatRange):
+    """A number within its range, and never nan, which no range refuses."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
 
 
 def options(command: Command) -> Command:
@@ -112,14 +123,19 @@ def warn(text: str) -> None:
 
 def refuse(ctx: click.Context, error: LabelBudgetError) -> None:
     """An error of ours, for people on stderr and, with --json, as a document on stdout."""
-    if ctx.meta.get(_META + "json"):
-        click.echo(json.dumps(error_document(error), indent=1, ensure_ascii=False))
+    refuse_json(ctx, error_document(error))
     lines = str(error).splitlines()
     title = {InvalidInput: "Invalid input", CannotBeMet: "The brief cannot be met"}.get(type(error), "Error")
     count = f" ({len(lines)} faults)" if isinstance(error, InvalidInput) and len(lines) > 1 else ""
     click.secho(f"{title}{count}:", err=True, fg="red")
     for line in lines:
         click.echo(f"  {line}", err=True)
+
+
+def refuse_json(ctx: click.Context, document: dict[str, Any]) -> None:
+    """With --json, what went wrong as a document on stdout."""
+    if ctx.meta.get(_META + "json"):
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def error_document(error: LabelBudgetError) -> dict[str, Any]:
@@ -176,16 +192,19 @@ def write_file(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: beside it first, then renamed."""
     import tempfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:  # which may name the file beside it, or none
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _umask() -> int:

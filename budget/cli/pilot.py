@@ -55,14 +55,10 @@ def opened(path: Path, create: bool = False) -> Iterator[Store]:
 @STORE
 @click.option("--slots", type=click.IntRange(1), help="Runs at a time (default: one a processor).")
 @click.option("--runs", "most", type=click.IntRange(1), metavar="N", help="Only the N runs that tell the most.")
-@click.option("--minutes", type=click.FloatRange(0), metavar="M", help="Start nothing new after so many minutes.")
-@click.option(
-    "--gpu-hours", type=click.FloatRange(0), metavar="H", help="The same, hours of all slots at work added up."
-)
-@click.option(
-    "--money", type=click.FloatRange(0), metavar="M", help="Only runs whose labels cost no more than M to buy."
-)
-@click.option("--timeout", type=click.FloatRange(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
+@click.option("--minutes", type=output.Number(0), metavar="M", help="Start nothing new after so many minutes.")
+@click.option("--gpu-hours", type=output.Number(0), metavar="H", help="The same, hours of all slots at work added up.")
+@click.option("--money", type=output.Number(0), metavar="M", help="Only runs whose labels cost no more than M to buy.")
+@click.option("--timeout", type=output.Number(1), help="Seconds for one run (default: as in BRIEF, or 3600).")
 @click.option(
     "--engine",
     type=click.Choice(["local", "ray", "slurm"]),
@@ -121,7 +117,7 @@ def run(
         return
     with opened(store_path, create=True) as store:
         summary = carry_out(made, store, slots, retry_failed, engine, address, together)
-        output.answer(status_table(store.status()))
+        output.answer(status_table(store.status(made.trainer.recipe)))
     if summary.failed and not summary.done:
         raise click.ClickException("every run failed; `labelbudget pilot status` says why")
 
@@ -250,7 +246,7 @@ def status(store_path: Path, as_json: bool) -> None:
         output.say(f"{left_out} runs of an earlier recipe lie in {store_path} and are left out.")
 
 
-@pilot.command("import")
+@pilot.command("import", short_help="Bring in measurements, or labels and prices, from elsewhere.")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--map", "fields", multiple=True, metavar="COLUMN=FIELD", help="Which field of a run is which column.")
 @click.option("--set", "constants", multiple=True, metavar="COLUMN=VALUE", help="A column the same for all runs.")

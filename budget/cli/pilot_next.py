@@ -19,29 +19,31 @@ if TYPE_CHECKING:
     from budget.plan import NextPilot
 
 
-@click.command("next")
+@click.command("next", short_help="The further pilots that are worth most.")
 @click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 @click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="So many pilots.")
 @click.option(
     "--least",
-    type=click.FloatRange(0),
+    type=output.Number(0),
     default=100 * WORTHWHILE,
     show_default=True,
     metavar="POINTS",
     help="Points (hundredths of the range from worst to best) that a pilot must be worth.",
 )
 @click.option(
-    "--money", type=click.FloatRange(0), default=0, metavar="M", help="Also pilots whose labels cost no more than M."
+    "--money", type=output.Number(0), default=0, metavar="M", help="Also pilots whose labels cost no more than M."
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=output.Number(0, min_open=True),
     default=math.inf,
     metavar="M",
     help="No more than so many minutes of training in all.",
 )
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same answer."
+)
 @output.json_option
 @output.options
 def next_(
@@ -87,7 +89,7 @@ def candidates(brief: Brief, measurements: Measurements, path: Path, money: floa
     from pilots.store import Store
 
     keys = keys_of(brief)
-    found = design.candidates(brief, measurements, keys.labels, keys.pools, money)
+    found = design.candidates(brief, measurements.asked_by(brief), keys.labels, keys.pools, money)
     if path.suffix.lower() not in (".sqlite", ".sqlite3", ".db"):
         return found
     with Store.open(path, create=False) as store:

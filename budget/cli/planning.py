@@ -14,7 +14,15 @@ import click
 
 from budget.cli import output
 from budget.cli.report import write_charts
-from budget.cli.tables import backtest_document, backtest_table, fit_table, frontier_table, plan_table, surface_document
+from budget.cli.tables import (
+    backtest_document,
+    backtest_table,
+    failed_budgets,
+    fit_table,
+    frontier_table,
+    plan_table,
+    surface_document,
+)
 from budget.errors import CannotBeMet
 
 if TYPE_CHECKING:
@@ -28,7 +36,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BRIEF = click.argument("brief_path", metavar="BRIEF", type=click.Path(path_type=Path))
 MEASUREMENTS = click.argument("measurements_path", metavar="MEASUREMENTS", type=click.Path(path_type=Path))
-SEED = click.option("--seed", default=0, show_default=True, help="The same seed gives the same answer.")
+SEED = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same answer."
+)
 SOLVER = click.option(
     "--solver",
     type=click.Choice(["highs", "cbc"]),
@@ -91,7 +101,8 @@ def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, 
     """The surfaces of a brief's tasks; with -v, how long that took."""
     import budget
 
-    with step(f"fitted {len(measurements.tasks)} tasks on {len(measurements.frame)} runs"):
+    runs = len(measurements.asked_by(brief).frame)
+    with step(f"fitted {len(brief.tasks)} tasks on {runs} runs"):
         return budget.fit(measurements, brief, seed=seed)
 
 
@@ -143,7 +154,7 @@ def fit(
     surfaces = fitted(brief, measurements, seed)
     if folder is not None:
         with step("drawn and written"):
-            write_charts(pictures(surfaces, measurements, language), folder, force)
+            write_charts(pictures(surfaces, measurements.asked_by(brief), language), folder, force)
     if as_json:
         output.answer_json({name: surface_document(surface) for name, surface in sorted(surfaces.items())})
     else:
@@ -180,7 +191,7 @@ def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, langua
 @SOLVER
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=output.Number(min=0, min_open=True),
     metavar="SECONDS",
     help="For each program with whole choices: then the best plan so far, with its gap.",
 )
@@ -295,6 +306,8 @@ def frontier(
         output.answer_json([asdict(point) for point in answer.frontier])
     else:
         output.answer(frontier_table(answer))
+    if failed := failed_budgets(answer):
+        output.warn(failed)
 
 
 def times(_context: click.Context, _option: click.Parameter, value: str) -> float:

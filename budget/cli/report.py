@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reports import Brand
 
 FORMATS = ("html", "md", "xlsx", "pdf")
+ENDINGS = {each: each for each in FORMATS} | dict.fromkeys(("", "htm", "xhtml"), "html")
 
 
 @click.command()
@@ -42,7 +43,11 @@ def report(
 
     brand = brand_of(**look)
     ending = target.suffix.removeprefix(".").lower() if target else ""
-    kind = kind or (ending if ending in FORMATS else "html")
+    kind = kind or ENDINGS.get(ending)
+    if kind is None:
+        raise click.UsageError(
+            f"--output: no format ends in .{ending}; there are: .html, .md, .xlsx, .pdf, or say --format"
+        )
     target = target or plan_path.with_name(f"report.{kind}")
     plan = read_plan(plan_path)
     if folder is not None:

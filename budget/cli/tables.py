@@ -102,7 +102,8 @@ def plan_table(answer: Plan) -> str:
     ]
     for name, task in answer.tasks.items():
         scores = [f"{task.now:.3f}", f"{task.expected:.3f}", f"{task.low:.3f} to {task.high:.3f}", task.trust]
-        rows.append([name, f"{task.owned:,}", f"{task.buy:,}", f"{task.cost:,.2f}", *scores])
+        money = [f"{task.owned:,}", f"{task.buy:,}", f"{task.cost:,.2f}"] if task.measured_on is None else ["", "", ""]
+        rows.append([name, *money, *scores])
     score, now = answer.score, answer.now
     total = [f"{now.expected:.3f}", f"{score.expected:.3f}", f"{score.low:.3f} to {score.high:.3f}", ""]
     rows.append(["all", "", "", f"{answer.cost:,.2f}", *total])
@@ -119,8 +120,11 @@ def plan_remarks(answer: Plan) -> list[str]:
         remarks.append(f"{answer.unspent:,.2f} of {answer.budget:,.2f} {answer.currency} stays unspent{reason}.")
     even = answer.baselines.get("even split")
     if even is not None:
+        counted = "" if answer.goal == "mean" and answer.risk == 0 else " in the mean score"
+        spent = "" if answer.goal != "cheapest" else f" for {even.cost:,.2f}"
         remarks.append(
-            f"Against an even split: {even.gain.expected:+.3f} ({even.gain.low:+.3f} to {even.gain.high:+.3f}), "
+            f"Against an even split{spent}{counted}: {even.gain.expected:+.3f} "
+            f"({even.gain.low:+.3f} to {even.gain.high:+.3f}), "
             f"at least as good with probability {even.beaten_probability:.0%}."
         )
     remarks.append(_proved(answer))
@@ -155,6 +159,15 @@ def frontier_table(answer: Plan) -> str:
         rows.append([f"{point.budget:,.2f}", f"{point.cost:,.2f}", f"{score.expected:.4f}", span, *bought])
     header = [f"budget ({answer.currency})", "cost", "expected", f"{answer.score.level:.0%} range"]
     return table([*header, *(f"buy {name}" for name in names)], rows, left=0)
+
+
+def failed_budgets(answer: Plan) -> str:
+    """In one line, the budgets of the frontier that have no plan, and why the largest of them has none."""
+    failed = sorted(answer.failed_budgets, key=lambda each: each.budget)
+    if not failed:
+        return ""
+    budgets = ", ".join(f"{each.budget:,.2f}" for each in failed)
+    return f"No plan for {budgets} {answer.currency}: {failed[-1].reason}."
 
 
 def backtest_document(hidden: Mapping[str, Sequence[Hidden]], spans: Mapping[str, float]) -> dict[str, Any]:

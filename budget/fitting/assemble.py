@@ -34,8 +34,9 @@ CHUNK = 16  # tasks fitted at once: bounds the memory
 def fit(
     measurements: Measurements, brief: Brief | None = None, seed: int = 0, hierarchy: bool = True, draws: int = DRAWS
 ) -> Mapping[str, Surface]:
-    """{task: Surface} for every task that was measured, with so many draws. Raises InvalidInput for a task without a
-    single score."""
+    """{task: Surface} for every task that was measured, or those of the brief, with so many draws. Raises InvalidInput
+    for a task without a single score."""
+    measurements = measurements.asked_by(brief)
     tasks = list(cells(measurements, brief).values())
     empty = [task.task for task in tasks if not len(task.labels)]
     if empty:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from budget.errors import Fault, InvalidInput
 from budget.fitting.cells import Cells, cells
 from budget.fitting.noise import fall, one_run, own_sampling
 from budget.plan import Hidden
@@ -40,8 +41,19 @@ def backtest(
     """{task: hidden pilots}; a task whose pilots are too few to hide any is left out.
 
     Hidden is what has more than 1/`hide` of the labels of the largest pilot or, where only pools vary, of its pool
-    labels.
+    labels. Raises InvalidInput for scores above 1 where no brief says what is best.
     """
+    most = measurements.frame.groupby("task")["score"].max()
+    if brief is None and (most > 1).any():
+        allowed, hint = "scores up to 1 without a brief", "--brief BRIEF, which names each metric's best and worst"
+        raise InvalidInput(
+            tuple(
+                Fault(measurements.source, str(t), f"a score of {top:g}", allowed, hint)
+                for t, top in most.items()
+                if top > 1
+            )
+        )
+    measurements = measurements.asked_by(brief)
     return hidden(list(cells(measurements, brief).values()), seed, hide)
 
 

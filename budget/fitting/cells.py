@@ -75,6 +75,7 @@ class Cells:
     by_seed: Array = field(default_factory=lambda: np.zeros((0, 0)))
     capacity: tuple[Capacity, ...] = ()  # what other networks make of the pools
     others: int = 0
+    kind: str = ""  # mode and number of annotators of the curve's runs, where there are others
     worse: bool = False  # than the metric's worst by more than noise: `scale` reaches twice as far as the runs do
 
     @cached_property
@@ -130,9 +131,11 @@ def _beside(task: Cells, rows: pd.DataFrame, others: pd.DataFrame) -> Cells:
     import pandas as pd
 
     own, sign = str(rows["backbone"].iloc[0]), 1 if task.scale.best > task.scale.worst else -1
+    adapted = rows.loc[rows["mode"] != "scratch", "mode"]  # from scratch without pools belongs to every mode
+    kind = f"{adapted.iloc[0] if len(adapted) else 'scratch'}, annotators {rows['annotators'].iloc[0]}"
     apart = others["backbone"] == own
     capacity = () if apart.all() else capacities(pd.concat([rows, others]), own, sign)
-    return replace(task, capacity=capacity, others=int(others.loc[apart, "score"].notna().sum()))
+    return replace(task, capacity=capacity, others=int(others.loc[apart, "score"].notna().sum()), kind=kind)
 
 
 def _cells(task: str, scale: Scale, pools: tuple[str, ...], runs: Array, seed: Array) -> Cells:

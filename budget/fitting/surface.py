@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from budget.errors import Fault, InvalidInput
 from budget.fitting.cells import Scale
 from budget.fitting.draws import Draws
 from budget.fitting.noise import magnitude
@@ -15,14 +16,17 @@ from budget.fitting.pool_effect import PoolEffect
 from budget.fitting.strategies import Strategy
 from budget.fitting.together import Together
 from budget.fitting.trust import Trust
+from budget.messages import nearest, shown
 from budget.plan import Hidden, Score
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-6  # labels
 
 
 @dataclass(frozen=True)
 class Surface:
-    """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels.
+    """The answer for one task. labels: (k,); pools: {name: one number or (k,)}, a pool that is not named has 0 labels;
+    InvalidInput names one that neither measurements nor brief know.
 
     `draws` are S equally likely truths and `interval` their quantiles. `expected` is the mean over the central half of
     the laws that fit (an interquartile mean): what comes short of a surprise, led towards the measured cells. It never
@@ -84,6 +88,8 @@ class Surface:
     ) -> tuple[Array, Array]:
         """(low, high), each (k,): where the score, averaged over seeds, lies with probability `level`, what is expected
         included."""
+        if not 0 < level < 1:
+            raise ValueError(f"level {level:g}: a probability between 0 and 1 is wanted, such as 0.9")
         expected, draws = (self.scale.score(part) for part in self.truths.forecast(*self._points(labels, pools)))
         low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return np.minimum(low, expected), np.maximum(high, expected)
@@ -106,9 +112,16 @@ class Surface:
         return np.asarray(np.sqrt(self.noise**2 / growth / np.asarray(repeats, float) + items))
 
     def _points(self, labels: ArrayLike, pools: Mapping[str, ArrayLike] | None) -> tuple[Array, Array]:
-        """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot."""
+        """Labels (k,) and the varied pools' labels (k, J) in units of the largest pilot. Raises ValueError where
+        one is no number of labels."""
         n = np.atleast_1d(np.asarray(labels, float))
         given = pools or {}
+        for name in given.keys() - set(self.pools):
+            if np.any(given[name]):
+                allowed = f"of {', '.join(self.pools) or 'none'}: pools of the measurements or of the brief of this fit"
+                raise InvalidInput((Fault(self.task, "pools", shown(name), allowed, nearest(name, self.pools)),))
         columns = [np.broadcast_to(np.asarray(given.get(name, 0.0), float), n.shape) for name in self.varied]
         pool = np.stack(columns, -1) if columns else np.zeros((len(n), 0))
+        if not ((n > -ROUNDING).all() and (pool > -ROUNDING).all()):
+            raise ValueError("labels and pool labels are numbers from 0")
         return n / self.unit_labels, pool / np.asarray(self.unit_pools)

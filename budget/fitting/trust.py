@@ -94,7 +94,7 @@ def _data(task: Cells, limits: Thresholds) -> Iterator[Trust]:
     if task.others:
         yield Trust(
             "REVIEW",
-            f"{task.others} runs of another mode or number of annotators are left out",
+            f"{task.others} runs of another mode or number of annotators are left out (the curve is of {task.kind})",
             "Give runs of another kind a task name of their own.",
         )
     if task.outliers:

@@ -18,6 +18,7 @@ INNER = 1000  # units of the stretched inner picture, both ways
 TICK = 20  # of these units
 UNSEEN = 1  # of these units: less than half a pixel
 NEAR = 0.05  # of the width: marks whose names could meet
+FACING = 0.6  # of the width: marks whose names could meet where they run towards each other
 LABEL_GAP = 15.0  # pixels between the baselines of two labels
 
 
@@ -229,10 +230,15 @@ def _labels(chart: Chart) -> Markup:
     parts = [_label_above(chart, mark) for mark in chart.marks if mark.label and mark.above]
     beside = [mark for mark in chart.marks if mark.label and not mark.above]
     centres = [chart.x.scale.at(mark.x) for mark in chart.marks if mark.above]
-    for left in (True, False):
-        side = [mark for mark in beside if _leans_left(chart.x.scale.at(mark.x), centres) == left]
-        places = spread([_down(chart, mark.y) for mark in side], LABEL_GAP, _top(chart, side), chart.height - 10)
-        parts += [_label_beside(chart, mark, y, -1 if left else 1) for mark, y in zip(side, places, strict=True)]
+    at = {mark: chart.x.scale.at(mark.x) for mark in beside}
+    left = [mark for mark in beside if _leans_left(at[mark], centres)]
+    right = [mark for mark in beside if mark not in left]
+    facing = any(at[one] < at[other] < at[one] + FACING for one in right for other in left)
+    for group in [left + right] if facing else [left, right]:
+        places = spread([_down(chart, mark.y) for mark in group], LABEL_GAP, _top(chart, group), chart.height - 10)
+        parts += [
+            _label_beside(chart, mark, y, -1 if mark in left else 1) for mark, y in zip(group, places, strict=True)
+        ]
     return Markup("").join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from budget.errors import Fault, InvalidInput
+from budget.messages import nearest, shown
 from budget.plan import Plan
 from reports.view.allocation import Allocation, allocation_of
 from reports.view.alternatives import Alternatives, alternatives_of
@@ -16,6 +17,7 @@ from reports.view.method import Method, method_of
 from reports.view.parts import Context, Heading, Name, clean, context_of, name_of
 from reports.view.shared import Shared, shared_of
 from reports.view.verdict import Verdict, verdict_of
+from reports.wording import decision
 
 __all__ = ["View", "view_of"]
 
@@ -43,8 +45,14 @@ class View:
         return tuple(section.heading for section in (self.verdict, self.findings, self.allocation, *rest))
 
 
+STATUS, GOALS, TRUST = ("optimal", "feasible"), ("mean", "worst", "cheapest"), ("PASS", "REVIEW", "FAIL")
+VARIED = ("label_cost", "weight", "surface", "budget")
+COUNTED = (*decision.COUNTED, "money")
+
+
 def check(plan: Plan) -> None:
-    """Raises InvalidInput for a plan without tasks, with evidence for others, or with a best score that is worst."""
+    """Raises InvalidInput for a plan without tasks, with evidence for others, with a best score that is worst, or with
+    a word that the page has no sentence for."""
     allowed = "a plan that labelbudget wrote"
     faults = [
         Fault("", f"tasks.{name}", f"best and worst both {line.best:g}", allowed)
@@ -55,6 +63,18 @@ def check(plan: Plan) -> None:
     faults += [Fault("", f"evidence.{name}", "evidence for no task of the plan", allowed) for name in unknown]
     strangers = sorted({pilot.task for pilot in plan.next_pilots} - set(plan.tasks))
     faults += [Fault("", "next_pilots", f"a pilot of {name}, no task of the plan", allowed) for name in strangers]
+    said = [
+        ("status", plan.status, STATUS),
+        ("goal", plan.goal, GOALS),
+        ("certificate.of", plan.certificate.of, COUNTED),
+    ]
+    said += [(f"tasks.{name}.trust", line.trust, TRUST) for name, line in plan.tasks.items()]
+    said += [(f"sensitivity[{i}].what", line.what, VARIED) for i, line in enumerate(plan.sensitivity)]
+    faults += [
+        Fault("", key, shown(word), f"one of {', '.join(known)}", nearest(word, known))
+        for key, word, known in said
+        if word not in known
+    ]
     if not plan.tasks:
         faults.append(Fault("", "tasks", "a plan without tasks", allowed))
     if faults:

@@ -9,7 +9,21 @@ from functools import partial
 from budget.plan import Limit, Plan, PoolLine, TaskLine
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import bar_cell, interval_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, clean, limit_name, lines_of, plan_gain
+from reports.view.parts import (
+    Cell,
+    Column,
+    Context,
+    Heading,
+    Row,
+    Table,
+    bought_alone,
+    clean,
+    limit_name,
+    lines_of,
+    name_of,
+    on_others,
+    plan_gain,
+)
 from reports.wording import decision, outlook
 
 
@@ -32,7 +46,7 @@ def allocation_of(context: Context) -> Allocation:
     rows += [_task_row(context, name, line, widest, scale) for name, line in plan.tasks.items()]
     headline = headline_of(context, {name: line.buy for name, line in lines_of(plan).items()})
     table = Table(say("allocation.caption"), _columns(context), tuple(rows), (_total(context),)).without_empty()
-    none = tuple(why_nothing(context, name) for name, line in plan.tasks.items() if line.buy == 0)
+    none = tuple(why_nothing(context, name) for name in bought_alone(plan) if plan.tasks[name].buy == 0)
     return Allocation(
         Heading("allocation", say("allocation.label"), headline),
         table,
@@ -47,8 +61,9 @@ def allocation_of(context: Context) -> Allocation:
 def headline_of(context: Context, buy: dict[str, int]) -> str:
     """Who gets labels when so many are bought."""
     plan = context.plan
-    tasks, pools = (sum(buy.get(name, 0) > 0 for name in names) for names in (plan.tasks, plan.pools))
-    return decision.allocation_headline(context.say, tasks, len(plan.tasks), pools, len(plan.pools))
+    own = bought_alone(plan)
+    tasks, pools = (sum(buy.get(name, 0) > 0 for name in names) for names in (own, plan.pools))
+    return decision.allocation_headline(context.say, tasks, len(own), pools, len(plan.pools))
 
 
 def widest_cost(plan: Plan) -> float:
@@ -82,7 +97,9 @@ def _columns(context: Context) -> tuple[Column, ...]:
         Column("", "picture", note=head("rise")),
         Column(head("target"), note=head("probability")),
         Column(head("held"), "text"),
-        Column(head("gain"), note=context.say("allocation.column.per", step=context.step)),
+        Column(
+            head("gain"), note=context.say("allocation.column.per", step=context.step) if context.plan.budget else ""
+        ),
     )
 
 
@@ -96,19 +113,29 @@ def share_text(context: Context, cost: float, whole: float) -> str:
 
 def _money_cells(context: Context, name: str, line: TaskLine | PoolLine, widest: float, kind: str) -> tuple[Cell, ...]:
     n = context.numbers
-    note = clean(line.metric) if isinstance(line, TaskLine) else context.say("allocation.kind_pool")
+    note = _kind(context, line)
     whole = Cell(
         context.names[name],
         note=note,
     )
     return (
         whole,
-        Cell(n.count(line.owned)),
+        Cell("" if on_others(line) else n.count(line.owned)),
         Cell(n.count(line.buy), live="buy"),
         Cell(context.cost(line.cost), live="cost"),
         Cell(share_text(context, line.cost, context.plan.cost), live="share"),
         Cell(picture=bar_cell(line.cost / widest, kind)),
     )
+
+
+def _kind(context: Context, line: TaskLine | PoolLine) -> str:
+    """What stands below a name: that it is a pool, or the metric and on whose labels it is measured."""
+    if isinstance(line, PoolLine):
+        return context.say("allocation.kind_pool")
+    metric = clean(line.metric)
+    if line.measured_on is None:
+        return metric
+    return context.say("allocation.on_labels", metric=metric, task=name_of(line.measured_on).said)
 
 
 def _pool_row(context: Context, name: str, line: PoolLine, widest: float) -> Row:
@@ -169,7 +196,7 @@ def _total(context: Context) -> Row:
     note = "allocation.scores_points" if scores.points else "allocation.scores_mean"
     cells = (
         Cell(context.say("allocation.total"), note=context.say(note, metric=scores.unit.per)),
-        Cell(n.count(sum(line.owned for line in lines))),
+        Cell(n.count(sum(line.owned for line in lines if not on_others(line)))),
         Cell(n.count(sum(line.buy for line in lines)), live="buy"),
         Cell(context.cost(plan.cost), live="cost"),
         Cell(n.percent(1.0, 1) if plan.cost else n.percent(0.0, 1), live="share"),
@@ -189,18 +216,26 @@ def why_nothing(context: Context, name: str) -> str:
     """Why a task gets no labels of its own."""
     plan, line = context.plan, context.plan.tasks[name]
     scores, own = context.scores, plan_gain(plan, name)
-    other_goal = plan.goal != "mean" or plan.risk > 0
     known = decision.Refusal(
         context.step,
         scores.step(own),
         scores.step(plan.next_money.gain),
         own > plan.next_money.gain,
         tuple(limit_name(context, key) for key in line.binding),
-        tuple(limit_text(context, limit) for limit in plan.limits if limit.used >= limit.limit - 1e-9),
-        outlook.goal(context.say, plan.goal, plan.risk, context.numbers.percent(plan.risk)) if other_goal else "",
+        tuple(limit_text(context, limit) for limit in plan.limits if _binds(limit)),
+        other_goal(context),
         line.trust != "PASS",
+        plan.budget == 0,
     )
     return decision.none_bought(context.say, context.names[name].said, known)
+
+
+def other_goal(context: Context) -> str:
+    """The goal in words, where it is another than the mean score."""
+    plan = context.plan
+    if plan.goal == "mean" and plan.risk == 0:
+        return ""
+    return outlook.goal(context.say, plan.goal, plan.risk, context.numbers.percent(plan.risk))
 
 
 def _limits(context: Context) -> Table | None:
@@ -221,12 +256,16 @@ def _limits(context: Context) -> Table | None:
                 Cell(limit_text(context, limit)),
                 Cell(n.whole(round(limit.used, 2))),
                 Cell(n.whole(round(limit.limit, 2))),
-                Cell(n.gain(limit.price) if limit.used >= limit.limit - 1e-9 else loose),
+                Cell(n.gain(limit.price) if _binds(limit) else loose),
             )
         )
         for limit in limits
     )
     return Table(context.say("allocation.limits"), columns, rows)
+
+
+def _binds(limit: Limit) -> bool:
+    return abs(limit.used - limit.limit) <= 1e-9 * max(abs(limit.limit), 1.0)
 
 
 def limit_text(context: Context, limit: Limit) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from budget.plan import Baseline, Score
 from reports.charts.scale import Scale
 from reports.charts.svg import interval_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of
+from reports.view.allocation import other_goal
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, lines_of, on_others
 from reports.view.verdict import baseline_name, broken, repaired
 from reports.wording import decision
 
@@ -43,7 +44,8 @@ def alternatives_of(context: Context) -> Alternatives:
     )
     ahead = [baseline for baseline in baselines.values() if baseline.gain.high < 0]
     breaking = sum(bool(baseline.breaks) for baseline in baselines.values())
-    lead = decision.alternatives_lead(say, breaking, len(ahead), sum(not baseline.breaks for baseline in ahead))
+    allowed = sum(not baseline.breaks for baseline in ahead)
+    lead = decision.alternatives_lead(say, breaking, len(ahead), allowed, other_goal(context))
     low, high = context.scores.change(scale.low), context.scores.change(scale.high)
     return Alternatives(
         Heading("alternatives", say("alternatives.label"), headline, (lead,) if rows else ()),
@@ -85,7 +87,7 @@ def _row(context: Context, name: str, baseline: Baseline, scale: Scale, decimals
 def _purchases(context: Context, names: list[str]) -> Table:
     """What each alternative buys, beside the plan."""
     plan, n = context.plan, context.numbers
-    lines = lines_of(plan)
+    lines = {name: line for name, line in lines_of(plan).items() if not on_others(line)}
     rows = tuple(
         Row(
             cells(

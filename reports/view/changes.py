@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from budget.plan import Sensitivity
 from reports.charts.scale import Scale
 from reports.charts.svg import tornado_cell
-from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, clean, lines_of, name_of
+from reports.view.parts import Cell, Column, Context, Heading, Row, Table, cells, clean, lines_of, name_of, on_others
 from reports.view.pilots import Pilots, pilots_of
 from reports.wording import outlook
 
 SHOWN = 12
-FACTORS = ("weight", "surface")  # assumptions whose value is a number and no money
+FACTORS = ("weight", "surface")  # assumptions whose value is a factor and no money
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def changes_of(context: Context) -> Changes:
 
 def firmness(context: Context) -> Table | None:
     """Per line, the orders of the best plans over the draws, and those of plans nearly as good as this one."""
-    lines, n, say = lines_of(context.plan), context.numbers, context.say
+    n, say = context.numbers, context.say
+    lines = {name: line for name, line in lines_of(context.plan).items() if not on_others(line)}
     if not any(line.band or line.could_be for line in lines.values()):
         return None
 
@@ -98,7 +99,7 @@ def value(context: Context, line: Sensitivity, text: str) -> str:
     except ValueError:
         return clean(text)
     n = context.numbers
-    return n.whole(number) if line.what in FACTORS else n.with_currency(n.whole(number))
+    return n.times(number) if line.what in FACTORS else n.with_currency(n.whole(number))
 
 
 def largest_move(line: Sensitivity) -> float:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from budget.plan import PoolLine, TaskLine
 from reports.language import capital, sentence
-from reports.view.parts import Context, Heading, Name, lines_of, name_of, plan_gain
+from reports.view.parts import Context, Heading, Name, lines_of, name_of, on_others, plan_gain
 from reports.view.pilots import best_pilot, pilot_with_price, worth_most
 from reports.view.verdict import called, gain_decimals, reference, rival_name
 from reports.wording import decision
 
 SHOWN = 7
+MEASURING = ("Add ", "Measure ", "Pilot ", "Repeat ", "Run ")  # how a remedy begins that asks for more pilots
 FAR = 4.0  # times the largest pilot beyond which a plan is far from what was measured
 COSTLY = 3  # limits that are named
 LIMIT = "max_labels"
@@ -60,13 +61,26 @@ def _merged(context: Context, findings: tuple[Finding, ...]) -> Iterator[Finding
         groups.setdefault((finding.label, finding.text, finding.action), []).append(finding)
     for same in groups.values():
         heaviest = max(same, key=lambda finding: finding.weight)
+        heaviest = replace(heaviest, action=_with_pilots(context, heaviest, alone=len(same) == 1))
         if len(same) == 1:
-            pilot = best_pilot(context, heaviest.task)
-            yield replace(heaviest, action=f"{heaviest.action} {pilot}") if pilot else heaviest
+            yield heaviest
             continue
         names = [finding.subject.said for finding in same]
         subject = Name(decision.together(context.say, names), context.say.listing(names))
         yield replace(heaviest, subject=subject, text=heaviest.many or heaviest.text)
+
+
+def _with_pilots(context: Context, finding: Finding, alone: bool) -> str:
+    """What to do about a finding; about a forecast that asks for pilots, with the pilot worth most to this plan, or
+    that none is worth more than planning."""
+    line = context.plan.tasks.get(finding.task)
+    if line is None:
+        return finding.action
+    pilot = best_pilot(context, finding.task) if alone else ""
+    none = context.plan.pilots_looked_at > 0 and not context.plan.next_pilots
+    if none and line.trust == "REVIEW" and line.trust_remedy.startswith(MEASURING):
+        pilot = context.say("pilots.none_here")
+    return f"{finding.action} {pilot}" if pilot else finding.action
 
 
 def _tasks(context: Context) -> Iterator[Finding]:
@@ -102,7 +116,8 @@ def _beyond(context: Context, line: TaskLine | PoolLine) -> tuple[str, str]:
     text = context.say(
         "findings.text.beyond", labels=n.count(line.labels), factor=n.times(line.beyond_pilot), pilot=n.count(pilot)
     )
-    action = context.say("findings.action.beyond", labels=n.count(between), cost=n.money(between * line.label_cost))
+    cost = line.cost if between == line.buy else between * line.label_cost
+    action = context.say("findings.action.beyond", labels=n.count(between), cost=n.money(cost))
     return text, action
 
 
@@ -123,7 +138,7 @@ def _target(context: Context, name: str, line: TaskLine) -> Iterator[Finding]:
         say("findings.topic.target"),
         context.names[name],
         text,
-        decision.target_action(say, LIMIT in line.binding),
+        decision.target_action(say, LIMIT in line.binding, context.plan.goal, reached),
     )
 
 
@@ -150,7 +165,8 @@ def _harm(context: Context, name: str) -> Iterator[Finding]:
 def _limits(context: Context) -> Iterator[Finding]:
     """The few label limits beyond which the next money would bring more than where the plan may spend it."""
     plan, scores, say = context.plan, context.scores, context.say
-    gains = {name: plan_gain(plan, name) for name, line in lines_of(plan).items() if LIMIT in line.binding}
+    own = ((name, line) for name, line in lines_of(plan).items() if not on_others(line))
+    gains = {name: plan_gain(plan, name) for name, line in own if LIMIT in line.binding}
     costly = sorted((name for name in gains if gains[name] > plan.next_money.gain), key=lambda n: (-gains[n], n))
     for name in costly[:COSTLY]:
         labels = context.numbers.count(lines_of(plan)[name].labels)

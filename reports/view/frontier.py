@@ -35,7 +35,7 @@ class Frontier:
 def frontier_of(context: Context) -> Frontier:
     plan, n, say = context.plan, context.numbers, context.say
     size = context.scores.step(plan.next_money.gain).lstrip("+")
-    headline = outlook.more_headline(say, context.step, size, plan.next_money.gain > NOTHING)
+    headline = outlook.more_headline(say, context.step, size, plan.next_money.gain > NOTHING, plan.next_money.amount)
     points = solved(plan)
     chosen = [point.budget for point in points].index(here(plan))
     if len(points) == 1:
@@ -55,7 +55,7 @@ def frontier_of(context: Context) -> Frontier:
     steps = stepped(points, chosen)
     states = tuple(_state(context, chart, point, scales) for point in steps)
     sentences = (*_half(context, points), *_knee(context, points), *_more(context, points), *_next(context))
-    sentences += _second_line(context)
+    sentences += (*_failed(context, points), *_second_line(context))
     heading = Heading("frontier", say("frontier.label"), headline)
     return Frontier(heading, Figure(chart.title, draw(chart), table), sentences, states, steps.index(points[chosen]))
 
@@ -234,6 +234,20 @@ def _more(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
         return ()
     facts = {"budget": n.money(last.budget), "score": context.scores.show(last.score.expected)}
     return (context.say("frontier.most", **facts, change=_against(context, last)),)
+
+
+def _failed(context: Context, points: list[FrontierPoint]) -> tuple[str, ...]:
+    """Budgets for which there is no plan: those that are too small, with the reason, and others."""
+    failed, say = context.plan.failed_budgets, context.say
+    small = [each for each in failed if each.budget < points[0].budget]
+    found = []
+    if small:
+        most = max(small, key=lambda each: each.budget)
+        facts = {"budget": context.numbers.money(most.budget), "reason": say.translated(most.reason)}
+        found.append(say("frontier.too_little" if most.budget > 0 else "frontier.without", **facts))
+    if len(failed) > len(small):
+        found.append(say("frontier.not_found", len(failed) - len(small)))
+    return tuple(found)
 
 
 def _next(context: Context) -> tuple[str, ...]:

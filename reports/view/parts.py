@@ -256,6 +256,16 @@ def lines_of(plan: Plan) -> dict[str, TaskLine | PoolLine]:
     return {**plan.pools, **plan.tasks}
 
 
+def on_others(line: TaskLine | PoolLine) -> bool:
+    """Is it the score of a subgroup, measured on another task's labels, so that nothing is bought for it alone?"""
+    return isinstance(line, TaskLine) and line.measured_on is not None
+
+
+def bought_alone(plan: Plan) -> list[str]:
+    """The tasks with labels of their own."""
+    return [name for name, line in plan.tasks.items() if not on_others(line)]
+
+
 def ticks(values: Iterable[float], write: Callable[[float], str]) -> tuple[tuple[float, str], ...]:
     return tuple((value, write(value)) for value in values)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from budget.plan import Plan, SharePoint
 from reports.charts.scale import Scale, even_scale
 from reports.charts.svg import Axis, Band, Chart, Line, Mark, draw
+from reports.view.frontier import here
 from reports.view.parts import Cell, Column, Context, Figure, Heading, Row, Table, cells, money_on, ticks
 from reports.wording import outlook
 
@@ -63,8 +64,11 @@ def best_by_share(plan: Plan) -> list[SharePoint]:
 def shared_share(context: Context) -> float:
     """The share of the spend that goes to pools."""
     plan = context.plan
-    spent = money_on({name: line.cost for name, line in plan.pools.items()}, plan.pools)
-    return spent / plan.cost if plan.cost else 0.0
+    return spent_on_pools(plan) / plan.cost if plan.cost else 0.0
+
+
+def spent_on_pools(plan: Plan) -> float:
+    return money_on({name: line.cost for name, line in plan.pools.items()}, plan.pools)
 
 
 def shares_chart(context: Context, points: list[SharePoint]) -> Chart:
@@ -93,7 +97,13 @@ def shares_chart(context: Context, points: list[SharePoint]) -> Chart:
         lines=(Line(tuple((p.share, value(p.score.expected)) for p in points), "pool"),),
         marks=(
             *(Mark(p.share, value(p.score.expected), "solved pool") for p in points),
-            Mark(shared_share(context), value(plan.score.expected), "chosen", say("page.this_plan"), above=True),
+            Mark(
+                spent_on_pools(plan) / (here(plan) or 1.0),
+                value(plan.score.expected),
+                "chosen",
+                say("page.this_plan"),
+                above=True,
+            ),
         ),
     )
 
@@ -153,4 +163,4 @@ def _fades(context: Context, task: str, pool: str) -> str:
     labels = evidence.fades_at[pool]
     if labels is None:
         return context.say("shared.not_within")
-    return context.say("shared.beyond", labels=context.numbers.count(labels))
+    return context.say("shared.beyond", labels=context.numbers.count(float(f"{labels:.2g}")))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.language import Language, capital
+from reports.numbers import visible
 
 AT_RISK = 0.8  # a target less probable than this is at risk
 NOTHING = 1e-9  # of the way from worst to best: what is left of a sum that is zero
@@ -53,9 +54,11 @@ def advantage(
         key = "better"
     elif high < 0:
         key = "worse"
+    elif not visible(size):
+        key = "noise_equal"
     else:
         key = "noise_better" if expected >= 0 else "noise_worse"
-    rival = capital(rival) if key in ("none", "worse") else rival
+    rival = capital(rival) if key in ("none", "worse", "noise_equal") else rival
     return say(f"verdict.gain.{key}", rival=rival, size=size, range=level_range, probability=probability)
 
 
@@ -99,9 +102,12 @@ def target_text(say: Language, target: str, expected: str, probability: str, rea
     return say(f"findings.text.{key}", target=target, expected=expected, probability=probability)
 
 
-def target_action(say: Language, limited: bool) -> str:
-    """`limited`: the task has all the labels it may have, so that money is not what it lacks."""
-    return say("findings.action.limited" if limited else "findings.action.target")
+def target_action(say: Language, limited: bool, goal: str, reached: bool) -> str:
+    """`limited`: the task has all the labels it may have, so that money is not what it lacks. Under the goal `worst`
+    targets are a scale, and weights count for nothing; else a target that is `reached` can be asked for more surely."""
+    if limited:
+        return say("findings.action.limited")
+    return say(f"findings.action.{'target_scale' if goal == 'worst' else 'target_surer' if reached else 'target'}")
 
 
 def unspent_text(say: Language, unspent: str, share: str, reason: str) -> str:
@@ -118,6 +124,8 @@ def failed_text(say: Language, failed: int, total: int) -> str:
 def findings_headline(say: Language, count: int, stops: int) -> str:
     if count == 0:
         return say("findings.none")
+    if stops == count:
+        return say("findings.decide_all", count)
     if stops:
         return say("findings.decide", count, stops=say("findings.stops", stops))
     return say("findings.look", count)
@@ -176,6 +184,7 @@ class Refusal:
     limits: tuple[str, ...] = ()
     goal: str = ""
     weak: bool = False  # the forecast is not trusted
+    penniless: bool = False  # there is no money at all
 
 
 def none_bought(say: Language, name: str, known: Refusal) -> str:
@@ -185,6 +194,8 @@ def none_bought(say: Language, name: str, known: Refusal) -> str:
         return say("allocation.why.held", name=name, limits=say.listing(known.held), more=more)
     if known.limits and known.wanted:
         return say("allocation.why.limits", name=name, limits=say.listing(known.limits), more=more)
+    if known.penniless:
+        return say("allocation.why.penniless", name=name)
     if known.goal:
         return say("allocation.why.goal", name=name, goal=known.goal, more=capital(more))
     if known.wanted:
@@ -196,9 +207,12 @@ def none_bought(say: Language, name: str, known: Refusal) -> str:
 # --- alternatives
 
 
-def alternatives_lead(say: Language, broken: int, ahead: int, allowed_ahead: int) -> str:
-    """`broken`: alternatives that do not keep to the brief; `ahead`: those whose whole range lies above the plan."""
+def alternatives_lead(say: Language, broken: int, ahead: int, allowed_ahead: int, goal: str) -> str:
+    """`broken`: alternatives that do not keep to the brief; `ahead`: those whose whole range lies above the plan;
+    `goal`: another goal than the mean score, in words."""
     lead = say("alternatives.lead")
+    if goal:
+        lead += f" {say('alternatives.other_goal', goal=goal)}"
     if broken:
         lead += f" {say('alternatives.breaking', broken)}"
     return f"{lead} {say('alternatives.ahead')}" if ahead and not allowed_ahead else lead

@@ -10,7 +10,10 @@ UNMOVED = 0.005  # share of the money that no reader would call a move
 # --- more money
 
 
-def more_headline(say: Language, amount: str, gain: str, positive: bool) -> str:
+def more_headline(say: Language, amount: str, gain: str, positive: bool, money: float) -> str:
+    """`money`: the amount as a number; a hundredth of no budget is nothing."""
+    if money <= 0:
+        return say("frontier.penniless")
     return say("frontier.improves" if positive else "frontier.improves_not", amount=amount, gain=gain)
 
 

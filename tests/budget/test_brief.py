@@ -304,7 +304,7 @@ def test_a_line_that_contradicts_itself_is_refused(line: object, path: str) -> N
         ({"pools": {" x": {"label_cost": 1}}}, 'pools." x"'),
         ({"pools": {"x" * 201: {"label_cost": 1}}}, f"pools.{'x' * 201}"),
         ({"pools": {"": {"label_cost": 1}}}, 'pools.""'),
-        ({"pools": {"a\nb": {"label_cost": 1}}}, 'pools."a\nb"'),
+        ({"pools": {"a\nb": {"label_cost": 1}}}, 'pools."a\\nb"'),
         ({"pools": {5: {"label_cost": 1}}}, "pools"),
         ({"pools": []}, "pools"),
         ({"tasks": {}}, "tasks"),

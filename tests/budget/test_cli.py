@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,6 +124,54 @@ def test_with_json_an_error_is_one_document_too(call: Call, tmp_path: Path) -> N
     assert document["status"] == "invalid"
     assert {fault["place"] for fault in document["faults"]} == {"b.yaml:1:1", "nowhere.csv"}
     assert set(document["faults"][0]) == {"place", "path", "found", "allowed", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (("plan", "brief.yaml", "measurements.csv", "--budget", "60,000"), 2, "'60,000' is not a valid float"),
+        (("pilot", "next", "brief.yaml"), 2, "MEASUREMENTS"),
+        (("plan", "brief.yaml", "measurements.csv", "-o", "brief.yaml/below"), 1, "Not a directory: brief.yaml/below"),
+    ],
+)
+def test_with_json_wrong_use_and_a_folder_that_cannot_be_written_are_documents_too(
+    arguments: tuple[str, ...], status: int, reason: str, call: Call, inputs: tuple[str, str]
+) -> None:
+    document = json.loads(call(*arguments, "--json", status=status).stdout)
+    assert reason in document["reason"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "fit --seed -1",
+        "plan --seconds nan",
+        "pilot next --least nan",
+        "pilot next --minutes nan",
+        "pilot next --money nan",
+    ],
+)
+def test_a_number_that_means_nothing_is_wrong_use(option: str, call: Call, inputs: tuple[str, str]) -> None:
+    *command, name, value = option.split()
+    assert name in call(*command, *inputs, name, value, status=2).stderr
+
+
+def test_what_init_says_next_can_be_pasted(call: Call) -> None:
+    said = call("init", "my road").stderr.strip().removeprefix("Next: ")
+    assert shlex.split(said) == ["labelbudget", "plan", "my road/brief.yaml", "my road/measurements.csv"]
+
+
+def test_a_disk_that_is_full_is_told_with_the_file_that_was_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space") as raised:
+        write_file(tmp_path / "plan.json", "{}")
+    assert raised.value.filename == str(tmp_path / "plan.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_measurements_come_in_and_out_of_a_store(call: Call, inputs: tuple[str, str], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from budget import Brief, Measurements, plan
-from budget.cli import main, planning, tables
+from budget.cli import main, pilot, planning, tables
 from budget.cli.others import read_others
 from budget.errors import InvalidInput
 from budget.plan import Plan, PoolLine, TaskLine
@@ -228,6 +229,32 @@ def test_the_frontier_table_has_a_row_for_each_budget(planned: Path) -> None:
     assert len(tables.frontier_table(plan).splitlines()) == 2 + len(plan.frontier)
 
 
+def test_the_frontier_says_which_budgets_have_no_plan_and_why(call: Call, tmp_path: Path) -> None:
+    brief = (tmp_path / INPUTS[0]).read_text()
+    (tmp_path / INPUTS[0]).write_text(brief.replace("min_labels: 1000", "min_labels: 2000"))
+    result = call("frontier", *INPUTS, "--json")
+    assert json.loads(result.stdout)[0]["budget"] > 312
+    assert "No plan for 0.00, 41.67," in result.stderr
+    assert "USD: the least that must be bought costs 312." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("goal", "says"),
+    [
+        ("mean", "Against an even split: "),
+        ("worst", "even split in the mean score: "),
+        ("cheapest", "even split for 9.00 in"),
+    ],
+)
+def test_an_even_split_is_compared_by_the_mean_score_and_its_cost_is_named_where_it_is_another(
+    goal: str, says: str, planned: Path
+) -> None:
+    answer = Plan.from_file(planned / "plan.json")
+    even = replace(answer.baselines["even split"], cost=9.0)
+    changed = replace(answer, goal=goal, baselines={"even split": even})
+    assert says in tables.plan_table(changed)
+
+
 def test_report_draws_the_same_page_from_the_plan_or_the_page(call: Call, earlier: Path) -> None:
     page = (earlier / "report.html").read_text(encoding="utf-8")
     assert call("report", "plan.json", "-o", "-").stdout.rstrip("\n") == page.rstrip("\n")
@@ -251,12 +278,14 @@ def test_progress_is_said_with_v_and_nothing_with_q(call: Call) -> None:
     assert call("plan", *INPUTS, "-o", "out", "-q").stderr == ""
 
 
-def test_ctrl_c_ends_with_130(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_with_130_and_promises_no_more_than_is_kept(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(planning, "read_inputs", interrupt)
-    assert "Stopped" in call("plan", *INPUTS, status=130).stderr
+    assert call("plan", *INPUTS, status=130).stderr == "\nStopped.\n"
+    monkeypatch.setattr(pilot, "opened", interrupt)
+    assert "goes on from there" in call("pilot", "status", status=130).stderr
 
 
 def test_a_folder_that_cannot_be_written_is_a_message(call: Call, earlier: Path) -> None:

@@ -125,6 +125,15 @@ def test_what_is_no_table_of_runs_is_refused(text: str, found: str, tmp_path: Pa
     assert found in faults_of(text, tmp_path).values()
 
 
+@pytest.mark.parametrize(
+    ("cell", "hint"), [("0,85", "write 0.85"), ("1,600", "write 1600"), ("12,34,5", ""), ("5k", "")]
+)
+def test_a_comma_is_read_as_people_write_it_or_no_number_is_proposed(cell: str, hint: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        Measurements.from_frame(runs(score=[0.5, cell]))
+    assert [fault.hint for fault in raised.value.faults] == [hint]
+
+
 def test_many_faults_of_one_kind_are_counted_and_not_all_listed(tmp_path: Path) -> None:
     rows = "\n".join(f"a,x,{seed},0.5" for seed in range(1000))
     found = faults_of(f"task,labels,seed,score\n{rows}\n", tmp_path)
@@ -184,6 +193,19 @@ def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong
     ]
 
 
+def test_a_brief_is_answered_by_runs_of_its_tasks_with_as_many_annotators_as_it_pays_for() -> None:
+    columns = ["task", "labels", "annotators", "pool:web", "pool:own"]
+    rows = [("a", 10, 1, 9, 0), ("a", 20, 1, 9, 5), ("a", 40, 3, 9, 0), ("b", 10, 1, 5, 0), ("night", 10, 3, 0, 0)]
+    frame = pd.DataFrame([*rows, ("night", 20, 1, 0, 0), ("c", 10, 2, 0, 0)], columns=columns)
+    tasks = {"a": {"label_cost": 1, "annotators": 3}, "night": {"measured_on": "a"}, "c": {"label_cost": 1}}
+    brief = Brief.from_dict({"budget": 1, "tasks": tasks, "pools": {"new": {"label_cost": 1, "max_labels": 9}}})
+    asked = Measurements.from_frame(frame.assign(seed=0, score=0.5)).asked_by(brief)
+    assert asked.pools == ("own", "new")  # `web` was not varied in any task
+    assert not asked.frame["pool:new"].any()
+    kept = asked.of_curves[["task", "labels", "annotators"]]
+    assert [tuple(row) for row in kept.to_numpy()] == [("a", 40, 3), ("c", 10, 2), ("night", 10, 3)]
+
+
 def test_bookkeeping_does_not_change_the_hash() -> None:
     assert Measurements.from_frame(runs()).sha256 == Measurements.from_frame(runs(seconds=3.0, device="cuda")).sha256
 
@@ -213,6 +235,13 @@ def test_what_is_no_whole_number_is_refused(labels: object) -> None:
         Measurements.from_frame(runs(labels=labels))
 
 
+def test_what_pandas_has_for_a_missing_number_is_a_failed_run_or_the_default() -> None:
+    missing = {"score": pd.array([0.5, None], dtype="Float64"), "pool:web": pd.array([5, None], dtype="Int64")}
+    frame = Measurements.from_frame(runs(**missing)).frame
+    assert frame["pool:web"].tolist() == [5, 0]
+    assert frame["score"].isna().tolist() == [False, True]
+
+
 @pytest.mark.parametrize("name", ["", " a", "a\n", "a" * 201, None, 5])
 def test_a_task_needs_a_name_that_a_brief_could_have(name: object) -> None:
     with pytest.raises(InvalidInput, match="row 1: task"):
@@ -235,6 +264,14 @@ def test_a_task_that_nobody_measured_is_named_with_its_neighbour(tmp_path: Path)
         (":3:15", "tasks.detections", "did you mean detection?"),
         (":4:9", "tasks.cars", ""),
     ]
+
+
+def test_a_task_measured_by_a_strategy_only_or_only_failed_says_so() -> None:
+    brief = Brief.from_dict({"budget": 1, "tasks": {"clever": {"label_cost": 1}, "failed": {"label_cost": 1}}})
+    frame = runs(task=["clever", "failed"], score=[0.5, None], strategy=["margin", "random"])
+    faults = Measurements.from_frame(frame).faults_against(brief)
+    assert [fault.path for fault in faults] == ["tasks.clever", "tasks.failed"]
+    assert all("no run on labels chosen at random has a score" in fault.found for fault in faults)
 
 
 @pytest.mark.parametrize("reader", [Measurements.from_csv, Measurements.from_parquet])

@@ -1,10 +1,13 @@
 """What a design will take: minutes from the runs so far, money from the brief."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budget import Brief
+from pilots.config import setup
 from pilots.estimate import minutes, money, within
 from pilots.store import Row, Store
 from pilots.trainers import Outcome, Run
@@ -62,3 +65,13 @@ def test_the_store_keeps_how_long_pretraining_took(tmp_path):
         store.record_pretraining("recipe", POOL, 1, 0.1)
         assert store.pretrainings("recipe") == {(POOL, 1): 9.5}
         assert store.pretrainings("another") == {}
+
+
+def test_a_subgroup_is_run_on_its_tasks_sizes_and_its_labels_are_paid_once():
+    tasks = {"cars": {"label_cost": 0.5, "owned": 100}, "at night": {"measured_on": "cars"}}
+    trainer = {"command": "python train.py --task {task} --labels {labels} --seed {seed}"}
+    pilots = {"trainer": trainer, "labels": {"cars": [50, 120]}, "seeds": 1, "small_seeds": 1}
+    brief = Brief.from_dict({"budget": 9, "tasks": tasks, "pilots": pilots})
+    runs = setup(brief, Path()).runs
+    assert {(run.task, run.labels) for run in runs} == {(name, n) for name in tasks for n in (50, 120)}
+    assert money(brief, runs) == 10

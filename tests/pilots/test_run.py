@@ -87,6 +87,15 @@ def test_another_recipe_is_measured_anew(store, tmp_path):
     assert execute(RUNS[:1], Trivial(tmp_path / "log", recipe="another"), store, slots=1).done == 1
 
 
+def test_what_a_call_shows_is_of_the_recipe_that_it_ran_though_nothing_was_missing(store, tmp_path):
+    first = Trivial(tmp_path / "log")
+    execute(RUNS[:3], first, store, slots=1)
+    execute(RUNS[:1], Trivial(tmp_path / "log", recipe="another"), store, slots=1)
+    assert len(store.rows()) == 1
+    assert execute(RUNS[:3], first, store, slots=1).skipped == 3
+    assert len(store.rows()) == 3
+
+
 def test_with_one_slot_the_order_of_the_design_is_kept(store, tmp_path):
     runs = grid({"cars": (1, 2, 3)}, {"general": (10,)}, seeds=1, small_seeds=1)
     execute(runs, Trivial(tmp_path / "log"), store, slots=1)

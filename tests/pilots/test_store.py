@@ -89,6 +89,18 @@ def test_runs_of_another_recipe_are_kept_apart(path):
         assert store.finished("old") == frozenset({RUN})
 
 
+def test_the_recipe_used_last_is_the_one_shown_though_its_runs_were_there_and_the_clock_went_back(path, monkeypatch):
+    later, earlier = "2031-01-01T00:00:00.000+00:00", "2026-01-01T00:00:00.000+00:00"
+    with Store.open(path) as store:
+        monkeypatch.setattr(store_module, "now", lambda: later)
+        store.record("first", row(score=0.1))
+        monkeypatch.setattr(store_module, "now", lambda: earlier)
+        store.record("second", row(score=0.2))
+        assert store.frame()["score"].tolist() == [0.2]
+        store.use("first")
+        assert store.frame()["score"].tolist() == [0.1]
+
+
 def test_an_imported_run_gives_way_to_one_that_was_carried_out(path):
     with Store.open(path) as store:
         assert store.record_all(IMPORTED, [row(score=0.1), row(Run("lanes", 5, 0), 0.2)]) == 2

@@ -173,6 +173,16 @@ def test_paper_shows_folded_tables_without_scripts_too(browser: Browser, folder:
     page.close()
 
 
+@pytest.mark.parametrize("name", ["four", "forty-german"])
+def test_paper_is_as_wide_as_the_page(browser: Browser, folder: Path, name: str) -> None:
+    """A4 less its margins; what is wider would make the printer shrink everything."""
+    page = browser.new_page(viewport={"width": 688, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto((folder / f"{name}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+    page.close()
+
+
 @pytest.mark.parametrize("name", ["four", "hostile", "forty", "four-german", "forty-german", "refused"])
 def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browser, folder: Path, name: str) -> None:
     page = browser.new_page()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.charts.scale import Scale, even_scale, log_scale, spread
-from reports.charts.svg import UNSEEN, _thinned, tag
+from reports.charts.svg import UNSEEN, Axis, Chart, Mark, _thinned, draw, tag
 from reports.page import source
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False)
@@ -52,6 +52,18 @@ def test_labels_are_kept_apart_inside_and_in_order(positions: list[float]) -> No
 
 def test_labels_that_do_not_meet_stay_where_they_are() -> None:
     assert spread([10.0, 50.0, 90.0], 15.0, 0.0, 100.0) == [10.0, 50.0, 90.0]
+
+
+def test_names_that_run_towards_each_other_stand_at_different_heights() -> None:
+    """One is written right of its mark and the other left of its own, for the chosen mark stands behind it."""
+    axis = Axis(Scale(0.0, 1.0), "", ())
+    marks = (Mark(0.2, 0.5, "knee", "one"), Mark(0.35, 0.5, "rival", "two"), Mark(0.5, 0.6, "chosen", "x", above=True))
+    drawn = str(draw(Chart("c", "", "", axis, axis, marks=marks)))
+    heights = [
+        float(y) for y in re.findall(r'<svg x="[^"]*" y="140.0" overflow="visible">.*?<text[^>]* y="([-\d.]+)"', drawn)
+    ]
+    assert len(heights) == 2
+    assert abs(heights[0] - heights[1]) >= 15
 
 
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=40))

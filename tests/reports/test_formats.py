@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -214,3 +215,38 @@ def test_a_refused_brief_gets_a_page_with_every_reason_and_repair() -> None:
         text in page for text in ("A &lt; b.", "Raise a.", "Too few.", "Lower it.", "&lt;b&gt;Roadmap&lt;/b&gt;")
     )
     assert "one reason." in render_refusal(CannotBeMet((Shortfall("x", "y"),)))
+
+
+def test_a_subgroups_labels_are_counted_once_in_the_workbook() -> None:
+    old = PLANS["one"]()
+    line = old.tasks["defects"]
+    night = replace(line, buy=0, cost=0.0, owned=line.labels, measured_on="defects")
+    sheet = sheet_of(replace(old, tasks={"defects": line, "at night": night}), "Allocation")
+    assert [sheet[f"{column}4"].value for column in "ACDE"] == ["at night", None, None, None]
+    assert sheet["D3"].value == line.buy
+
+
+def test_an_ending_that_no_format_has_is_wrong_use(plan_json: Path, tmp_path: Path) -> None:
+    refused = command(plan_json, "-o", tmp_path / "plan.docx")
+    assert refused.exit_code == 2
+    assert ".docx" in refused.stderr
+    assert not (tmp_path / "plan.docx").exists()
+
+
+def test_a_word_that_the_page_has_no_sentence_for_is_named(plan_json: Path) -> None:
+    words = {"status": "optimum", "goal": "max"}
+    plan_json.write_text(json.dumps(json.loads(plan_json.read_text(encoding="utf-8")) | words), encoding="utf-8")
+    refused = command(plan_json)
+    assert refused.exit_code == 2
+    assert "status: found 'optimum'; allowed: one of optimal, feasible; did you mean optimal?" in refused.stderr
+    assert "goal: found 'max'" in refused.stderr
+
+
+@pytest.mark.parametrize("text", ["{% for %}", "{{ nothing.of_ours }}"])
+def test_a_template_at_fault_is_named_with_what_is_wrong(text: str, plan_json: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    (folder / "findings.html.j2").write_text(text, encoding="utf-8")
+    refused = command(plan_json, "--template-dir", folder)
+    assert refused.exit_code == 2
+    assert f"{folder}: --template-dir: found a template that cannot be used" in refused.stderr

@@ -98,7 +98,8 @@ def test_german_names_who_gets_labels(tasks: int, of_tasks: int, pools: int, of_
         (0, 0, "Nichts davon braucht die Entscheidung eines Menschen"),
         (1, 0, "Ein Befund, der vor der Unterschrift anzusehen ist"),
         (2, 0, "Zwei Befunde, die vor der Unterschrift anzusehen sind"),
-        (1, 1, "Ein Befund für einen Menschen, einer davon vor jeder Unterschrift"),
+        (1, 1, "Ein Befund, der vor jeder Unterschrift zu entscheiden ist"),
+        (2, 2, "Zwei Befunde, die vor jeder Unterschrift zu entscheiden sind"),
         (13, 3, "13 Befunde für einen Menschen, drei davon vor jeder Unterschrift"),
     ],
 )

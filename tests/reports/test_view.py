@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from budget.errors import InvalidInput
-from budget.plan import Limit, Plan, Score, TaskLine
+from budget.plan import FailedBudget, Limit, NextMoney, Plan, Score, TaskLine
 from reports.view import view_of
 from reports.view.evidence import curve_chart
 from reports.view.findings import FAR, MUCH_UNSPENT, Finding
@@ -139,7 +139,7 @@ def test_solid_and_dashed_meet_where_the_pilots_end() -> None:
 def test_the_step_before_the_whole_order_is_never_larger_than_the_order() -> None:
     of = with_task(plan(), "segmentation", owned=400, buy=1000, labels=1400, beyond_pilot=1400 / 300, label_cost=2.0)
     (found,) = [one for one in findings(of, "Beyond the pilot") if one.subject.whole == "segmentation"]
-    assert "buy 800 labels (USD\u00a01,600)" in found.action  # four times the pilot of 300, less the 400 owned
+    assert "buy about 800 labels (USD\u00a01,600)" in found.action  # four times the pilot of 300, less the 400 owned
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,89 @@ def test_limits_and_firmness_are_shown_where_the_plan_has_them() -> None:
     assert [text(cell) for cell in firm.rows[2].cells][2:] == ["100 to 900", "0 to 12,000"]
 
 
+def test_a_limit_from_below_binds_where_it_is_just_kept() -> None:
+    limits = (Limit("a", "a.cost >= 100", 100.0, 100.0, -0.01), Limit("b", "b.cost >= 100", 250.0, 100.0))
+    table = view_of(replace(plan(), limits=limits)).allocation.limits
+    assert table is not None
+    assert [text(row.cells[3]) for row in table.rows] == ["−0.010", "it does not bind"]
+
+
+def test_a_subgroup_has_a_score_on_another_tasks_labels_and_no_order_of_its_own() -> None:
+    old = plan()
+    night = replace(old.tasks["detection"], buy=0, cost=0.0, owned=9999, measured_on="detection", weight=1.0)
+    of = with_task(old, "detection", band=(100, 900))
+    of = replace(of, tasks={**of.tasks, "at night": night})
+    view = view_of(of)
+    row = next(row for row in view.allocation.table.rows if text(row.cells[0]) == "at night")
+    assert row.cells[0].note == "mAP, on the labels of detection"
+    assert text(row.cells[1]) == ""
+    (total,) = view.allocation.table.foot
+    assert amount(text(total.cells[1])) == sum(line.owned for line in (*old.pools.values(), *old.tasks.values()))
+    assert not any(reason.startswith("at night") for reason in view.allocation.none)
+    assert view.allocation.heading.headline == view_of(old).allocation.heading.headline
+    tables = (view.changes.firm, view.alternatives.detail)
+    assert all("at night" not in [text(row.cells[0]) for row in table.rows] for table in tables if table)
+
+
+def test_a_weight_or_a_forecast_is_varied_by_a_factor_and_a_price_is_money() -> None:
+    weight = replace(plan().sensitivity[0], what="weight", name="detection", low_value="0.5", high_value="1.5")
+    changes = view_of(replace(plan(), sensitivity=(weight, *plan().sensitivity))).changes
+    assert changes.table is not None
+    shown = {text(row.cells[0]): (text(row.cells[1]), text(row.cells[4])) for row in changes.table.rows}
+    assert shown["weight of detection"] == ("0.5×", "1.5×")
+    assert all(low.startswith("USD") for what, (low, _) in shown.items() if what.startswith("price"))
+
+
+def test_a_forecast_that_asks_for_a_pilot_says_that_for_this_plan_none_is_worth_it() -> None:
+    asks = {"trust": "REVIEW", "trust_reason": "open", "trust_remedy": "Add a pilot at twice the largest size."}
+    of = replace(with_task(plan(), "detection", **asks), next_pilots=(), pilots_looked_at=9)
+    (found,) = findings(of, "Forecast")
+    assert found.action == (
+        "Add a pilot at twice the largest size. That would make later forecasts surer; "
+        "for this plan no further pilot on the labels that are there is worth more than planning now."
+    )
+    for other in ({"trust_remedy": "Look at the logs of the outlying runs."}, {"trust": "FAIL"}):
+        (found,) = findings(with_task(of, "detection", **asks | other), "Forecast")
+        assert "later forecasts" not in found.action
+
+
+def test_a_plan_for_another_goal_says_what_alternatives_are_compared_by() -> None:
+    (lead,) = view_of(replace(plan(), goal="worst")).alternatives.heading.lead
+    assert lead.endswith(
+        "Compared here is the mean score; the plan seeks the best score of the task that scores lowest."
+    )
+
+
+def test_budgets_without_a_plan_are_named_with_the_reason() -> None:
+    failed = (FailedBudget(10.0, "the least that must be bought costs 312"), FailedBudget(1e9, "no plan was found"))
+    sentences = view_of(replace(plan(), failed_budgets=failed[1:])).frontier.sentences
+    assert "For one of the budgets in between or above no plan was found that keeps to the brief." in sentences
+    sentences = view_of(
+        replace(plan(), failed_budgets=(FailedBudget(0.0, "x"),), frontier=plan().frontier[1:])
+    ).frontier
+    assert "Without money there is no plan: x." in sentences.sentences
+    later = tuple(point for point in plan().frontier if point.budget > 10)
+    sentences = view_of(replace(plan(), failed_budgets=failed[:1], frontier=later)).frontier.sentences
+    assert "For USD\u00a010 or less there is no plan: the least that must be bought costs 312." in sentences
+
+
+def test_where_there_is_no_money_no_step_of_it_is_named() -> None:
+    old = plan()
+    nothing = {name: replace(line, buy=0, cost=0.0) for name, line in old.tasks.items()}
+    of = replace(old, budget=0.0, cost=0.0, tasks=nothing, next_money=NextMoney(0.0, 0.0), frontier=())
+    view = view_of(of)
+    assert view.frontier.heading.headline == "There is no money to spend"
+    assert view.allocation.none[0] == "classification: nothing, because there is no money."
+
+
+def test_where_a_pool_fades_is_told_with_two_digits() -> None:
+    old = plan()
+    evidence = {name: replace(each, fades_at={"general": 9985.36}) for name, each in old.evidence.items()}
+    brings = view_of(replace(old, evidence=evidence)).shared.brings
+    assert brings is not None
+    assert text(brings.rows[0].cells[2]) == "beyond about 10,000 labels"
+
+
 def test_further_pilots_are_listed_in_the_plans_order_with_what_they_take_and_may_bring() -> None:
     old = plan()
     pilots = tuple(
@@ -366,7 +449,7 @@ def test_a_weak_forecast_and_an_unproven_gain_name_the_pilot_that_would_tell_mos
     (gain,) = findings(unproven, "Gain")
     assert "What would tell most: one run of detection" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=()), "Gain")
-    assert "no further pilot is worth more than planning with what is known" in gain.action
+    assert "no further pilot that was looked at is worth more than planning with what is known" in gain.action
     (gain,) = findings(replace(unproven, next_pilots=(), pilots_looked_at=0), "Gain")
     assert gain.action.endswith("more pilots or more seeds would tell.")
 

@@ -56,6 +56,8 @@ def test_a_difference_is_called_one_only_if_its_whole_range_is_on_one_side(
 
 @pytest.mark.parametrize("rest", [0.0, -1e-16])
 def test_no_gain_at_all_is_said_as_that(rest: float) -> None:
+    equal = decision.advantage(SAY, "the even split", "0.0000", "range a to b", "49%", (0.00001, -0.1, 0.1))
+    assert equal.startswith("The even split is expected to score the same, within the noise")
     assert "bring the same" in decision.advantage(SAY, "the even split", "0", "0 to 0", "x", (rest, 0.0, 0.0))
 
 
@@ -84,7 +86,8 @@ def test_money_left_is_named_only_if_there_is_some() -> None:
         (0, 0, "Nothing here needs a person’s decision"),
         (1, 0, "One finding to look at before signing"),
         (2, 0, "Two findings to look at before signing"),
-        (1, 1, "One finding for a person, one of them before anything is signed"),
+        (1, 1, "One finding to decide on before anything is signed"),
+        (2, 2, "Two findings to decide on before anything is signed"),
         (12, 3, "12 findings for a person, three of them before anything is signed"),
     ],
 )
@@ -143,17 +146,21 @@ def test_a_task_without_labels_hears_the_reason_that_holds() -> None:
 
 
 def test_alternatives_that_break_the_brief_are_counted_and_those_ahead_are_placed() -> None:
-    plain = decision.alternatives_lead(SAY, 0, 0, 0)
-    assert decision.alternatives_lead(SAY, 1, 0, 0) == f"{plain} One alternative does not keep to the brief."
-    assert decision.alternatives_lead(SAY, 2, 1, 0).endswith("All that score above the plan are among them.")
-    assert decision.alternatives_lead(SAY, 2, 1, 1) == f"{plain} Two alternatives do not keep to the brief."
+    plain = decision.alternatives_lead(SAY, 0, 0, 0, "")
+    assert decision.alternatives_lead(SAY, 1, 0, 0, "") == f"{plain} One alternative does not keep to the brief."
+    assert decision.alternatives_lead(SAY, 2, 1, 0, "").endswith("All that score above the plan are among them.")
+    assert decision.alternatives_lead(SAY, 2, 1, 1, "") == f"{plain} Two alternatives do not keep to the brief."
+    goal = decision.alternatives_lead(SAY, 0, 0, 0, "the least money")
+    assert goal == f"{plain} Compared here is the mean score; the plan seeks the least money."
 
 
 def test_target_says_reached_or_missed_and_what_to_do() -> None:
     assert "expected to be reached" in decision.target_text(SAY, "0.5", "0.6", "60%", True)
     assert "expected to be missed" in decision.target_text(SAY, "0.5", "0.4", "10%", False)
-    assert "label limit" in decision.target_action(SAY, True)
-    assert "label limit" not in decision.target_action(SAY, False)
+    assert "label limit" in decision.target_action(SAY, True, "mean", False)
+    assert "weight" in decision.target_action(SAY, False, "mean", False)
+    assert "higher probability" in decision.target_action(SAY, False, "cheapest", True)
+    assert "weight" not in decision.target_action(SAY, False, "worst", False)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,8 @@ def test_against_the_plan_is_better_worse_or_the_same() -> None:
 
 def test_more_money_may_improve_nothing() -> None:
     assert (
-        outlook.more_headline(SAY, "USD 600", "0.1 points", True)
+        outlook.more_headline(SAY, "USD 600", "0.1 points", True, 600)
         == "The next USD 600 would improve the score by 0.1 points"
     )
-    assert outlook.more_headline(SAY, "USD 600", "0.0 points", False) == "The next USD 600 would improve nothing"
+    assert outlook.more_headline(SAY, "USD 600", "0.0 points", False, 600) == "The next USD 600 would improve nothing"
+    assert outlook.more_headline(SAY, "USD 0", "0.0 points", False, 0) == "There is no money to spend"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from budget import Brief
-from budget.allocation.frontier import along_budgets
+from budget.allocation.frontier import REACH, along_budgets
 from budget.allocation.goals import goal_value
 from budget.allocation.optimum import CLOSED, optimum, quick, search_at
 from budget.allocation.problem import Problem, problem
+from budget.allocation.relaxation import level
 from budget.allocation.stability import NEAR, bands, nearly_as_good
 from budget.allocation.table import tabulate
 from tests.budget.allocation.surfaces import Known
@@ -49,6 +50,24 @@ def test_the_lowest_score_is_as_high_as_whole_choices_make_it_and_proved(row: st
         assert other is not None
         assert found.bound >= goal_value(asked, other) - 1e-9
         assert found.value >= goal_value(asked, other) - CLOSED
+
+
+def test_where_all_the_money_is_best_spent_on_a_pool_the_bands_reach_there() -> None:
+    """So much is between two points of the table, whose next one costs more than there is."""
+    surfaces = {f"t{i}": Known(f"t{i}", 0.1, 0.6, 0.3, 20.0, {"p": 30.0}, seed=i) for i in range(2)}
+    brief = {
+        "budget": 300,
+        "goal": "worst",
+        "tasks": {name: {"label_cost": 3.0, "owned": 800} for name in surfaces},
+        "pools": {"p": {"label_cost": 0.02, "max_labels": 100_000}},
+    }
+    asked = problem(Brief.from_dict(brief), surfaces, REACH)
+    found = optimum(tabulate(asked), asked, "highs")
+    assert found is not None
+    assert found.choice.pools == (15_000,)
+    assert level(tabulate(asked), asked)[0] == pytest.approx(found.value, abs=1e-4)
+    low, high = bands(asked, found.prices)[-1]
+    assert low <= 15_000 <= high
 
 
 def test_scores_above_one_that_cannot_rise_are_raised_too() -> None:

@@ -89,6 +89,21 @@ def test_the_frontier_rises_and_passes_through_the_plan() -> None:
     assert here.score.expected == pytest.approx(answer.score.expected, abs=1e-12)
 
 
+def test_the_frontier_rises_where_a_group_must_have_a_share_of_each_budget() -> None:
+    gains = {"web": 0.5, "own": 1.0}
+    surfaces = {name: Known(name, exponent_value=0.3 + 0.05 * k, seed=k, gains=gains) for k, name in enumerate("abc")}
+    prices = {"a": 0.5, "b": 0.2, "c": 0.3}
+    tasks: dict[str, Any] = {name: {"label_cost": price, "owned": 800} for name, price in prices.items()}
+    tasks["a"]["group"] = "g"
+    pools = {"web": {"label_cost": 0.05, "lot": 7}, "own": {"label_cost": 0.03}}
+    groups = {"g": {"min_share": 0.3}}
+    answer = planned({"budget": 500, "pools": pools, "tasks": tasks, "groups": groups}, surfaces)
+    assert answer.failed_budgets == ()
+    scores = [point.score.expected for point in answer.frontier]
+    assert scores == sorted(scores)
+    assert all(point.costs["a"] >= 0.3 * point.budget - 1e-9 for point in answer.frontier)
+
+
 def test_a_little_more_money_never_makes_the_plan_worse() -> None:
     answer = planned(*three())
     assert answer.next_money.amount == 10
@@ -249,7 +264,7 @@ def test_a_subgroup_is_a_score_on_its_parents_labels_and_draws_money_to_them() -
         brief | {"tasks": {**brief["tasks"], "box at night": {"measured_on": "box", "weight": 5}}}, surfaces
     )
     night = weighty.tasks["box at night"]
-    assert (night.buy, night.cost) == (0, 0)
+    assert (night.buy, night.cost, night.measured_on, night.band, night.could_be) == (0, 0, "box", None, None)
     assert night.labels == weighty.tasks["box"].labels > plain.tasks["box"].labels
     assert night.expected == pytest.approx(float(surfaces["box at night"].expected([night.labels])[0]))
     assert weighty.cost == pytest.approx(sum(x.cost for x in (*weighty.tasks.values(), *weighty.pools.values())))
@@ -320,6 +335,37 @@ def test_a_little_more_money_than_the_cheapest_plan_needs_buys_the_best_mean_sco
     cost = sum(more[name] * line.label_cost for lines in (answer.tasks, answer.pools) for name, line in lines.items())
     assert answer.cost < cost <= answer.cost + 50 + 1e-9
     assert answer.next_money.gain > 0
+
+
+def test_splits_with_less_for_the_pool_are_found_where_there_is_a_target_too() -> None:
+    brief, surfaces = three()
+    brief["pools"]["web"]["label_cost"] = 0.001
+    free = planned(brief, surfaces).shares
+    brief["tasks"]["mask"]["target"] = 0.4
+    bound = planned(brief, surfaces).shares
+    assert bound[0].share == free[0].share == 0
+    assert bound[0].score.expected == pytest.approx(free[0].score.expected, abs=1e-4)
+
+
+def test_splits_beside_the_cheapest_plan_spend_no_more_than_it() -> None:
+    _, surfaces = three()
+    del surfaces["points"]
+    answer = planned(CHEAPEST | {"budget": 5000}, surfaces)
+    assert all(share.cost <= answer.cost for share in answer.shares)
+    own = next(share for share in answer.shares if share.score.expected == answer.score.expected)
+    assert own.share == pytest.approx(answer.pools["web"].cost / answer.cost)
+
+
+def test_a_limit_stands_as_it_is_written_and_an_equation_once() -> None:
+    brief, surfaces = three()
+    limits = ["points.cost >= 500", "mask.buy == 200", "box.labels <= 10000"]
+    answer = planned(brief | {"constraints": limits}, surfaces)
+    assert [each.text for each in answer.limits] == limits
+    least, equal, loose = answer.limits
+    assert (least.limit, equal.used, equal.limit) == (500, 200, 200)
+    assert least.used == answer.tasks["points"].cost >= 500
+    assert least.price < 0  # one more of it takes money from what brings more
+    assert loose.price == 0
 
 
 def test_where_more_money_leaves_no_plan_the_next_money_brings_nothing() -> None:

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from budget import fit
+from budget import Brief, fit
 from budget.cli import main
+from budget.errors import InvalidInput
 from budget.fitting.backtest import backtest, power_law, summary
 from tests.budget.fitting.curves import measured, pooled, power, rows
 
@@ -43,6 +44,15 @@ def test_a_fit_carries_its_backtest() -> None:
     surface = fit(measurements)["a"]
     assert surface.backtest == backtest(measurements)["a"]
     assert {line.pools["general"] for line in surface.backtest} <= {0, 1000, 10000}
+
+
+def test_a_score_above_one_needs_a_brief_that_says_what_is_best() -> None:
+    losses = measured(rows("loss", lambda n, _: 20 + 300 * n**-0.3, SIZES))
+    with pytest.raises(InvalidInput, match=r"loss: found a score of .*; try: --brief"):
+        backtest(losses)
+    metric = {"best": 1.0, "worst": 150.0, "direction": "minimize"}
+    brief = Brief.from_dict({"budget": 1, "tasks": {"loss": {"label_cost": 1, "metric": metric}}})
+    assert backtest(losses, brief)["loss"]
 
 
 def test_a_plain_power_law_is_found_again() -> None:

@@ -47,6 +47,31 @@ def test_another_task_changes_an_answer_only_through_the_hierarchy() -> None:
     assert np.abs(on[0] - on[1]).max() > 1e-6
 
 
+def test_a_task_that_the_brief_does_not_ask_about_changes_nothing() -> None:
+    brief = Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1}}})
+    own, loss = rows("a", power(), SIZES), rows("loss", lambda n, _: 20 + 300 * n**-0.3, SIZES, noise=5.0)
+    alone, beside = fit(measured(own), brief), fit(measured(own, loss), brief)
+    assert list(beside) == ["a"]
+    np.testing.assert_array_equal(alone["a"].draws(GRID), beside["a"].draws(GRID))
+
+
+def test_a_pool_that_nobody_knows_is_refused_with_its_neighbour() -> None:
+    surface = fit(measured(rows("a", pooled, SIZES[:4], GENERAL)))["a"]
+    with pytest.raises(InvalidInput, match=r"a: pools: found 'genral'; allowed: of general.*did you mean general\?"):
+        surface.draws([100], {"genral": 1000})
+    np.testing.assert_array_equal(surface.expected([100], {"web": 0}), surface.expected([100]))
+
+
+def test_what_is_no_number_of_labels_or_no_level_is_refused() -> None:
+    surface = fit(measured(rows("a", power(), SIZES)))["a"]
+    for labels in ([-100], [np.nan]):
+        with pytest.raises(ValueError, match="numbers from 0"):
+            surface.expected(labels)
+    for level in (0, 1, 90):
+        with pytest.raises(ValueError, match=f"level {level}"):
+            surface.interval([100], level=level)
+
+
 def test_without_the_hierarchy_another_task_changes_nothing_at_all() -> None:
     noisy = [rows(f"t{i}", power(), SIZES, noise=0.1, seed=i) for i in range(5)]
     alone, together = measured(rows("a", power(), SIZES)), measured(rows("a", power(), SIZES), *noisy)

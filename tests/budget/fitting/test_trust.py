@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from budget import fit
+from budget import Brief, fit
 from budget.fitting.isotonic import falling
 from tests.budget.fitting.curves import measured, pooled, power, rows
 
@@ -112,3 +112,22 @@ def test_the_ceiling_is_judged_at_half_a_point(best: float, found: bool) -> None
 def test_chance_is_judged_at_two_points(score: float, found: bool) -> None:
     frame = rows("a", lambda n, _: score, SIZES, noise=0.0)
     assert ("still at chance" in verdict(frame)[1]) == found
+
+
+def test_a_pool_that_nobody_measured_is_a_reason_to_look() -> None:
+    pools = {"web": {"label_cost": 0.01, "max_labels": 1000}}
+    brief = Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1}}, "pools": pools})
+    trust = fit(measured(rows("a", power(), (50, 100, 200, 400, 800))), brief)["a"].trust
+    assert "pool web was never varied, so its effect is unknown" in trust.reason
+
+
+def test_runs_that_are_left_out_are_named_beside_the_kind_that_is_kept() -> None:
+    pool = [{"general": p} for p in (0, 1000)]
+    kept = rows("a", pooled, (50, 100, 200, 400), pools=pool).assign(mode="frozen")
+    scratch = kept["pool:general"] == 0
+    other = kept[~scratch].head(3).assign(mode="finetune")
+    trust = fit(measured(kept.assign(mode=kept["mode"].mask(scratch, "scratch")), other))["a"].trust
+    assert (
+        "3 runs of another mode or number of annotators are left out (the curve is of frozen, annotators 1)"
+        in trust.reason
+    )
