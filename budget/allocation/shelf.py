@@ -12,6 +12,7 @@ from budget.allocation.problem import Problem
 
 FULL = 48  # a line with no more purchases than this is listed whole
 COARSE, WINDOW, BETWEEN = 24, 1.08, 9
+SOUGHT, FINER = 65, 33  # purchases looked at for the first that reaches a target, and between two of them
 
 
 @dataclass(frozen=True)
@@ -107,23 +108,26 @@ def _shelf(problem: Problem, pools: tuple[int, ...], lists: Sequence[Array]) -> 
 
 def _least(problem: Problem, task: int, pools: tuple[int, ...]) -> int | None:
     """The fewest labels of a task line with which all its targets are reached; None if no purchase reaches them."""
-    line, mix = problem.tasks[task], np.array(pools, float)
     mine = [i for i in problem.targets if problem.scored[i].line == task]
-    if not mine:
-        return line.least
+    needed = max([problem.tasks[task].least, *(fewest(problem, i, np.array([pools], float))[0] for i in mine)])
+    return None if np.isinf(needed) else int(needed)
 
-    def first(buys: Array) -> int:
-        labels = buys + line.owned
-        mixes = np.tile(mix, (len(labels), 1))
-        fine = np.all([problem.reaches(i, labels, mixes) >= -1e-12 for i in mine], axis=0)
-        return int(np.argmax(fine)) if fine.any() else -1
 
+def fewest(problem: Problem, index: int, mixes: Array) -> Array:
+    """(m,) fewest labels to buy with which a target is reached, at several purchases of pools (m, P); infinite where
+    none reaches it. Scores are taken to rise with labels."""
+    line = problem.tasks[problem.scored[index].line]
     shift = 1.0 + line.owned
-    buys = np.unique(line.near(np.geomspace(line.least + shift, line.most + shift, 65) - shift))
-    buys = np.unique(np.concatenate([[float(line.least)], buys, [float(line.near(np.array([line.most]))[0])]]))
-    while (at := first(buys)) > 0 and buys[at] - buys[at - 1] > line.lot:
-        finer = np.unique(line.near(np.linspace(buys[at - 1], buys[at], 33)))
-        if len(finer) <= 2:
-            break
-        buys = finer
-    return None if at < 0 else int(buys[at])
+    buys = line.near(np.geomspace(line.least + shift, line.most + shift, SOUGHT) - shift)
+    buys = np.unique([line.least, *buys, line.near(np.array([line.most]))[0]])
+    tried, every = np.tile(buys, (len(mixes), 1)), np.arange(len(mixes))
+    while True:
+        labels = (tried + line.owned).ravel()
+        fine = problem.reaches(index, labels, np.repeat(mixes, tried.shape[1], axis=0)).reshape(tried.shape) >= -1e-12
+        first = fine.argmax(axis=1)
+        reached, before = tried[every, first], tried[every, np.maximum(first - 1, 0)]
+        wide = fine.any(axis=1) & (reached - before > line.lot) & (reached > max(line.first, line.least))
+        if not wide.any():
+            return np.where(fine.any(axis=1), reached, np.inf)
+        before = np.where(wide, before, reached)
+        tried = line.near(before[:, None] + (reached - before)[:, None] * np.linspace(0, 1, FINER))

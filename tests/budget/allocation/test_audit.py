@@ -38,11 +38,18 @@ def test_a_target_out_of_reach_is_named_with_the_score_that_can_be_reached() -> 
     assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
 
 
-def test_each_target_out_of_reach_is_named() -> None:
+def test_each_target_out_of_reach_is_named_and_what_all_of_them_cost_together() -> None:
     brief, surfaces = two()
     for task in brief["tasks"].values():
         task["target"] = 0.949
-    assert len(reasons(brief, surfaces).shortfalls) == 2
+    *alone, together = reasons(brief, surfaces).shortfalls
+    assert [each.path for each in alone] == ["tasks.box.target", "tasks.mask.target"]
+    assert all("is all that 1000 buys" in each.reason for each in alone)
+    assert together.path == "budget"
+    for each in alone:
+        assert isinstance(each.value, float)
+        brief["tasks"][each.path.split(".")[1]]["target"] = each.value
+    assert planned(brief | {"budget": together.value}, surfaces).cost > 1900
 
 
 def test_targets_that_cost_too_much_together_are_told_what_they_cost() -> None:
@@ -51,8 +58,12 @@ def test_targets_that_cost_too_much_together_are_told_what_they_cost() -> None:
     for name, task in brief["tasks"].items():
         task["target"] = round(free.tasks[name].expected + 0.002, 4)
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert "together cost" in shortfall.reason
-    brief["budget"] = float(re.findall(r"to ([\d.]+)$", shortfall.repair)[0])
+    targets = "; ".join(f"the target {task['target']} of {name}" for name, task in brief["tasks"].items())
+    assert shortfall.reason == f"what is asked for costs {shortfall.value:g}, the budget is 1000: {targets}"
+    assert shortfall.repair.startswith(
+        f"move one: raise the budget to {shortfall.value:g}, or set the target of box to "
+    )
+    brief["budget"] = shortfall.value
     assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
     brief["budget"] -= 5
     assert reasons(brief, surfaces)
@@ -64,10 +75,10 @@ def test_limits_that_contradict_each_other_are_named_without_the_innocent() -> N
     (shortfall,) = reasons(brief, surfaces).shortfalls
     assert "box.cost >= 600" in shortfall.reason
     assert "mask.buy >= 2 * box.buy" in shortfall.reason
-    assert "the budget 1000" in shortfall.reason
+    assert "the budget is 1000" in shortfall.reason
     assert "900" not in shortfall.reason
-    brief["budget"] = float(re.findall(r"the budget to ([\d.]+)$", shortfall.repair)[0]) + 1.5
-    assert planned(brief, surfaces).cost <= brief["budget"]
+    brief["budget"] = shortfall.value
+    assert planned(brief, surfaces).cost == shortfall.value
 
 
 def test_too_few_hours_are_named() -> None:
@@ -76,8 +87,8 @@ def test_too_few_hours_are_named() -> None:
         task |= {"label_seconds": 3600, "min_labels": 200}
     brief |= {"hours": 100}
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert shortfall.reason == "these limits cannot hold: annotator hours <= 100"
-    assert "by 150" in shortfall.repair
+    assert shortfall.reason == "these limits contradict each other: annotator hours <= 100; min_labels 200 of mask"
+    assert shortfall.repair == "move one: set hours to 250, or set min_labels of mask to 50"
 
 
 def test_targets_that_hours_forbid_are_lowered_by_as_little_as_is_needed() -> None:
@@ -89,7 +100,8 @@ def test_targets_that_hours_forbid_are_lowered_by_as_little_as_is_needed() -> No
     for name, task in brief["tasks"].items():
         task["target"] = round(free.tasks[name].expected + 0.003, 4)
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert "cannot be reached together" in shortfall.reason
+    assert "is out of reach within these limits: the target" in shortfall.reason
+    assert "annotator hours <= 100" in shortfall.reason
     name, target = re.findall(r"set the target of (\w+) to (0\.\d+)", shortfall.repair)[0]
     assert float(target) < brief["tasks"][name]["target"]
     brief["tasks"][name]["target"] = float(target)
