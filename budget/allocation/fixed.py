@@ -13,7 +13,7 @@ from budget.allocation.goals import goal_value, scale, worst_tail
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.rounding import spend_rest
-from budget.allocation.shelf import COARSE, Shelf, listed, stocked
+from budget.allocation.shelf import COARSE, Shelf, listed, stocked, tops
 from budget.allocation.solver import GAP
 
 Indices = NDArray[np.intp]
@@ -26,22 +26,26 @@ KEPT = 60  # choices a task that a program of whole choices looks at
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """`value`: what the goal counts (a score, or minus the share of the budget spent), `bound`: of it at these pools.
-
-    `rows`: prices of budget and rows; `buys`: by task line, the purchases looked at; `weights` (n,) and `mixture` (S,)
-    make of the scores a weighted sum that the goal never exceeds: what the search for pools and the bound over all
-    pools go by.
+class Relaxed:
+    """`bound`: of what the goal counts at some pools. `rows`: prices of budget and rows; `buys`: by task line, the
+    purchases looked at; `weights` (n,) and `mixture` (S,) make of the scores a weighted sum that the goal never
+    exceeds: what the search for pools and the bound over all pools go by.
     """
 
-    choice: Choice
-    value: float
     bound: float
     rows: Array
     weights: Array
     mixture: Array | None
     buys: tuple[Array, ...]
     solver: str
+
+
+@dataclass(frozen=True)
+class Fixed(Relaxed):
+    """With a plan, and its `value`: what the goal counts, a score or minus the share of the budget spent."""
+
+    choice: Choice
+    value: float
 
 
 def at_pools(
@@ -52,11 +56,13 @@ def at_pools(
     seconds: float | None = None,
     tolerance: float = 0.0,
     known: Choice | None = None,
-) -> Fixed | None:
+    floor: float = -np.inf,
+) -> Relaxed | None:
     """The best plan with these purchases of pools, at least as good as `known`, one with the same; None if there is
     none.
 
-    Where the relaxed choices, rounded, come within `tolerance` of their bound, no program of whole choices is solved.
+    Where the relaxed choices, rounded, come within `tolerance` of their bound, or that is not above `floor`, what a
+    plan has to exceed to be of use, no program of whole choices is solved, and without one there may be no plan.
     """
     shelf = stocked(problem, pools, near)
     if shelf.empty:
@@ -74,10 +80,11 @@ def at_pools(
     choice, limit = _rounded(shelf, relaxed) or known, above
     value = goal_value(problem, choice) if choice is not None else -np.inf
     used = [buys[share > SHARED] for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
-    if choice is not None and above - value > tolerance:
+    useless = above <= floor + tolerance
+    if choice is not None and above - value > tolerance and not useless:
         shelf = _completed(shelf, losses, above - value)
     for _ in range(REFINED):
-        if choice is not None and above - value <= tolerance:
+        if useless or (choice is not None and above - value <= tolerance):
             break
         whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
         if whole is None:
@@ -88,11 +95,10 @@ def at_pools(
         if problem.goal == "worst" or value <= before + SAME or limit - value <= WIDE:
             break
         shelf, used = _spread(shelf, used, topped)
+    found = Relaxed(min(above, limit), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver)
     if choice is None:
-        return None
-    return Fixed(
-        choice, value, max(min(above, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
-    )
+        return found if useless else None
+    return Fixed(**vars(replace(found, bound=max(found.bound, value))), choice=choice, value=value)
 
 
 def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chosen] | None:
@@ -175,16 +181,8 @@ def _losses(columns: Columns, relaxed: Chosen) -> list[Array]:
 
 
 def _between(shelf: Shelf, losses: list[Array]) -> float:
-    """What purchases between those listed may be worth beyond the best one listed: the tops of parabolas through it and
-    its two neighbours, where these are further than a lot away."""
-    total = 0.0
-    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True):
-        k = int(np.clip(loss.argmin(), 1, len(buys) - 2)) if len(buys) > 2 else 0
-        if k and buys[k + 1] - buys[k - 1] > 2 * line.lot:
-            left, right = buys[k] - buys[k - 1], buys[k + 1] - buys[k]
-            bend = 2 * ((loss[k - 1] - loss[k]) / left + (loss[k + 1] - loss[k]) / right) / (left + right)
-            total += max(bend, 0.0) * max(left, right) ** 2 / 8
-    return total
+    """What purchases between those listed may be worth beyond the best one listed."""
+    return sum(tops(line, buys, loss) for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True))
 
 
 def _gaps(line: Line, buys: Array) -> Indices:

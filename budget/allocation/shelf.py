@@ -44,13 +44,29 @@ class Shelf:
         """By task line, purchases between those that have a share and their neighbours on the shelf."""
         found = []
         for line, buys, share in zip(self.problem.tasks, self.buys, shares, strict=True):
-            points = [np.zeros(0)]
-            for j in np.flatnonzero(share > 1e-7):
-                for a, b in ((j - 1, j), (j, j + 1)):
-                    if a >= 0 and b < len(buys) and buys[b] - buys[a] > line.lot and _apart(line, buys[a], buys[b]):
-                        points.append(line.near(np.linspace(buys[a], buys[b], BETWEEN)))
-            found.append(np.setdiff1d(np.concatenate(points), buys))
+            points = [between(line, buys, int(j)) for j in np.flatnonzero(share > 1e-7)]
+            found.append(np.unique(np.concatenate([np.zeros(0), *points])))
         return found
+
+
+def between(line: Line, buys: Array, index: int) -> Array:
+    """Purchases between one of a list and its neighbours there, unless these are next to it."""
+    points = [np.zeros(0)]
+    for a, b in ((index - 1, index), (index, index + 1)):
+        if a >= 0 and b < len(buys) and buys[b] - buys[a] > line.lot and _apart(line, buys[a], buys[b]):
+            points.append(line.near(np.linspace(buys[a], buys[b], BETWEEN)))
+    return np.setdiff1d(np.concatenate(points), buys)
+
+
+def tops(line: Line, buys: Array, loss: Array) -> float:
+    """How much more than the best one listed, which loses least, purchases between it and its neighbours may be worth:
+    the top of a parabola through the three, where these are further than a lot away."""
+    k = int(np.clip(loss.argmin(), 1, len(buys) - 2)) if len(buys) > 2 else 0
+    if not k or buys[k + 1] - buys[k - 1] <= 2 * line.lot:
+        return 0.0
+    left, right = buys[k] - buys[k - 1], buys[k + 1] - buys[k]
+    bend = 2 * ((loss[k - 1] - loss[k]) / left + (loss[k + 1] - loss[k]) / right) / (left + right)
+    return float(max(bend, 0.0) * max(left, right) ** 2 / 8)
 
 
 CLOSE = 3e-4  # purchases that differ by less than this share of the labels are not told apart
