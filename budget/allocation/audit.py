@@ -66,8 +66,7 @@ class Repair:
         if value is None:
             return
         against = _contradicted(before, key, keys)
-        reached = "is the most" if BUDGET not in keys else f"is all that {shown(before.brief.budget)} buys"
-        self.reasons[key], self.against[key] = _reason(before, key, value, against, reached), against
+        self.reasons[key], self.against[key] = _reason(before, key, value, against), against
         self.now = moved(before, key, value)
 
     def as_asked(self, key: str) -> Limits:
@@ -138,7 +137,7 @@ def _contradicted(limits: Limits, key: str, keys: Sequence[str]) -> list[str]:
         within = [each for each in some if each in keys]
         return (limits if BUDGET in some else rich).find([*within, key]) is None
 
-    return core(impossible, [], limit if key == BUDGET else [BUDGET, *limit])
+    return core(impossible, [], limit if key == BUDGET else [*limit, BUDGET])
 
 
 def core(impossible: Callable[[list[str]], bool], fixed: list[str], keys: list[str], new: bool = True) -> list[str]:
@@ -284,7 +283,7 @@ def _repair(limits: Limits, key: str, value: Value) -> str:
     return f"set {rest[-1]} of {rest[0]} to {shown(float(value))}" if rest else f"set {key} to {shown(float(value))}"
 
 
-def _reason(limits: Limits, key: str, value: Value, against: Sequence[str], reached: str) -> str:
+def _reason(limits: Limits, key: str, value: Value, against: Sequence[str]) -> str:
     """What contradicts a limit, and how far it can be met."""
     others = "; ".join(_text(limits, each) for each in against if each != BUDGET or key not in limits.targets)
     if key == BUDGET:
@@ -292,6 +291,8 @@ def _reason(limits: Limits, key: str, value: Value, against: Sequence[str], reac
         return f"{costs}: {others}"
     if key in limits.targets:
         out = f"{_text(limits, key)} is out of reach"
+        # What no money reaches is still raised by money, up to what there is.
+        reached = f"is all that {shown(limits.brief.budget)} buys" if BUDGET in (against or [BUDGET]) else "is the most"
         return f"{out}{f' within these limits: {others}' if others else ''}; {shown(float(value))} {reached}"
     if not against:
         return f"these limits cannot hold: {_text(limits, key)}"

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.allocation.choice_program import Chosen, Columns, choose, right_sides, uses
+from budget.allocation.choice_program import LOW, Chosen, Columns, choose, right_sides, uses
 from budget.allocation.goals import goal_value, scale, worst_tail
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
@@ -70,7 +70,7 @@ def at_pools(
     if known is not None:
         shelf = shelf.grown([np.array([float(buy)]) for buy in known.tasks])
     tails = [np.full(shelf.scores[0].shape[0], 1.0 / shelf.scores[0].shape[0])] if problem.risk > 0 else []
-    ended = _relaxed(shelf, tails, solver)
+    ended = _relaxed(shelf, tails, solver, floor + tolerance)
     if ended is None:
         return None
     shelf, relaxed = ended
@@ -86,10 +86,15 @@ def at_pools(
     for _ in range(REFINED):
         if useless or (choice is not None and above - value <= tolerance):
             break
-        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
+        least = max(floor, value) + tolerance
+        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), least)
         if whole is None:
             break
-        topped, before, limit = _topped(problem, whole[0]), value, min(limit, whole[1])
+        made, limit = whole[0], min(limit, whole[1])
+        if made is None:
+            useless = True
+            break
+        topped, before = _topped(problem, made), value
         if goal_value(problem, topped) >= value - SAME:
             choice, value = topped, goal_value(problem, topped)
         if problem.goal == "worst" or value <= before + SAME or limit - value <= WIDE:
@@ -101,8 +106,9 @@ def at_pools(
     return Fixed(**vars(replace(found, bound=max(found.bound, value))), choice=choice, value=value)
 
 
-def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chosen] | None:
-    """Relaxed choices over ever finer lists; under risk with ever more `tails`, which grow in place."""
+def _relaxed(shelf: Shelf, tails: list[Array], solver: str, floor: float) -> tuple[Shelf, Chosen] | None:
+    """Relaxed choices over ever finer lists; under risk with ever more `tails`, which grow in place, as long as what
+    they leave is above a floor."""
     rounds = ROUNDS + (TAILS if tails else 0)
     for turn in range(rounds):
         relaxed = choose(_columns(shelf, tails), False, solver)
@@ -112,7 +118,7 @@ def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chos
         grown, short = any(len(each) for each in finer), False
         if tails:
             tail, value = worst_tail(shelf.problem, _totals(shelf, relaxed.shares))
-            short = value < relaxed.objective - SAME
+            short = value < relaxed.objective - SAME and (grown or relaxed.bound > floor)
             tails += [tail] if short else []
         if not (grown or short) or turn == rounds - 1:
             break
@@ -236,13 +242,17 @@ def _whole(
     solver: str,
     seconds: float | None,
     gap: float,
-) -> tuple[Choice, float] | None:
-    """Whole choices: the plan and what no plan at these pools exceeds; `above`: that of the relaxed program."""
+    least: float,
+) -> tuple[Choice | None, float] | None:
+    """Whole choices: the plan, if there is one of at least a value, and what no plan at these pools exceeds; `above`:
+    that of the relaxed program. None where the solver fails."""
     kept, dropped = _promising(shelf, used, _columns(shelf, tails), relaxed)
     limit = np.inf
     for _ in range(TAILS):
         columns = _picked(_columns(shelf, tails), kept)
-        chosen = choose(columns, True, solver, seconds, gap)
+        chosen = choose(columns, True, solver, seconds, gap, least)
+        if chosen.none and least > -LOW:
+            return None, max(least, above - dropped)
         if not chosen.found:
             return None
         limit = min(limit, chosen.bound)

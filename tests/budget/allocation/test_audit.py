@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,3 +125,58 @@ def test_hours_that_leave_money_are_named_and_have_a_price(goal: str) -> None:
     gain = (more.certificate.value or 0) - (answer.certificate.value or 0)
     assert limit.price > 0
     assert limit.price >= gain - 1e-6
+
+
+def test_a_target_of_a_score_that_is_minimised_is_raised_by_as_little_as_is_needed() -> None:
+    brief, surfaces = two()
+    turned = {"box": replace(surfaces["box"], best=0.0, worst=40.0, direction="minimize"), "mask": surfaces["mask"]}
+    brief["tasks"]["box"] |= {
+        "metric": {"name": "error", "best": 0.0, "worst": 40.0, "direction": "minimize"},
+        "target": 3,
+    }
+    (shortfall,) = reasons(brief, turned).shortfalls
+    assert shortfall.path == "tasks.box.target"
+    assert isinstance(shortfall.value, float)
+    assert shortfall.value > 3
+    brief["tasks"]["box"]["target"] = shortfall.value
+    assert planned(brief, turned).tasks["box"].expected <= shortfall.value
+    brief["tasks"]["box"]["target"] = round(shortfall.value - 0.002, 6)
+    assert reasons(brief, turned)
+
+
+def test_names_that_are_no_plain_words_are_repaired_as_they_are_written() -> None:
+    _, known = two()
+    surfaces = {
+        name: replace(each, task=name) for name, each in {"<= 3": known["box"], "lane (EU)": known["mask"]}.items()
+    }
+    tasks = {"<= 3": {"label_cost": 0.5, "group": "all (2)"}, "lane (EU)": {"label_cost": 1, "group": "all (2)"}}
+    rows = ['"<= 3".buy >= 2 * "lane (EU)".buy', '"lane (EU)".cost >= 100', '"<= 3".buy <= 20']
+    brief = {"budget": 1000, "tasks": tasks, "constraints": rows, "groups": {"all (2)": {"max_cost": 90}}}
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.reason == f"these limits contradict each other: {rows[1]}; all (2).cost <= 90"
+    assert shortfall.repair == f'write "lane (EU)".cost >= 10 for {rows[1]}'
+    rows[1] = str(shortfall.value)
+    assert planned(brief, surfaces).cost == 20
+
+
+def test_without_money_all_that_is_asked_for_is_said() -> None:
+    brief, surfaces = two()
+    brief["tasks"]["box"] |= {"min_labels": 200, "target": 0.5}
+    brief["tasks"]["mask"]["target"] = 0.9499
+    first, second = reasons(brief | {"budget": 0}, surfaces).shortfalls
+    assert (first.path, second.path) == ("budget", "tasks.mask.target")
+    brief["tasks"]["mask"]["target"] = second.value
+    assert planned(brief | {"budget": first.value}, surfaces).cost <= (first.value or 0)
+
+
+def test_a_subgroup_that_needs_more_of_its_parents_labels_is_named() -> None:
+    brief, surfaces = two()
+    brief["tasks"]["night"] = {"measured_on": "box", "target": 0.7}
+    brief["tasks"]["box"]["max_labels"] = 150
+    surfaces["night"] = Known("night", exponent_value=0.2)
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.reason.startswith(
+        "the target 0.7 of night is out of reach within these limits: max_labels 150 of box;"
+    )
+    brief["tasks"]["night"]["target"] = shortfall.value
+    assert planned(brief, surfaces).tasks["night"].expected >= shortfall.value
