@@ -45,7 +45,6 @@ class Chosen:
     `none`: nothing keeps to all rows, and to the floor."""
 
     found: bool
-    none: bool
     shares: tuple[Array, ...]
     objective: float
     bound: float
@@ -53,6 +52,7 @@ class Chosen:
     cuts: Array
     floors: Array
     solver: str
+    none: bool
 
 
 def choose(
@@ -96,7 +96,6 @@ def choose(
     shares = tuple(answer.values[start : start + len(each)] for start, each in zip(starts, index, strict=True))
     return Chosen(
         answer.found,
-        answer.status == "infeasible",
         shares,
         answer.objective,
         answer.bound,
@@ -104,6 +103,7 @@ def choose(
         weights,
         answer.prices[kept:],
         answer.solver,
+        answer.status == "infeasible",
     )
 
 

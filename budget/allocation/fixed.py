@@ -80,29 +80,33 @@ def at_pools(
     choice, limit = _rounded(shelf, relaxed) or known, above
     value = goal_value(problem, choice) if choice is not None else -np.inf
     used = [buys[share > SHARED] for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
-    useless = above <= floor + tolerance
-    if choice is not None and above - value > tolerance and not useless:
-        shelf = _completed(shelf, losses, above - value)
-    for _ in range(REFINED):
-        if useless or (choice is not None and above - value <= tolerance):
-            break
-        least = max(floor, value) + tolerance
-        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), least)
+    around = choice or _choice(
+        shelf, [float(buys[share.argmax()]) for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
+    )
+    least = max(floor, value)
+    none_better, spread = above - least <= tolerance, False
+    if not none_better and least > -np.inf:
+        shelf = _completed(shelf, losses, above - least)
+    for _ in range(0 if none_better else REFINED):
+        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), least + tolerance)
         if whole is None:
             break
         made, limit = whole[0], min(limit, whole[1])
         if made is None:
-            useless = True
+            none_better, ends = True, spread
+        else:
+            around, before = _topped(problem, made), value
+            if goal_value(problem, around) >= value - SAME:
+                choice, value = around, goal_value(problem, around)
+                least = max(floor, value)
+            ends = problem.goal == "worst" or value <= before + SAME
+        if ends or limit - least <= WIDE:
             break
-        topped, before = _topped(problem, made), value
-        if goal_value(problem, topped) >= value - SAME:
-            choice, value = topped, goal_value(problem, topped)
-        if problem.goal == "worst" or value <= before + SAME or limit - value <= WIDE:
-            break
-        shelf, used = _spread(shelf, used, topped)
+        shelf, used = _spread(shelf, used, around)
+        spread = True
     found = Relaxed(min(above, limit), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver)
     if choice is None:
-        return found if useless else None
+        return found if none_better else None
     return Fixed(**vars(replace(found, bound=max(found.bound, value))), choice=choice, value=value)
 
 
@@ -253,6 +257,8 @@ def _whole(
         chosen = choose(columns, True, solver, seconds, gap, least)
         if chosen.none and least > -LOW:
             return None, max(least, above - dropped)
+        if not chosen.found:
+            chosen = choose(columns, True, solver, seconds, gap)  # some solvers stumble over a floor
         if not chosen.found:
             return None
         limit = min(limit, chosen.bound)
