@@ -30,8 +30,8 @@ from budget.messages import KeyPath
 if TYPE_CHECKING:
     from budget.brief import Brief
 
-RICHER = (1, 32, 1000, 10**6)  # times the money of the budget, or of an order of each line: what is looked through
-HOLDS = 1e-9  # what all rows together give where none has to
+RICHER = 10**4  # times the money of the budget, or of an order of each line: what is looked through for the rows
+FAR_RICHER = 100  # times the money that is looked through then: as good as no limit on it
 DIGITS = 4  # of a score, a share or a row's limit in a repair, rounded to the side that helps
 OTHERS = 3  # so many repairs are named at most that would do instead of the first
 SENSE = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"<>=])*)(<=|>=|==)(.*)', re.DOTALL)
@@ -91,10 +91,14 @@ def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
         repair.add(key, keys)
         keys.append(key)
     repair.add(BUDGET, keys)
+    needed = repair.now.brief.budget
+    # What cannot be had for the budget, beside what is asked for in any case, is out of reach.
+    repair.now = moved(repair.now, BUDGET, needed + (asked.brief.budget if BUDGET in repair.reasons else 0.0))
     money = prices.exact(repair.now.brief.budget) * max(len(limits.targets), 1)
     repair.now = replace(repair.now, money=max(repair.now.money, money))
     for target in limits.targets:
         repair.add(target, [*keys, BUDGET])
+    repair.now = moved(repair.now, BUDGET, needed)
     if repair.now.find([*keys, *limits.targets]) is None:
         for k, target in enumerate(limits.targets):
             repair.add(target, [*keys, *[*limits.targets][:k]])
@@ -112,25 +116,18 @@ def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
 
 def _rich_enough(asked: Limits) -> tuple[Limits, list[str]]:
     """The limits with enough money to look through, and the rows that give in a program in which all of them may."""
-    lines = asked.problem.lines
-    orders = sum((line.cost(max(line.first, line.least)) for line in lines), Fraction(0))
-    best: tuple[Limits, Within] | None = None
-    for times in RICHER:
-        limits = replace(asked, money=times * max(asked.money, orders))
-        found = limits.find([*limits.lines, *limits.rows], dict.fromkeys(limits.rows, 1.0))
-        if found is not None and (best is None or found.given < best[1].given - HOLDS):
-            best = limits, found
-        if best is not None and best[1].given <= HOLDS:
-            break
-    if best is None:
-        return asked, [*asked.rows]
-    limits, found = best
+    orders = sum((line.cost(max(line.first, line.least)) for line in asked.problem.lines), Fraction(0))
+    limits = replace(asked, money=RICHER * max(asked.money, orders))
+    found = limits.find([*limits.lines, *limits.rows], dict.fromkeys(limits.rows, 1.0))
+    if found is None:
+        return limits, [*limits.rows]
+    limits = replace(limits, money=found.money)
     return limits, [key for key in limits.rows if _slack(limits, key, found) > 0]
 
 
 def _contradicted(limits: Limits, key: str, keys: Sequence[str]) -> list[str]:
     """An irreducible part of these limits, of which money is one in any case, that leaves no plan for another one."""
-    rich = replace(limits, money=max(RICHER) * limits.money)
+    rich = limits if key == BUDGET else replace(limits, money=FAR_RICHER * limits.money)
     limit = [each for each in (*limits.targets, *limits.rows, *limits.lines) if each in keys]
 
     def impossible(some: list[str]) -> bool:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from budget import prices
 from budget.allocation.forecasts import Forecast
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 BUDGET = "budget"
 LEVELS = {1: 48, 2: 12, 3: 6}  # levels a pool, by how many pools there are; 3 beyond
+WIDER, WIDEST = 8, 10**6  # times the money, from one amount that is looked through to the next; all in all
 FINER = 8  # rounds of levels around the last plan's pools
 BETTER = 1e-7  # of what gives: less is no gain
 HAIRS = (0.0, 1e-8, 1e-6, 1e-4)  # of one lot's use: more than what solvers take for keeping to a row
@@ -46,11 +48,12 @@ PATIENCE = 20.0  # seconds for a program: whole lots can be a riddle
 
 @dataclass(frozen=True)
 class Within:
-    """A plan within the limits, the money there is then, and what those that give gave."""
+    """A plan within the limits, the budget there is then, what those that give gave, and the money looked through."""
 
     choice: Choice
     budget: Fraction
     given: float
+    money: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,28 @@ class Limits:
         return (*self.lines, *self.rows, BUDGET, *self.targets)
 
     def find(self, keys: Collection[str], soft: Mapping[str, float] | None = None) -> Within | None:
-        """A plan within the limits of these keys, if there is one; `soft` ones give, by their weights, the least."""
+        """A plan within the limits of these keys, if there is one; `soft` ones give, by their weights, the least.
+
+        It is looked for in little money first: solvers are not exact where a line could have very many lots."""
         soft = {**(soft or {}), **({} if BUDGET in keys else {BUDGET: 0.0})}
-        case = self._only(keys, soft)
+        best: Within | None = None
+        for money in self._amounts:
+            found = self._find(self._only(keys, soft, money), soft)
+            if found is not None and (best is None or found.given < best.given - BETTER):
+                best = replace(found, money=money)
+            if best is not None and best.given <= BETTER:
+                break
+        return best
+
+    @property
+    def _amounts(self) -> list[Fraction]:
+        """Of money, from the budget's size up to what is to be looked through."""
+        amounts = [max(min(prices.exact(self.brief.budget), self.money), self.money / WIDEST)]
+        while amounts[-1] < self.money:
+            amounts.append(min(amounts[-1] * WIDER, self.money))
+        return amounts
+
+    def _find(self, case: Problem, soft: Mapping[str, float]) -> Within | None:
         if not case.targets:
             return _solved(case, soft, None, self.solver)
         best = _solved(case, soft, self._ways(case), self.solver)
@@ -118,24 +140,24 @@ class Limits:
             best = closer
         return best
 
-    def _only(self, keys: Collection[str], soft: Collection[str]) -> Problem:
-        """The problem of these limits alone."""
+    def _only(self, keys: Collection[str], soft: Collection[str], money: Fraction) -> Problem:
+        """The problem of these limits alone, for so much money."""
         scored = tuple(
             one if target_key(one.name) in keys else replace(one, target=None) for one in self.problem.scored
         )
         firm = {key for key in keys if key not in soft}
-        tasks = tuple(self._free(line, "tasks", firm) for line in self.problem.tasks)
-        pools = tuple(self._free(line, "pools", firm) for line in self.problem.pools)
+        tasks = tuple(self._free(line, "tasks", firm, money) for line in self.problem.tasks)
+        pools = tuple(self._free(line, "pools", firm, money) for line in self.problem.pools)
         rows = tuple(row for row in self.problem.rows if row.key in keys)
         return replace(self.problem, tasks=tasks, pools=pools, rows=rows, scored=scored)
 
-    def _free(self, line: Line, section: str, firm: Collection[str]) -> Line:
+    def _free(self, line: Line, section: str, firm: Collection[str], money: Fraction) -> Line:
         """The line with all that the money buys."""
         last, price = line.tiers[-1]
-        most = MOST_LABELS if price == 0 else last + int(self.money / price) + line.lot
+        most = MOST_LABELS if price == 0 else last + int(money / price) + line.lot
         if line.room is not None and (price == 0 or path_text((section, line.name, "max_labels")) in firm):
             most = min(most, line.room)
-        return replace(line, least=0, most=most // line.lot * line.lot).within(self.money)
+        return replace(line, least=0, most=most // line.lot * line.lot).within(money)
 
     def _ways(self, case: Problem) -> tuple[Array, Array]:
         """Purchases of pools (m, P) and the fewest labels (m, T) of every task line there."""
@@ -153,11 +175,12 @@ class Limits:
 
     def closer(self, keys: Collection[str], pools: tuple[int, ...]) -> bool:
         """Look, beside these limits, at pools half-way to the next levels too; were there any?"""
-        return self._finer(self._only(keys, ()), pools)
+        grown = [self._finer(self._only(keys, (), money), pools) for money in self._amounts]
+        return any(grown)
 
     def _finer(self, case: Problem, pools: tuple[int, ...]) -> bool:
         key = tuple(line.most for line in case.pools)
-        mixes, sides = self._levels[key], []
+        mixes, sides = self._levels.setdefault(key, _mixes(case.pools)), []
         for j, line in enumerate(case.pools):
             levels = np.unique(mixes[:, j])
             at = int(np.searchsorted(levels, pools[j], side="right")) - 1
