@@ -88,7 +88,8 @@ def at_pools(
     if not none_better and least > -np.inf:
         shelf = _completed(shelf, losses, above - least)
     for _ in range(0 if none_better else REFINED):
-        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), least + tolerance)
+        bar = -np.inf if tails else least + tolerance
+        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), bar)
         if whole is None:
             break
         made, limit = whole[0], min(limit, whole[1])

@@ -93,7 +93,8 @@ class Search:
         its bound."""
         if pools not in self.tried:
             known = self.choice if self.choice is not None and self.choice.pools == pools else None
-            floor = -np.inf if self.best is None else self.value
+            # Sums of draws wander between the purchases looked at: there, bounds are no reason not to look closer.
+            floor = self.value if self.best is not None and self.problem.risk == 0 else -np.inf
             found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance, known, floor)
             if isinstance(found, Fixed):
                 if kept(self.problem, found.choice):
