@@ -14,9 +14,11 @@ import math
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from budget.errors import Fault, InvalidInput
 from budget.messages import nearest
+from budget.prices import exact
 
 QUANTITIES = ("buy", "labels", "cost")
 TOTAL = "total"  # total.cost: all the money that is spent
@@ -28,6 +30,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WANTED = "for example: detection.cost <= 2 * segmentation.cost"
+_TOO_LARGE = "a number too large to reckon with", "numbers below 1e300"
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,19 @@ def parse(text: str, names: Collection[str]) -> Constraint:
     right = reader.sum()
     if reader.kind:
         raise reader.fault(f"{reader.word!r} after the end", "one <=, >= or == in a constraint")
-    coefficients = {key: left.get(key, 0.0) - right.get(key, 0.0) for key in {**left, **right} if key is not None}
-    coefficients = {key: value for key, value in sorted(coefficients.items()) if value != 0}
+    sums = {key: left.get(key, NONE) - right.get(key, NONE) for key in {**left, **right} if key is not None}
+    try:
+        coefficients = {key: float(value) for key, value in sorted(sums.items()) if value != 0}
+        constant = float(right.get(None, NONE) - left.get(None, NONE))
+    except OverflowError:
+        raise reader.fault(*_TOO_LARGE) from None
     if not coefficients:
         raise reader.fault("nothing that a plan could change", _WANTED)
-    constant = right.get(None, 0.0) - left.get(None, 0.0)
-    if not all(map(math.isfinite, (constant, *coefficients.values()))):
-        raise reader.fault("a number too large to reckon with", "numbers below 1e300")
     return Constraint(text, coefficients, sense, constant)
 
 
-_Sum = dict[tuple[str, str] | None, float]  # None: the constant
+NONE = Fraction(0)
+_Sum = dict[tuple[str, str] | None, Fraction]  # None: the constant; exact, so that 0.1 + 0.2 is 0.3
 
 
 class _Tokens:
@@ -97,18 +102,18 @@ class _Tokens:
 
     def sum(self) -> _Sum:
         total: _Sum = {}
-        sign = self._sign() if self.word in ("-", "+") else 1.0
+        sign = self._sign() if self.word in ("-", "+") else 1
         while True:
             key, value = self._product()
-            total[key] = total.get(key, 0.0) + sign * value
+            total[key] = total.get(key, NONE) + sign * value
             if self.word not in ("-", "+"):
                 return total
             sign = self._sign()
 
-    def _sign(self) -> float:
-        return -1.0 if self.take("sign", "+ or -") == "-" else 1.0
+    def _sign(self) -> int:
+        return -1 if self.take("sign", "+ or -") == "-" else 1
 
-    def _product(self) -> tuple[tuple[str, str] | None, float]:
+    def _product(self) -> tuple[tuple[str, str] | None, Fraction]:
         key, value = self._factor()
         while self.word in ("*", "/"):
             divide = self.take("sign", "* or /") == "/"
@@ -121,9 +126,12 @@ class _Tokens:
             key, value = key or other, value / by if divide else value * by
         return key, value
 
-    def _factor(self) -> tuple[tuple[str, str] | None, float]:
+    def _factor(self) -> tuple[tuple[str, str] | None, Fraction]:
         if self.kind == "number":
-            return None, float(self.take("number", "a number"))
+            value = float(self.take("number", "a number"))
+            if math.isinf(value):
+                raise self.fault(*_TOO_LARGE)
+            return None, exact(value)
         start = self._start
         written = self.take("quantity", f"a number or NAME.buy, NAME.labels or NAME.cost, {_WANTED}")
         name, _, quantity = (part.strip() for part in written.rpartition("."))
@@ -136,7 +144,7 @@ class _Tokens:
         if quantity not in allowed_quantities:
             allowed = " or ".join(f"{name}.{each}" for each in allowed_quantities)
             raise self.fault(f"{name}.{quantity}", allowed, start, nearest(quantity, allowed_quantities))
-        return (name, quantity), 1.0
+        return (name, quantity), Fraction(1)
 
     def fault(self, found: str, allowed: str, start: int | None = None, hint: str = "") -> InvalidInput:
         where = (self._start if start is None else start) + 1

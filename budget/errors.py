@@ -49,10 +49,13 @@ class InvalidInput(LabelBudgetError):
 
 @dataclass(frozen=True)
 class Shortfall:
-    """One reason why a brief cannot be met, and the smallest change that would repair it."""
+    """One reason why a brief cannot be met, and the smallest change that would repair it: in words, and as the first
+    `value` named there for the key of the brief at `path`."""
 
     reason: str
     repair: str
+    path: str = ""
+    value: float | str | None = None
 
     def __str__(self) -> str:
         return f"{self.reason}; smallest repair: {self.repair}"

@@ -1,183 +1,307 @@
-"""Can this brief be met? Every reason why not, each with its smallest repair."""
+"""Can this brief be met? A plan that keeps to all of it, or every reason why not, each with its smallest repair.
+
+Limits are asked for one after another: what each line must and may have, the rows (last those that give in a program in
+which all of them may), the budget, the targets. One for which those before it leave no plan is moved as little as gives
+it one. So no repair could be smaller beside the others, and all of them together leave a plan. With each come the
+limits that it contradicts, of which none can be left out.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from pydantic import BaseModel
 
+from budget import prices
 from budget.allocation.forecasts import Forecast
-from budget.allocation.optimum import optimum
-from budget.allocation.problem import Choice, Problem, Scored, labels_of
+from budget.allocation.limits import BUDGET, Limits, Within, step_of
+from budget.allocation.optimum import kept
+from budget.allocation.problem import Choice
 from budget.allocation.problem import problem as posed
-from budget.allocation.rows import Row
-from budget.allocation.table import Table, tabulate
-from budget.allocation.tangent_program import least_use
 from budget.errors import CannotBeMet, Shortfall
+from budget.messages import KeyPath
 
 if TYPE_CHECKING:
     from budget.brief import Brief
 
-ANY = 10**6  # budgets: as good as no limit on the money
-RICHER = (2, 8)  # budgets that the cheapest plan is looked for in
-DIGITS = 4  # of a score in a repair, rounded to the side that helps
+RICHER = 10**4  # times the money of the budget, or of an order of each line: what is looked through for the rows
+FAR_RICHER = 100  # times the money that is looked through then: as good as no limit on it
+DIGITS = 4  # of a score, a share or a row's limit in a repair, rounded to the side that helps
+OTHERS = 3  # so many repairs are named at most that would do instead of the first
+SENSE = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"<>=])*)(<=|>=|==)(.*)', re.DOTALL)
+
+Value = float | str
 
 
-def check(problem: Problem) -> None:
-    """Raises CannotBeMet if the least purchases alone exceed the budget."""
-    least = {line.name: line.cost(line.least) for line in problem.lines if line.least > 0}
-    total = sum(least.values(), Fraction(0))
-    if total > problem.money:
-        parts = ", ".join(f"{name} {float(cost):.10g}" for name, cost in least.items())
-        reason = (
-            f"the least that must be bought costs {float(total):.10g} ({parts}), the budget is {problem.budget:.10g}"
-        )
-        raise CannotBeMet((Shortfall(reason, f"raise the budget to {_money(total)}"),))
+def plan_within(brief: Brief, surfaces: Mapping[str, Forecast], solver: str) -> Choice:
+    """A plan that keeps to every limit and reaches every target. Raises CannotBeMet."""
+    asked = Limits(brief, surfaces, prices.exact(brief.budget), solver)
+    found = asked.find(asked.all)
+    if found is not None and kept(posed(brief, surfaces), found.choice):
+        return found.choice
+    raise CannotBeMet(_shortfalls(asked))
 
 
-def explained(brief: Brief, surfaces: Mapping[str, Forecast], solver: str) -> CannotBeMet:
-    """Why no plan was found: limits that contradict each other, targets out of reach, targets that cost too much."""
-    problem = posed(brief, surfaces)
-    table = tabulate(problem)
-    found = _contradiction(posed(brief, surfaces, ANY), solver)
-    if not found:
-        found = [each for i in problem.targets if (each := _beyond_reach(table, problem, i))]
-    if not found and problem.targets:
-        found = [_too_dear(posed(brief, surfaces, RICHER[-1]), solver)]
-    if not found:
-        limits = ", ".join(["the budget", *(row.text for row in problem.rows)])
-        found = [Shortfall(f"no whole lots keep to all limits at once ({limits})", "smaller lots, or a looser limit")]
-    return CannotBeMet(tuple(found))
+@dataclass
+class Repair:
+    """The limits as they have been moved by now; by key, why each of those was."""
+
+    asked: Limits
+    now: Limits
+    reasons: dict[str, str] = field(default_factory=dict)
+    against: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, key: str, keys: Sequence[str]) -> None:
+        """One limit more beside these; it is moved as far as they leave no plan for it."""
+        if self.now.find([*keys, key]) is not None:
+            return
+        before = self.as_asked(key)
+        value = smallest(before, key, keys)
+        if value is None:
+            return
+        against = _contradicted(before, key, keys)
+        self.reasons[key], self.against[key] = _reason(before, key, value, against), against
+        self.now = moved(before, key, value)
+
+    def as_asked(self, key: str) -> Limits:
+        """With this limit as the brief has it."""
+        return moved(self.now, key, _value(self.asked.brief, self.now.paths[key]))
+
+    def instead(self, key: str) -> list[str]:
+        """What would do in place of a repair, beside all others."""
+        before, found = self.as_asked(key), []
+        for other in self.against[key][:OTHERS]:
+            value = smallest(before, other, [each for each in before.all if each != other])
+            if value is not None:
+                found.append(_repair(before, other, value))
+        return found
 
 
-def _contradiction(problem: Problem, solver: str) -> list[Shortfall]:
-    """An irreducible set of limits that cannot hold together: without any one of them the others can.
-
-    Found by leaving out one limit after another (deletion filter; Chinneck, 2008).
-    """
-    if _possible(problem, list(problem.rows), problem.money, solver):
-        return []
-    rows = list(problem.rows)
-    for row in problem.rows:
-        fewer = [each for each in rows if each is not row]
-        if not _possible(problem, fewer, problem.money, solver):
-            rows = fewer
-    rich = sum((line.cost(line.most) for line in problem.lines), Fraction(1))
-    with_budget = _possible(problem, rows, rich, solver)
-    names = [row.text for row in rows] + ([f"the budget {problem.budget:.10g}"] if with_budget else [])
-    repairs = [repair for row in rows if (repair := _loosened(problem, row, rows, solver))]
-    if with_budget:
-        cost = least_use(problem, None, rows, rich, solver)
-        repairs.append(f"the budget to {_money(cost)}" if cost is not None else "")
-    together = "cannot hold" if len(names) == 1 else "contradict each other"
-    return [
-        Shortfall(f"these limits {together}: {'; '.join(names)}", "move one: " + ", or ".join(filter(None, repairs)))
-    ]
-
-
-def _possible(problem: Problem, rows: list[Row], money: Fraction, solver: str) -> bool:
-    return least_use(problem, None, rows, money, solver) is not None
-
-
-def _loosened(problem: Problem, row: Row, rows: list[Row], solver: str) -> str:
-    """The smallest limit of one row with which the others can hold."""
-    others = [each for each in rows if each is not row]
-    use = least_use(problem, row, others, problem.money, solver)
-    if use is None:
-        return ""
-    beyond = use - float(row.limit(problem.money))
-    return f"{row.text} (by {_up(beyond)})"
-
-
-def _beyond_reach(table: Table, problem: Problem, index: int) -> Shortfall | None:
-    """A target that is missed even if all money goes to its own labels and to the pools that help it most."""
-    one = problem.scored[index]
-    line = problem.tasks[one.line]
-    best, price = -math.inf, Fraction(0)
-    for mix in table.mixes:
-        pools = [int(each.near(np.array([amount]))[0]) for each, amount in zip(problem.pools, mix, strict=True)]
-        on_pools = sum((each.cost(buy) for each, buy in zip(problem.pools, pools, strict=True)), Fraction(0))
-        others = sum((each.cost(each.least) for each in problem.tasks if each is not line), Fraction(0))
-        most = line.affordable(problem.money - on_pools - others)
-        if most >= 0:
-            grid = np.unique(line.near(np.linspace(line.least, most, 9)))
-            reach = problem.reaches(index, grid + line.owned, np.tile(np.array(pools, float), (len(grid), 1)))
-            if reach.max() > best:
-                best, price = float(reach.max()), on_pools + others + line.cost(int(grid[int(reach.argmax())]))
-    if best >= 0:
-        return None
-    assert one.target is not None
-    sure = "" if one.confidence is None else f" with probability {one.confidence:g}"
-    allowed = _allowed(one, best)
-    reason = (
-        f"the target {one.target:g} of {one.name}{sure} is out of reach; {allowed:g} is all that {_money(price)} buys"
-    )
-    return Shortfall(reason, _lower(one, best))
-
-
-def _too_dear(problem: Problem, solver: str) -> Shortfall:
-    """Targets that can be reached one by one, but not together for this money."""
-    names, table = ", ".join(problem.scored[i].name for i in problem.targets), tabulate(problem)
-    for times in RICHER:
-        found = optimum(table, replace(problem, goal="cheapest", risk=0.0, budget=times * problem.budget), solver)
-        if found is not None:
-            cost = problem.cost(found.choice)
-            reason = f"the targets of {names} together cost {_money(cost)}, the budget is {problem.budget:.10g}"
-            if cost > problem.money:
-                return Shortfall(reason, f"raise the budget to {_money(cost)}")
-    reason = f"the targets of {names} cannot be reached together, not even for {RICHER[-1]} times the budget"
-    lowered = _one_lowered(problem, solver) or _all_lowered(problem, solver)
-    return Shortfall(reason, lowered or "lower these targets, or loosen a limit")
-
-
-def _one_lowered(problem: Problem, solver: str) -> str:
-    """The targets that make room for all others if one of them alone is lowered, the least lowered first."""
+def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
+    limits, giving = _rich_enough(asked)
+    repair = Repair(asked, limits)
+    keys = [*limits.lines, *(key for key in limits.rows if key not in giving)]
+    for key in giving:
+        repair.add(key, keys)
+        keys.append(key)
+    repair.add(BUDGET, keys)
+    needed = repair.now.brief.budget
+    # What cannot be had for the budget, beside what is asked for in any case, is out of reach.
+    repair.now = moved(repair.now, BUDGET, needed + (asked.brief.budget if BUDGET in repair.reasons else 0.0))
+    money = prices.exact(repair.now.brief.budget) * max(len(limits.targets), 1)
+    repair.now = replace(repair.now, money=max(repair.now.money, money))
+    for target in limits.targets:
+        repair.add(target, [*keys, BUDGET])
+    repair.now = moved(repair.now, BUDGET, needed)
+    if repair.now.find([*keys, *limits.targets]) is None:
+        for k, target in enumerate(limits.targets):
+            repair.add(target, [*keys, *[*limits.targets][:k]])
+    repair.add(BUDGET, [*keys, *limits.targets])
+    if not repair.reasons:
+        reason = "no plan was found that keeps to all limits, though none of them rules it out"
+        return (Shortfall(reason, "looser limits; no figure can be named, for scores fall where more is bought"),)
     found = []
-    for i in problem.targets:
-        scored = tuple(
-            replace(one, weight=float(k == i), target=None if k == i else one.target)
-            for k, one in enumerate(problem.scored)
-        )
-        case = replace(problem, goal="mean", risk=0.0, scored=scored)
-        best = optimum(tabulate(case), case, solver)
-        if best is not None:
-            found.append((-_above(problem, best.choice, i), i))
-    return ", or ".join(_lower(problem.scored[i], -short) for short, i in sorted(found))
+    for key, reason in repair.reasons.items():
+        value = _value(repair.now.brief, repair.now.paths[key])
+        each = [_repair(repair.as_asked(key), key, value), *repair.instead(key)]
+        found.append(Shortfall(reason, ("move one: " if len(each) > 1 else "") + ", or ".join(each), key, value))
+    return tuple(found)
 
 
-def _all_lowered(problem: Problem, solver: str) -> str:
-    """The targets missed by the plan that raises the lowest score relative to its target, as low as they are there."""
-    case = replace(problem, goal="worst", risk=0.0)
-    best = optimum(tabulate(case), case, solver)
-    above = {} if best is None else {i: _above(problem, best.choice, i) for i in problem.targets}
-    return " and ".join(_lower(problem.scored[i], reach) for i, reach in above.items() if reach < 0)
+def _rich_enough(asked: Limits) -> tuple[Limits, list[str]]:
+    """The limits with enough money to look through, and the rows that give in a program in which all of them may."""
+    orders = sum((line.cost(max(line.first, line.least)) for line in asked.problem.lines), Fraction(0))
+    limits = replace(asked, money=RICHER * max(asked.money, orders))
+    found = limits.find([*limits.lines, *limits.rows], dict.fromkeys(limits.rows, 1.0))
+    if found is None:
+        return limits, [*limits.rows]
+    limits = replace(limits, money=found.money)
+    return limits, [key for key in limits.rows if _slack(limits, key, found) > 0]
 
 
-def _above(problem: Problem, choice: Choice, index: int) -> float:
-    labels, bought = labels_of(problem, [choice])
-    return float(problem.reaches(index, labels[:, index], bought)[0])
+def _contradicted(limits: Limits, key: str, keys: Sequence[str]) -> list[str]:
+    """An irreducible part of these limits, of which money is one in any case, that leaves no plan for another one."""
+    rich = limits if key == BUDGET else replace(limits, money=FAR_RICHER * limits.money)
+    limit = [each for each in (*limits.targets, *limits.rows, *limits.lines) if each in keys]
+
+    def impossible(some: list[str]) -> bool:
+        within = [each for each in some if each in keys]
+        return (limits if BUDGET in some else rich).find([*within, key]) is None
+
+    return core(impossible, [], limit if key == BUDGET else [*limit, BUDGET])
 
 
-def _lower(one: Scored, reach: float) -> str:
-    return f"set the target of {one.name} to {_allowed(one, reach):g}"
+def core(impossible: Callable[[list[str]], bool], fixed: list[str], keys: list[str], new: bool = True) -> list[str]:
+    """An irreducible part of the keys that, beside the fixed ones, is impossible (QuickXplain; Junker, 2004).
+
+    >>> core(lambda some: {"b", "d"} <= set(some), [], ["a", "b", "c", "d"])
+    ['b', 'd']
+    """
+    if not keys or (new and impossible(fixed)):
+        return []
+    if len(keys) == 1:
+        return keys
+    half = len(keys) // 2
+    later = core(impossible, [*fixed, *keys[:half]], keys[half:])
+    return [*core(impossible, [*fixed, *later], keys[:half], bool(later)), *later]
 
 
-def _allowed(one: Scored, reach: float) -> float:
-    """The target that is just reached where the one asked for is exceeded by `reach`, rounded so that it is."""
-    towards = math.floor if one.best > one.worst else math.ceil
-    reached = float(one.own(one.normal(np.array(one.target)) + reach))
-    return float(towards(reached * 10**DIGITS) / 10**DIGITS)
+def smallest(limits: Limits, key: str, keys: Iterable[str]) -> Value | None:
+    """The value of a limit nearest to the one it has with which there is a plan beside the others; None if none is."""
+    if key in limits.targets:
+        return _highest(limits, key, [*keys])
+    found = limits.find([*keys, key], {key: 1.0})
+    return None if found is None else _as_used(limits, key, found)
 
 
-def _money(amount: float | Fraction) -> str:
-    """Money rounded up to the cent."""
-    return f"{math.ceil(Fraction(amount) * 100 - Fraction(1, 10**6)) / 100:.10g}"
+def _highest(limits: Limits, key: str, keys: list[str]) -> float | None:
+    """The highest target that the other limits leave within reach, of those with DIGITS digits, by halving."""
+    one, problem = limits.problem.scored[limits.targets[key]], limits.problem
+    assert one.target is not None
+    size = math.floor(math.log10(abs(one.best - one.worst))) - DIGITS
+    step = (1 if one.best > one.worst else -1) * 10.0**size
+
+    def within(steps: int) -> Within | None:
+        return moved(limits, key, _in_steps(steps, step)).find([*keys, key])
+
+    owned, bare = np.array([float(problem.tasks[one.line].owned)]), np.zeros((1, len(problem.pools)))
+    nothing = problem.reaches(limits.targets[key], owned, bare) + one.normal(np.array(one.target))
+    low = max(math.floor(one.own(nothing)[0] / step + 1e-9), math.ceil(one.worst / step - 1e-9))
+    top = math.ceil(one.target / step - 1e-9)
+    found = within(low)
+    while found is not None:
+        high = top
+        while high - low > 1:
+            middle = (low + high) // 2
+            better = within(middle)
+            low, high, found = (low, middle, found) if better is None else (middle, high, better)
+        if not limits.closer([*keys, key], found.choice.pools) or (better := within(low + 1)) is None:
+            return _in_steps(low, step)
+        low, found = low + 1, better
+    return None
 
 
-def _up(amount: float) -> str:
-    """A figure rounded up to four digits after the point."""
-    return f"{math.ceil(amount * 1e4 - 1e-6) / 1e4:.10g}"
+def _in_steps(steps: int, step: float) -> float:
+    return round(steps * step, 12)
+
+
+def moved(limits: Limits, key: str, value: Value | None) -> Limits:
+    """The limits with another value of one of them."""
+    brief, (section, *rest) = limits.brief, limits.paths[key]
+    if section == "constraints":
+        texts = list(brief.constraints)
+        texts[int(rest[0])] = str(value)
+        return replace(limits, brief=brief.model_copy(update={"constraints": tuple(texts)}))
+    if not rest:
+        return replace(limits, brief=brief.model_copy(update={str(section): value}))
+    name, entry = rest
+    parts = getattr(brief, str(section))
+    part = parts[name].model_copy(update={str(entry): value})
+    return replace(limits, brief=brief.model_copy(update={str(section): {**parts, name: part}}))
+
+
+def _value(brief: Brief, path: KeyPath) -> Value:
+    """What stands in the brief at this path."""
+    found: Any = brief
+    for step in path:
+        found = getattr(found, str(step)) if isinstance(found, BaseModel) else found[step]
+    return cast(Value, found)
+
+
+def _slack(limits: Limits, key: str, found: Within) -> Fraction:
+    """How far a plan is beyond the row, or either row of an equation, of this key."""
+    buys = limits.problem.buys(found.choice)
+    rows = [row for row in limits.problem.rows if row.key == key]
+    return max(row.use(limits.problem.lines, buys) - row.limit(found.budget) for row in rows)
+
+
+def _as_used(limits: Limits, key: str, found: Within) -> Value:
+    """The value of a limit that just lets this plan be."""
+    if key == BUDGET:
+        return float(found.budget)
+    (section, *rest), brief, beyond = limits.paths[key], limits.brief, _slack(limits, key, found)
+    if section == "constraints":
+        (at_most, *_) = (row for row in limits.problem.rows if row.key == key)
+        over = at_most.use(limits.problem.lines, limits.problem.buys(found.choice)) > at_most.limit(found.budget)
+        return _shifted(brief.constraints[int(rest[0])], beyond, over)
+    value = prices.exact(float(_value(brief, limits.paths[key])))
+    if rest[-1:] == ["min_share"]:
+        return float(_rounded(value - beyond / found.budget, up=False))
+    if rest[-1:] == ["min_labels"]:
+        return int(value - beyond)
+    return int(value + beyond) if rest[-1:] == ["max_labels"] else float(_rounded(value + beyond, up=True))
+
+
+def _shifted(text: str, beyond: Fraction, over: bool) -> str:
+    """A constraint that gives by so much; an equation upwards where a plan is `over` it.
+
+    >>> _shifted("a.cost <= 100", Fraction(20), True), _shifted("a.buy >= 2 * b.buy", Fraction(1, 3), True)
+    ('a.cost <= 120', 'a.buy >= 2 * b.buy - 0.33334')
+    """
+    found = SENSE.fullmatch(text)
+    assert found is not None
+    left, sense, right = found.groups()
+    amount = _rounded(beyond, up=True)
+    more = sense == "<=" or (sense == "==" and over)
+    try:
+        return f"{left}{sense} {shown(prices.exact(float(right)) + (amount if more else -amount))}"
+    except ValueError:
+        return f"{text} {'+' if more else '-'} {shown(amount)}"
+
+
+def _rounded(amount: Fraction, up: bool) -> Fraction:
+    step = step_of(float(abs(amount)), DIGITS)
+    return (math.ceil if up else math.floor)(amount / step) * step
+
+
+def shown(amount: float | Fraction) -> str:
+    """
+    >>> shown(7200.50), shown(1e9)
+    ('7200.5', '1000000000')
+    """
+    return f"{float(amount):.15g}"
+
+
+def _repair(limits: Limits, key: str, value: Value) -> str:
+    """What to write in the brief."""
+    section, *rest = limits.paths[key]
+    if section == "constraints":
+        return f"write {value} for {limits.brief.constraints[int(rest[0])]}"
+    if key == BUDGET:
+        return f"raise the budget to {shown(float(value))}"
+    if rest and rest[-1] == "target":
+        return f"set the target of {rest[0]} to {shown(float(value))}"
+    return f"set {rest[-1]} of {rest[0]} to {shown(float(value))}" if rest else f"set {key} to {shown(float(value))}"
+
+
+def _reason(limits: Limits, key: str, value: Value, against: Sequence[str]) -> str:
+    """What contradicts a limit, and how far it can be met."""
+    others = "; ".join(_text(limits, each) for each in against if each != BUDGET or key not in limits.targets)
+    if key == BUDGET:
+        costs = f"what is asked for costs {shown(float(value))}, the budget is {shown(limits.brief.budget)}"
+        return f"{costs}: {others}"
+    if key in limits.targets:
+        out = f"{_text(limits, key)} is out of reach"
+        # What no money reaches is still raised by money, up to what there is.
+        reached = f"is all that {shown(limits.brief.budget)} buys" if BUDGET in (against or [BUDGET]) else "is the most"
+        return f"{out}{f' within these limits: {others}' if others else ''}; {shown(float(value))} {reached}"
+    if not against:
+        return f"these limits cannot hold: {_text(limits, key)}"
+    return f"these limits contradict each other: {_text(limits, key)}; {others}"
+
+
+def _text(limits: Limits, key: str) -> str:
+    """A limit in words."""
+    if key == BUDGET:
+        return f"the budget {shown(limits.brief.budget)}"
+    if key not in limits.targets:
+        return next(row.text for row in limits.problem.rows if row.key == key)
+    one = limits.problem.scored[limits.targets[key]]
+    sure = "" if one.confidence is None else f" with probability {one.confidence:g}"
+    return f"the target {shown(one.target or 0.0)} of {one.name}{sure}"

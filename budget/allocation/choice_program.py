@@ -21,6 +21,8 @@ from budget.allocation.problem import Problem
 from budget.allocation.program import Program
 from budget.allocation.solver import GAP
 
+LOW = 1e3  # what the goal counts is nearer to 0
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -39,7 +41,8 @@ class Columns:
 
 @dataclass(frozen=True)
 class Chosen:
-    """`shares` by task line (C,), `rows` (R,) prices, `cuts` (cuts,) shares of theta's rows, `floors` (F,) prices."""
+    """`shares` by task line (C,), `rows` (R,) prices, `cuts` (cuts,) shares of theta's rows, `floors` (F,) prices.
+    `none`: nothing keeps to all rows, and to the floor."""
 
     found: bool
     shares: tuple[Array, ...]
@@ -49,19 +52,29 @@ class Chosen:
     cuts: Array
     floors: Array
     solver: str
+    none: bool
 
 
-def choose(columns: Columns, whole: bool, solver: str, seconds: float | None = None, gap: float = GAP) -> Chosen:
-    """Solve the program, relaxed or, up to a gap, with whole choices."""
+def choose(
+    columns: Columns,
+    whole: bool,
+    solver: str,
+    seconds: float | None = None,
+    gap: float = GAP,
+    floor: float = -LOW,
+) -> Chosen:
+    """Solve the program, relaxed or, up to a gap, with whole choices; only what is not below a floor is of use."""
     program = Program()
     cuts = columns.gains[0].shape[1]
-    theta = program.variable(-1e3, 1e3, 1.0) if cuts > 1 else -1
+    theta = program.variable(max(floor, -LOW), LOW, 1.0) if cuts > 1 else -1
     starts, index = [], []
     for gains in columns.gains:
         starts.append(len(program.low))
         index.append([program.variable(0.0, 1.0, 0.0 if cuts > 1 else float(g), whole) for g in gains[:, 0]])
         program.row(index[-1], [1.0] * len(index[-1]), 1.0, equal=True)
     every = [j for each in index for j in each]
+    if cuts == 1 and floor > -LOW:
+        program.row(every, [-float(gain) for gains in columns.gains for gain in gains[:, 0]], -floor)
     first = len(program.right)
     uses = np.concatenate(columns.uses)
     for r in range(uses.shape[1]):
@@ -82,7 +95,15 @@ def choose(columns: Columns, whole: bool, solver: str, seconds: float | None = N
     weights = answer.prices[under:kept] if cuts > 1 else np.ones(1)
     shares = tuple(answer.values[start : start + len(each)] for start, each in zip(starts, index, strict=True))
     return Chosen(
-        answer.found, shares, answer.objective, answer.bound, prices, weights, answer.prices[kept:], answer.solver
+        answer.found,
+        shares,
+        answer.objective,
+        answer.bound,
+        prices,
+        weights,
+        answer.prices[kept:],
+        answer.solver,
+        answer.status == "infeasible",
     )
 
 

@@ -8,12 +8,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.allocation.choice_program import Chosen, Columns, choose, right_sides, uses
+from budget.allocation.choice_program import LOW, Chosen, Columns, choose, right_sides, uses
 from budget.allocation.goals import goal_value, scale, worst_tail
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.rounding import spend_rest
-from budget.allocation.shelf import COARSE, Shelf, listed, stocked
+from budget.allocation.shelf import COARSE, Shelf, listed, stocked, tops
 from budget.allocation.solver import GAP
 
 Indices = NDArray[np.intp]
@@ -26,22 +26,26 @@ KEPT = 60  # choices a task that a program of whole choices looks at
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """`value`: what the goal counts (a score, or minus the share of the budget spent), `bound`: of it at these pools.
-
-    `rows`: prices of budget and rows; `buys`: by task line, the purchases looked at; `weights` (n,) and `mixture` (S,)
-    make of the scores a weighted sum that the goal never exceeds: what the search for pools and the bound over all
-    pools go by.
+class Relaxed:
+    """`bound`: of what the goal counts at some pools. `rows`: prices of budget and rows; `buys`: by task line, the
+    purchases looked at; `weights` (n,) and `mixture` (S,) make of the scores a weighted sum that the goal never
+    exceeds: what the search for pools and the bound over all pools go by.
     """
 
-    choice: Choice
-    value: float
     bound: float
     rows: Array
     weights: Array
     mixture: Array | None
     buys: tuple[Array, ...]
     solver: str
+
+
+@dataclass(frozen=True)
+class Fixed(Relaxed):
+    """With a plan, and its `value`: what the goal counts, a score or minus the share of the budget spent."""
+
+    choice: Choice
+    value: float
 
 
 def at_pools(
@@ -52,11 +56,13 @@ def at_pools(
     seconds: float | None = None,
     tolerance: float = 0.0,
     known: Choice | None = None,
-) -> Fixed | None:
+    floor: float = -np.inf,
+) -> Relaxed | None:
     """The best plan with these purchases of pools, at least as good as `known`, one with the same; None if there is
     none.
 
-    Where the relaxed choices, rounded, come within `tolerance` of their bound, no program of whole choices is solved.
+    Where the relaxed choices, rounded, come within `tolerance` of their bound, or that is not above `floor`, what a
+    plan has to exceed to be of use, no program of whole choices is solved, and without one there may be no plan.
     """
     shelf = stocked(problem, pools, near)
     if shelf.empty:
@@ -64,7 +70,7 @@ def at_pools(
     if known is not None:
         shelf = shelf.grown([np.array([float(buy)]) for buy in known.tasks])
     tails = [np.full(shelf.scores[0].shape[0], 1.0 / shelf.scores[0].shape[0])] if problem.risk > 0 else []
-    ended = _relaxed(shelf, tails, solver)
+    ended = _relaxed(shelf, tails, solver, floor + tolerance)
     if ended is None:
         return None
     shelf, relaxed = ended
@@ -74,29 +80,40 @@ def at_pools(
     choice, limit = _rounded(shelf, relaxed) or known, above
     value = goal_value(problem, choice) if choice is not None else -np.inf
     used = [buys[share > SHARED] for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
-    if choice is not None and above - value > tolerance:
-        shelf = _completed(shelf, losses, above - value)
-    for _ in range(REFINED):
-        if choice is not None and above - value <= tolerance:
-            break
-        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4))
+    around = choice or _choice(
+        shelf, [float(buys[share.argmax()]) for buys, share in zip(shelf.buys, relaxed.shares, strict=True)]
+    )
+    least = max(floor, value)
+    none_better, spread = above - least <= tolerance, False
+    if not none_better and least > -np.inf:
+        shelf = _completed(shelf, losses, above - least)
+    for _ in range(0 if none_better else REFINED):
+        bar = -np.inf if tails else least + tolerance
+        whole = _whole(shelf, used, tails, relaxed, above, solver, seconds, max(GAP, tolerance / 4), bar)
         if whole is None:
             break
-        topped, before, limit = _topped(problem, whole[0]), value, min(limit, whole[1])
-        if goal_value(problem, topped) >= value - SAME:
-            choice, value = topped, goal_value(problem, topped)
-        if problem.goal == "worst" or value <= before + SAME or limit - value <= WIDE:
+        made, limit = whole[0], min(limit, whole[1])
+        if made is None:
+            none_better, ends = True, spread
+        else:
+            around, before = _topped(problem, made), value
+            if goal_value(problem, around) >= value - SAME:
+                choice, value = around, goal_value(problem, around)
+                least = max(floor, value)
+            ends = problem.goal == "worst" or value <= before + SAME
+        if ends or limit - least <= WIDE:
             break
-        shelf, used = _spread(shelf, used, topped)
+        shelf, used = _spread(shelf, used, around)
+        spread = True
+    found = Relaxed(min(above, limit), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver)
     if choice is None:
-        return None
-    return Fixed(
-        choice, value, max(min(above, limit), value), relaxed.rows, weights, mixture, shelf.buys, relaxed.solver
-    )
+        return found if none_better else None
+    return Fixed(**vars(replace(found, bound=max(found.bound, value))), choice=choice, value=value)
 
 
-def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chosen] | None:
-    """Relaxed choices over ever finer lists; under risk with ever more `tails`, which grow in place."""
+def _relaxed(shelf: Shelf, tails: list[Array], solver: str, floor: float) -> tuple[Shelf, Chosen] | None:
+    """Relaxed choices over ever finer lists; under risk with ever more `tails`, which grow in place, as long as what
+    they leave is above a floor."""
     rounds = ROUNDS + (TAILS if tails else 0)
     for turn in range(rounds):
         relaxed = choose(_columns(shelf, tails), False, solver)
@@ -106,7 +123,7 @@ def _relaxed(shelf: Shelf, tails: list[Array], solver: str) -> tuple[Shelf, Chos
         grown, short = any(len(each) for each in finer), False
         if tails:
             tail, value = worst_tail(shelf.problem, _totals(shelf, relaxed.shares))
-            short = value < relaxed.objective - SAME
+            short = value < relaxed.objective - SAME and (grown or relaxed.bound > floor)
             tails += [tail] if short else []
         if not (grown or short) or turn == rounds - 1:
             break
@@ -175,16 +192,8 @@ def _losses(columns: Columns, relaxed: Chosen) -> list[Array]:
 
 
 def _between(shelf: Shelf, losses: list[Array]) -> float:
-    """What purchases between those listed may be worth beyond the best one listed: the tops of parabolas through it and
-    its two neighbours, where these are further than a lot away."""
-    total = 0.0
-    for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True):
-        k = int(np.clip(loss.argmin(), 1, len(buys) - 2)) if len(buys) > 2 else 0
-        if k and buys[k + 1] - buys[k - 1] > 2 * line.lot:
-            left, right = buys[k] - buys[k - 1], buys[k + 1] - buys[k]
-            bend = 2 * ((loss[k - 1] - loss[k]) / left + (loss[k + 1] - loss[k]) / right) / (left + right)
-            total += max(bend, 0.0) * max(left, right) ** 2 / 8
-    return total
+    """What purchases between those listed may be worth beyond the best one listed."""
+    return sum(tops(line, buys, loss) for line, buys, loss in zip(shelf.problem.tasks, shelf.buys, losses, strict=True))
 
 
 def _gaps(line: Line, buys: Array) -> Indices:
@@ -238,13 +247,19 @@ def _whole(
     solver: str,
     seconds: float | None,
     gap: float,
-) -> tuple[Choice, float] | None:
-    """Whole choices: the plan and what no plan at these pools exceeds; `above`: that of the relaxed program."""
+    least: float,
+) -> tuple[Choice | None, float] | None:
+    """Whole choices: the plan, if there is one of at least a value, and what no plan at these pools exceeds; `above`:
+    that of the relaxed program. None where the solver fails."""
     kept, dropped = _promising(shelf, used, _columns(shelf, tails), relaxed)
     limit = np.inf
     for _ in range(TAILS):
         columns = _picked(_columns(shelf, tails), kept)
-        chosen = choose(columns, True, solver, seconds, gap)
+        chosen = choose(columns, True, solver, seconds, gap, least)
+        if chosen.none and least > -LOW:
+            return None, max(least, above - dropped)
+        if not chosen.found:
+            chosen = choose(columns, True, solver, seconds, gap)  # some solvers stumble over a floor
         if not chosen.found:
             return None
         limit = min(limit, chosen.bound)

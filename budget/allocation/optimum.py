@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from budget.allocation.boxes import bound_over_boxes
-from budget.allocation.fixed import Fixed, at_pools
+from budget.allocation.fixed import Fixed, Relaxed, at_pools
 from budget.allocation.goals import goal_value, meets_targets, scale
 from budget.allocation.lines import Array, Line
 from budget.allocation.plain import Mixed, mixed, plain, summed
@@ -76,7 +76,7 @@ class Search:
     solver: str
     seconds: float | None
     tolerance: float = SMOOTH
-    tried: dict[tuple[int, ...], Fixed | None] = field(default_factory=dict)
+    tried: dict[tuple[int, ...], Relaxed | None] = field(default_factory=dict)
     best: Fixed | None = None
     choice: Choice | None = None
     value: float = -np.inf
@@ -88,18 +88,21 @@ class Search:
             if value > self.value:
                 self.choice, self.value = choice, value
 
-    def attempt(self, pools: tuple[int, ...], near: Array | None = None) -> Fixed | None:
-        """The best plan at these pools, never below one that is known."""
+    def attempt(self, pools: tuple[int, ...], near: Array | None = None) -> Relaxed | None:
+        """The best plan at these pools, never below one that is known; where none is better than the best so far, only
+        its bound."""
         if pools not in self.tried:
             known = self.choice if self.choice is not None and self.choice.pools == pools else None
-            found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance, known)
-            if found is not None and not kept(self.problem, found.choice):
-                found = None  # whole only to the solver
+            # Sums of draws wander between the purchases looked at: there, bounds are no reason not to look closer.
+            floor = self.value if self.best is not None and self.problem.risk == 0 else -np.inf
+            found = at_pools(self.problem, pools, near, self.solver, self.seconds, self.tolerance, known, floor)
+            if isinstance(found, Fixed):
+                if kept(self.problem, found.choice):
+                    self.offer(found.choice)
+                    self.best = found if self.best is None or found.value > self.best.value else self.best
+                else:
+                    found = None  # whole only to the solver
             self.tried[pools] = found
-            if found is not None:
-                self.offer(found.choice)
-                if self.best is None or found.value > self.best.value:
-                    self.best = found
         return self.tried[pools]
 
 
@@ -337,7 +340,9 @@ def _searched(table: Table, search: Search, proof: Proof | None, known: float) -
             bound = max(prove(sampled, case, near, search.solver, search.seconds).bound, search.best.bound)
         form = TANGENT + ", then " + CHOICES
         if bound - search.value > CLOSED and len(problem.pools) <= BOXED_POOLS:
-            limit, count = bound_over_boxes(problem, search.attempt, search.best, CLOSED / 2, search.seconds)
+            limit, count = bound_over_boxes(
+                problem, search.attempt, search.best, CLOSED / 2, search.seconds, search.solver
+            )
             if limit < bound:
                 bound, form = limit, f"{CHOICES}, over {count} boxes of pools"
     else:

@@ -117,15 +117,16 @@ def _solved(
     compare: Mapping[str, Mapping[str, int]],
 ) -> Solved:
     asked = problem(brief, surfaces, frontier.REACH)
-    audit.check(asked)
-    table = tabulate(asked)
     rivals = baselines(asked, compare)
     mended = repaired(asked, rivals, solver)
     rivals |= {name: choice for name, (choice, _) in mended.items()}
+    known = [*rivals.values()]
+    if not any(kept(asked, choice) for choice in known):
+        known.append(audit.plan_within(brief, surfaces, solver))
+    table = tabulate(asked)
     started = time.perf_counter()
-    best = optimum(table, asked, solver, tuple(rivals.values()), seconds)
-    if best is None:
-        raise audit.explained(brief, surfaces, solver)
+    best = optimum(table, asked, solver, known, seconds)
+    assert best is not None  # never below a plan that is known
     scope = _narrowed(Scope(table, asked, best), solver, seconds)
     best, spent = scope.best, time.perf_counter() - started
     amount = NEXT * brief.budget

@@ -12,6 +12,7 @@ from budget.allocation.problem import Problem
 
 FULL = 48  # a line with no more purchases than this is listed whole
 COARSE, WINDOW, BETWEEN = 24, 1.08, 9
+SOUGHT, FINER = 65, 33  # purchases looked at for the first that reaches a target, and between two of them
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,29 @@ class Shelf:
         """By task line, purchases between those that have a share and their neighbours on the shelf."""
         found = []
         for line, buys, share in zip(self.problem.tasks, self.buys, shares, strict=True):
-            points = [np.zeros(0)]
-            for j in np.flatnonzero(share > 1e-7):
-                for a, b in ((j - 1, j), (j, j + 1)):
-                    if a >= 0 and b < len(buys) and buys[b] - buys[a] > line.lot and _apart(line, buys[a], buys[b]):
-                        points.append(line.near(np.linspace(buys[a], buys[b], BETWEEN)))
-            found.append(np.setdiff1d(np.concatenate(points), buys))
+            points = [between(line, buys, int(j)) for j in np.flatnonzero(share > 1e-7)]
+            found.append(np.unique(np.concatenate([np.zeros(0), *points])))
         return found
+
+
+def between(line: Line, buys: Array, index: int) -> Array:
+    """Purchases between one of a list and its neighbours there, unless these are next to it."""
+    points = [np.zeros(0)]
+    for a, b in ((index - 1, index), (index, index + 1)):
+        if a >= 0 and b < len(buys) and buys[b] - buys[a] > line.lot and _apart(line, buys[a], buys[b]):
+            points.append(line.near(np.linspace(buys[a], buys[b], BETWEEN)))
+    return np.setdiff1d(np.concatenate(points), buys)
+
+
+def tops(line: Line, buys: Array, loss: Array) -> float:
+    """How much more than the best one listed, which loses least, purchases between it and its neighbours may be worth:
+    the top of a parabola through the three, where these are further than a lot away."""
+    k = int(np.clip(loss.argmin(), 1, len(buys) - 2)) if len(buys) > 2 else 0
+    if not k or buys[k + 1] - buys[k - 1] <= 2 * line.lot:
+        return 0.0
+    left, right = buys[k] - buys[k - 1], buys[k + 1] - buys[k]
+    bend = 2 * ((loss[k - 1] - loss[k]) / left + (loss[k + 1] - loss[k]) / right) / (left + right)
+    return float(max(bend, 0.0) * max(left, right) ** 2 / 8)
 
 
 CLOSE = 3e-4  # purchases that differ by less than this share of the labels are not told apart
@@ -107,23 +124,26 @@ def _shelf(problem: Problem, pools: tuple[int, ...], lists: Sequence[Array]) -> 
 
 def _least(problem: Problem, task: int, pools: tuple[int, ...]) -> int | None:
     """The fewest labels of a task line with which all its targets are reached; None if no purchase reaches them."""
-    line, mix = problem.tasks[task], np.array(pools, float)
     mine = [i for i in problem.targets if problem.scored[i].line == task]
-    if not mine:
-        return line.least
+    needed = max([problem.tasks[task].least, *(fewest(problem, i, np.array([pools], float))[0] for i in mine)])
+    return None if np.isinf(needed) else int(needed)
 
-    def first(buys: Array) -> int:
-        labels = buys + line.owned
-        mixes = np.tile(mix, (len(labels), 1))
-        fine = np.all([problem.reaches(i, labels, mixes) >= -1e-12 for i in mine], axis=0)
-        return int(np.argmax(fine)) if fine.any() else -1
 
+def fewest(problem: Problem, index: int, mixes: Array) -> Array:
+    """(m,) fewest labels to buy with which a target is reached, at several purchases of pools (m, P); infinite where
+    none reaches it. Scores are taken to rise with labels."""
+    line = problem.tasks[problem.scored[index].line]
     shift = 1.0 + line.owned
-    buys = np.unique(line.near(np.geomspace(line.least + shift, line.most + shift, 65) - shift))
-    buys = np.unique(np.concatenate([[float(line.least)], buys, [float(line.near(np.array([line.most]))[0])]]))
-    while (at := first(buys)) > 0 and buys[at] - buys[at - 1] > line.lot:
-        finer = np.unique(line.near(np.linspace(buys[at - 1], buys[at], 33)))
-        if len(finer) <= 2:
-            break
-        buys = finer
-    return None if at < 0 else int(buys[at])
+    buys = line.near(np.geomspace(line.least + shift, line.most + shift, SOUGHT) - shift)
+    buys = np.unique([line.least, *buys, line.near(np.array([line.most]))[0]])
+    tried, every = np.tile(buys, (len(mixes), 1)), np.arange(len(mixes))
+    while True:
+        labels = (tried + line.owned).ravel()
+        fine = problem.reaches(index, labels, np.repeat(mixes, tried.shape[1], axis=0)).reshape(tried.shape) >= -1e-12
+        first = fine.argmax(axis=1)
+        reached, before = tried[every, first], tried[every, np.maximum(first - 1, 0)]
+        wide = fine.any(axis=1) & (reached - before > line.lot) & (reached > max(line.first, line.least))
+        if not wide.any():
+            return np.where(fine.any(axis=1), reached, np.inf)
+        before = np.where(wide, before, reached)
+        tried = line.near(before[:, None] + (reached - before)[:, None] * np.linspace(0, 1, FINER))

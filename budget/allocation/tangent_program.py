@@ -12,9 +12,7 @@ tiers bring one binary each for "anything bought" and "this tier is full"; lots 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +21,6 @@ from budget.allocation.lines import Array, Line
 from budget.allocation.planes import Planes
 from budget.allocation.problem import Problem
 from budget.allocation.program import FAR, Answer, Program
-from budget.allocation.rows import Row
 
 
 @dataclass(frozen=True)
@@ -70,25 +67,6 @@ def best_under(
     first = _limits(program, problem, parts)
     answer = program.solve(solver, seconds)
     return _read(problem, parts, answer, constant, first)
-
-
-def least_use(problem: Problem, row: Row | None, rows: Sequence[Row], money: Fraction, solver: str) -> float | None:
-    """The least that a row takes (None: the least money) while these rows, every line's limits and the money are kept;
-    None if they cannot be. Scores and lots are not looked at."""
-    program = Program()
-    asked = replace(problem, budget=float(money), rows=tuple(rows))
-    parts = [_parts(program, line) for line in problem.lines]
-    constant = 0.0
-    unit = max(float(money), 1e-12)
-    for line, part in zip(problem.lines, parts, strict=True):
-        buy = 0.0 if row is None else float(row.buy.get(line.name, 0))
-        cost = 1.0 if row is None else float(row.cost.get(line.name, 0))
-        constant += buy * part.least + cost * part.at_least
-        for j, labels, spent in zip(part.index, part.labels, part.money, strict=True):
-            program.gain[j] = -(buy * float(labels) + cost * float(spent)) / unit
-    _limits(program, asked, parts)
-    answer = program.solve(solver)
-    return constant - answer.objective * unit if answer.found else None
 
 
 def _parts(program: Program, line: Line) -> Parts:

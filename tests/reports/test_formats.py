@@ -198,13 +198,13 @@ def test_a_brief_that_cannot_be_met_writes_the_page_that_says_so_and_nothing_els
         assert [path.name for path in page.parent.iterdir()] == ["report.html"]
     text = page.read_text(encoding="utf-8")
     assert "Too little" in text
-    assert "Raise the budget to 500." in text
+    assert "raise the budget to 500, or set min_labels of cars to 10." in text
     assert "Money is in USD." in text
     (page.parent / "plan.json").write_text(PLANS["one"]().to_json(), encoding="utf-8")
     german = CliRunner().invoke(main, [*arguments, "--language", "de"])
     assert german.exit_code == 3
     assert "plan.json" in german.stderr.partition("earlier plan")[2]
-    assert "Das Budget auf 500 erhöhen." in page.read_text(encoding="utf-8")
+    assert "das Budget auf 500 erhöhen, oder min_labels von cars auf 10 setzen." in page.read_text(encoding="utf-8")
 
 
 def test_a_refused_brief_gets_a_page_with_every_reason_and_repair() -> None:

@@ -273,18 +273,33 @@ def test_every_reason_that_the_fit_can_give_has_german_words() -> None:
 
 
 def test_every_reason_why_a_brief_cannot_be_met_has_german_words() -> None:
-    reasons = [*spoken(budget.allocation.audit, "Shortfall")]
-    assert len(reasons) > 4
-    assert [text for text in reasons if DE.translated(text) == text] == ["these limits 7: 7"]
-    assert DE.translated("these limits cannot hold: a.cost <= 3") == "diese Grenze ist nicht einzuhalten: a.cost <= 3"
-    both = "these limits contradict each other: a.cost <= 3; the budget 10"
-    assert DE.translated(both) == "diese Grenzen widersprechen einander: a.cost <= 3; das Budget 10"
-    sure = "the target 0.99 of cars with probability 0.9 is out of reach; 0.86 is all that 2999.85 buys"
-    assert DE.translated(sure).startswith(
-        "das Ziel 0,99 von cars mit Wahrscheinlichkeit 0,9 ist unerreichbar; 0,86 ist"
-    )
-    move = "move one: annotator hours <= 4000 (by 1.5), or the budget to 7200"
-    assert DE.translated(move) == "eine davon ändern: Annotationsstunden <= 4000 (um 1,5), oder das Budget auf 7200"
+    said = {
+        "what is asked for costs 7200.5, the budget is 60: min_labels 1000 of cars; the target 0.9 of b": (
+            "was verlangt wird, kostet 7200,5, das Budget ist 60: min_labels 1000 von cars; das Ziel 0,9 von b"
+        ),
+        "these limits cannot hold: a.cost <= 3": "diese Grenze ist nicht einzuhalten: a.cost <= 3",
+        "these limits contradict each other: a.cost <= 3; the budget 10": (
+            "diese Grenzen widersprechen einander: a.cost <= 3; das Budget 10"
+        ),
+        "the target 0.99 of cars with probability 0.9 is out of reach; 0.86 is all that 2999.85 buys": (
+            "das Ziel 0,99 von cars mit Wahrscheinlichkeit 0,9 ist unerreichbar; 0,86 ist alles, was 2999,85 kaufen"
+        ),
+        "the target 0.99 of cars is out of reach within these limits: annotator hours <= 4; 0.86 is the most": (
+            "das Ziel 0,99 von cars ist innerhalb dieser Grenzen unerreichbar: Annotationsstunden <= 4; "
+            "0,86 ist das Höchste"
+        ),
+        "move one: set hours to 4001.5, or raise the budget to 7200": (
+            "eine davon ändern: hours auf 4001,5 setzen, oder das Budget auf 7200 erhöhen"
+        ),
+        "move one: write a.buy <= 5 for a.buy <= 3, or set max_labels of a to 5": (
+            "eine davon ändern: a.buy <= 5 schreiben statt a.buy <= 3, oder max_labels von a auf 5 setzen"
+        ),
+        "set the target of cars to 0.8": "das Ziel von cars auf 0,8 setzen",
+    }
+    assert {words: DE.translated(words) for words in said} == said
+    spoken_of = [*spoken(budget.allocation.audit, "Shortfall")]
+    assert spoken_of
+    assert [text for text in spoken_of if DE.translated(text) == text] == []
 
 
 def test_the_program_that_was_solved_and_the_reason_for_it_have_german_words() -> None:
@@ -307,11 +322,15 @@ def test_words_that_are_not_known_stay_as_they_are() -> None:
 
 def test_a_refused_brief_is_refused_in_german_too() -> None:
     error = CannotBeMet(
-        (Shortfall("the targets of a, b together cost 7200.5, the budget is 60", "raise the budget to 7200.5"),)
+        (
+            Shortfall(
+                "what is asked for costs 7200.5, the budget is 60: the target 0.9 of a", "raise the budget to 7200.5"
+            ),
+        )
     )
     refusal = render_refusal(error, "", "de")
     assert "Diese Vorgaben lassen sich nicht erfüllen, aus einem Grund." in refusal
-    assert "Die Ziele von a, b kosten zusammen 7200,5, das Budget ist 60." in refusal
+    assert "Was verlangt wird, kostet 7200,5, das Budget ist 60: das Ziel 0,9 von a." in refusal
     assert "Das Budget auf 7200,5 erhöhen." in refusal
 
 

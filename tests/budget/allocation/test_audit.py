@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,11 +39,18 @@ def test_a_target_out_of_reach_is_named_with_the_score_that_can_be_reached() -> 
     assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
 
 
-def test_each_target_out_of_reach_is_named() -> None:
+def test_each_target_out_of_reach_is_named_and_what_all_of_them_cost_together() -> None:
     brief, surfaces = two()
     for task in brief["tasks"].values():
         task["target"] = 0.949
-    assert len(reasons(brief, surfaces).shortfalls) == 2
+    *alone, together = reasons(brief, surfaces).shortfalls
+    assert [each.path for each in alone] == ["tasks.box.target", "tasks.mask.target"]
+    assert all("is all that 1000 buys" in each.reason for each in alone)
+    assert together.path == "budget"
+    for each in alone:
+        assert isinstance(each.value, float)
+        brief["tasks"][each.path.split(".")[1]]["target"] = each.value
+    assert planned(brief | {"budget": together.value}, surfaces).cost > 1900
 
 
 def test_targets_that_cost_too_much_together_are_told_what_they_cost() -> None:
@@ -51,8 +59,12 @@ def test_targets_that_cost_too_much_together_are_told_what_they_cost() -> None:
     for name, task in brief["tasks"].items():
         task["target"] = round(free.tasks[name].expected + 0.002, 4)
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert "together cost" in shortfall.reason
-    brief["budget"] = float(re.findall(r"to ([\d.]+)$", shortfall.repair)[0])
+    targets = "; ".join(f"the target {task['target']} of {name}" for name, task in brief["tasks"].items())
+    assert shortfall.reason == f"what is asked for costs {shortfall.value:g}, the budget is 1000: {targets}"
+    assert shortfall.repair.startswith(
+        f"move one: raise the budget to {shortfall.value:g}, or set the target of box to "
+    )
+    brief["budget"] = shortfall.value
     assert planned(brief, surfaces).tasks["box"].expected >= brief["tasks"]["box"]["target"]
     brief["budget"] -= 5
     assert reasons(brief, surfaces)
@@ -64,10 +76,10 @@ def test_limits_that_contradict_each_other_are_named_without_the_innocent() -> N
     (shortfall,) = reasons(brief, surfaces).shortfalls
     assert "box.cost >= 600" in shortfall.reason
     assert "mask.buy >= 2 * box.buy" in shortfall.reason
-    assert "the budget 1000" in shortfall.reason
+    assert "the budget is 1000" in shortfall.reason
     assert "900" not in shortfall.reason
-    brief["budget"] = float(re.findall(r"the budget to ([\d.]+)$", shortfall.repair)[0]) + 1.5
-    assert planned(brief, surfaces).cost <= brief["budget"]
+    brief["budget"] = shortfall.value
+    assert planned(brief, surfaces).cost == shortfall.value
 
 
 def test_too_few_hours_are_named() -> None:
@@ -76,8 +88,8 @@ def test_too_few_hours_are_named() -> None:
         task |= {"label_seconds": 3600, "min_labels": 200}
     brief |= {"hours": 100}
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert shortfall.reason == "these limits cannot hold: annotator hours <= 100"
-    assert "by 150" in shortfall.repair
+    assert shortfall.reason == "these limits contradict each other: annotator hours <= 100; min_labels 200 of mask"
+    assert shortfall.repair == "move one: set hours to 250, or set min_labels of mask to 50"
 
 
 def test_targets_that_hours_forbid_are_lowered_by_as_little_as_is_needed() -> None:
@@ -89,7 +101,8 @@ def test_targets_that_hours_forbid_are_lowered_by_as_little_as_is_needed() -> No
     for name, task in brief["tasks"].items():
         task["target"] = round(free.tasks[name].expected + 0.003, 4)
     (shortfall,) = reasons(brief, surfaces).shortfalls
-    assert "cannot be reached together" in shortfall.reason
+    assert "is out of reach within these limits: the target" in shortfall.reason
+    assert "annotator hours <= 100" in shortfall.reason
     name, target = re.findall(r"set the target of (\w+) to (0\.\d+)", shortfall.repair)[0]
     assert float(target) < brief["tasks"][name]["target"]
     brief["tasks"][name]["target"] = float(target)
@@ -112,3 +125,58 @@ def test_hours_that_leave_money_are_named_and_have_a_price(goal: str) -> None:
     gain = (more.certificate.value or 0) - (answer.certificate.value or 0)
     assert limit.price > 0
     assert limit.price >= gain - 1e-6
+
+
+def test_a_target_of_a_score_that_is_minimised_is_raised_by_as_little_as_is_needed() -> None:
+    brief, surfaces = two()
+    turned = {"box": replace(surfaces["box"], best=0.0, worst=40.0, direction="minimize"), "mask": surfaces["mask"]}
+    brief["tasks"]["box"] |= {
+        "metric": {"name": "error", "best": 0.0, "worst": 40.0, "direction": "minimize"},
+        "target": 3,
+    }
+    (shortfall,) = reasons(brief, turned).shortfalls
+    assert shortfall.path == "tasks.box.target"
+    assert isinstance(shortfall.value, float)
+    assert shortfall.value > 3
+    brief["tasks"]["box"]["target"] = shortfall.value
+    assert planned(brief, turned).tasks["box"].expected <= shortfall.value
+    brief["tasks"]["box"]["target"] = round(shortfall.value - 0.002, 6)
+    assert reasons(brief, turned)
+
+
+def test_names_that_are_no_plain_words_are_repaired_as_they_are_written() -> None:
+    _, known = two()
+    surfaces = {
+        name: replace(each, task=name) for name, each in {"<= 3": known["box"], "lane (EU)": known["mask"]}.items()
+    }
+    tasks = {"<= 3": {"label_cost": 0.5, "group": "all (2)"}, "lane (EU)": {"label_cost": 1, "group": "all (2)"}}
+    rows = ['"<= 3".buy >= 2 * "lane (EU)".buy', '"lane (EU)".cost >= 100', '"<= 3".buy <= 20']
+    brief = {"budget": 1000, "tasks": tasks, "constraints": rows, "groups": {"all (2)": {"max_cost": 90}}}
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.reason == f"these limits contradict each other: {rows[1]}; all (2).cost <= 90"
+    assert shortfall.repair == f'write "lane (EU)".cost >= 10 for {rows[1]}'
+    rows[1] = str(shortfall.value)
+    assert planned(brief, surfaces).cost == 20
+
+
+def test_without_money_all_that_is_asked_for_is_said() -> None:
+    brief, surfaces = two()
+    brief["tasks"]["box"] |= {"min_labels": 200, "target": 0.5}
+    brief["tasks"]["mask"]["target"] = 0.9499
+    first, second = reasons(brief | {"budget": 0}, surfaces).shortfalls
+    assert (first.path, second.path) == ("budget", "tasks.mask.target")
+    brief["tasks"]["mask"]["target"] = second.value
+    assert planned(brief | {"budget": first.value}, surfaces).cost <= (first.value or 0)
+
+
+def test_a_subgroup_that_needs_more_of_its_parents_labels_is_named() -> None:
+    brief, surfaces = two()
+    brief["tasks"]["night"] = {"measured_on": "box", "target": 0.7}
+    brief["tasks"]["box"]["max_labels"] = 150
+    surfaces["night"] = Known("night", exponent_value=0.2)
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.reason.startswith(
+        "the target 0.7 of night is out of reach within these limits: max_labels 150 of box;"
+    )
+    brief["tasks"]["night"]["target"] = shortfall.value
+    assert planned(brief, surfaces).tasks["night"].expected >= shortfall.value

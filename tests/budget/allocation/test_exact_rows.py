@@ -43,3 +43,12 @@ def test_lots_that_meet_in_few_places_are_found() -> None:
 
 def test_what_lots_never_meet_is_not_found() -> None:
     assert found("a.buy == 1001", a=2) is None
+
+
+def test_one_exact_plan_is_found_with_tiers_and_set_up_costs() -> None:
+    tasks = {name: {"tiers": [[0, 1], [3_000, 0.5], [8_000, 1]], "setup_cost": 50} for name in "abc"}
+    rows = ["a.buy == 12347", "b.buy == 4001", "c.cost == b.cost + 3000.5"]  # 50 + 3,000 + 2,500 + 1,001
+    asked = problem(Brief.from_dict({"budget": 90_000, "tasks": tasks, "constraints": rows}), SURFACES)
+    answer = optimum(tabulate(asked), asked, "highs")
+    assert answer is not None
+    assert asked.buys(answer.choice) == {"a": 12_347, "b": 4_001, "c": 9_001}

@@ -51,7 +51,7 @@ def test_a_solver_that_finds_nothing_leaves_the_best_known_plan(
     def broken(columns: Columns, whole: bool, *others: Any) -> Chosen:
         found = choose(columns, whole, *others)
         lost = whole or fails == "everything"
-        return Chosen(False, (), -np.inf, np.inf, np.zeros(1), np.zeros(1), np.zeros(0), "") if lost else found
+        return Chosen(False, (), -np.inf, np.inf, np.zeros(1), np.zeros(1), np.zeros(0), "", False) if lost else found
 
     monkeypatch.setattr(fixed, "choose", broken)
     surfaces = {name: Known(name, seed=k, take_off=500.0) for k, name in enumerate(("a", "b"))}
