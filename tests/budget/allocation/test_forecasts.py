@@ -23,7 +23,7 @@ def test_fitted_surfaces_together_say_what_each_says(points: int) -> None:
     surfaces = fit(measured(*frames))
     rng = np.random.default_rng(0)
     labels = rng.uniform(0, 1e5, (len(surfaces), points))
-    pools = {"general": rng.uniform(0, 1e5, points), "narrow": np.zeros(points), "unknown": np.ones(points)}
+    pools = {"general": rng.uniform(0, 1e5, points), "narrow": np.zeros(points)}
     found = forecasts(list(surfaces.values())).expected(labels, pools)
     for row, mine, surface in zip(labels, found, surfaces.values(), strict=True):
         np.testing.assert_allclose(mine, surface.expected(row, pools), rtol=0, atol=1e-12)
