@@ -75,7 +75,11 @@ def test_a_fitted_plan_under_risk_is_proved(risk: float) -> None:
     asked, random = posed(risk), np.random.default_rng(1)
     found = optimum(tabulate(asked), asked, "highs")
     assert found is not None
-    assert found.bound - found.value <= 2e-4  # at 0.1 several summits lie close together
+    gap = {0.1: 2e-4, 0.4: 1e-4}[risk]  # at 0.1 several summits lie close together
+    assert found.bound - found.value <= gap
+    here = np.array(found.choice.tasks, float), np.array(found.choice.pools, float)
+    near = [value(asked, *moved(asked, *here, share, random)) for share in (0.01, 0.1) for _ in range(60)]
+    assert max(near) <= found.value + 1e-6
     cases = cases_of([asked])
     for _ in range(150):
         parts = random.dirichlet(np.full(5, 0.5)) * asked.budget
