@@ -16,8 +16,9 @@ import pandas as pd
 
 from budget import Brief, Measurements, fit
 from budget.allocation.frontier import REACH
-from budget.allocation.optimum import CLOSED, optimum
+from budget.allocation.optimum import optimum
 from budget.allocation.problem import problem
+from budget.allocation.search import CLOSED
 from budget.allocation.table import tabulate
 
 TASKS, SIZES, MIXES = 5, (100, 250, 600, 1500), ((0, 0), (5000, 0), (20000, 0), (0, 20000), (20000, 20000))

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 
 from budget import prices
 from budget.allocation.forecasts import Forecast
+from budget.allocation.goals import kept
 from budget.allocation.limits import BUDGET, Limits, Within, step_of
-from budget.allocation.optimum import kept
 from budget.allocation.problem import Choice
 from budget.allocation.problem import problem as posed
 from budget.errors import CannotBeMet, Shortfall

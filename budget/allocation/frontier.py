@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, evaluate
-from budget.allocation.goals import goal_values, meets_targets
+from budget.allocation.goals import goal_values, kept, meets_targets
 from budget.allocation.lines import Array
-from budget.allocation.optimum import kept, quick, search_at
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.quick import quick
 from budget.allocation.rows import Row
+from budget.allocation.search import search_at
 from budget.allocation.table import Table
 
 STEPS, REACH = 24, 2  # budgets from nothing to so many times the brief's

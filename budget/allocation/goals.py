@@ -72,3 +72,8 @@ def meets_targets(problem: Problem, choice: Choice) -> bool:
     """Does a plan reach every target that has to be kept?"""
     labels, bought = labels_of(problem, [choice])
     return all(problem.reaches(i, labels[:, i], bought)[0] >= -1e-12 for i in problem.targets)
+
+
+def kept(problem: Problem, choice: Choice) -> bool:
+    """Does a plan keep every limit and reach every target?"""
+    return not problem.broken(choice) and meets_targets(problem, choice)

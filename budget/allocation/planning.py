@@ -16,10 +16,12 @@ from budget.allocation import assemble, audit, frontier, stability
 from budget.allocation.baselines import baselines, repaired
 from budget.allocation.evaluation import evaluate
 from budget.allocation.further import next_pilots
-from budget.allocation.goals import goal_value
-from budget.allocation.optimum import CLOSED, Optimum, kept, optimum, quick
+from budget.allocation.goals import goal_value, kept
+from budget.allocation.optimum import Optimum, optimum
 from budget.allocation.problem import Choice, Problem, problem
+from budget.allocation.quick import quick
 from budget.allocation.rounding import spend_rest
+from budget.allocation.search import CLOSED
 from budget.allocation.sensitivity import sensitivity
 from budget.allocation.solver import SOLVERS
 from budget.allocation.table import Table, tabulate

@@ -10,10 +10,10 @@ from functools import partial
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, means
-from budget.allocation.goals import goal_value
+from budget.allocation.goals import goal_value, kept
 from budget.allocation.lines import Array
-from budget.allocation.optimum import kept, quick
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.quick import quick
 from budget.allocation.table import Table
 from budget.plan import Sensitivity
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from budget.allocation.goals import goal_at, goal_value
 from budget.allocation.lines import Array, Line
-from budget.allocation.optimum import quick, search_at
 from budget.allocation.plain import summed
 from budget.allocation.problem import Choice, Problem
+from budget.allocation.quick import quick
 from budget.allocation.relaxation import level, relax, relaxed_score
 from budget.allocation.rows import Row
+from budget.allocation.search import search_at
 from budget.allocation.smooth import cases_of, climb
 from budget.allocation.table import Table, outline
 from budget.plan import Limit

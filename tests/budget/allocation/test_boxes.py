@@ -9,8 +9,8 @@ import pytest
 
 from budget import Brief
 from budget.allocation import boxes
-from budget.allocation.optimum import Search
 from budget.allocation.problem import Problem, problem
+from budget.allocation.search import Search
 from tests.budget.allocation.surfaces import Known
 
 

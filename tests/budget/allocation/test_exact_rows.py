@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from budget import Brief
-from budget.allocation.optimum import kept, optimum
+from budget.allocation.goals import kept
+from budget.allocation.optimum import optimum
 from budget.allocation.problem import problem
 from budget.allocation.table import tabulate
 from tests.budget.allocation.surfaces import Known

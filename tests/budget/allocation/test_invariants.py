@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from budget import Brief
 from budget.allocation.baselines import baselines
-from budget.allocation.goals import goal_value
-from budget.allocation.optimum import Optimum, kept, optimum
+from budget.allocation.goals import goal_value, kept
+from budget.allocation.optimum import Optimum, optimum
 from budget.allocation.problem import Problem, problem
 from budget.allocation.table import tabulate
 from tests.budget.allocation.surfaces import Known

@@ -10,9 +10,11 @@ import pytest
 from budget import Brief
 from budget.allocation.frontier import REACH, along_budgets
 from budget.allocation.goals import goal_value
-from budget.allocation.optimum import CLOSED, optimum, quick, search_at
+from budget.allocation.optimum import optimum
 from budget.allocation.problem import Problem, problem
+from budget.allocation.quick import quick
 from budget.allocation.relaxation import level
+from budget.allocation.search import CLOSED, search_at
 from budget.allocation.stability import NEAR, bands, nearly_as_good
 from budget.allocation.table import tabulate
 from tests.budget.allocation.surfaces import Known

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from budget import Brief
 from budget.allocation.baselines import baselines
-from budget.allocation.goals import goal_value
-from budget.allocation.optimum import ONE_PRICE, _nearby, kept, optimum
+from budget.allocation.goals import goal_value, kept
+from budget.allocation.optimum import ONE_PRICE, optimum
 from budget.allocation.problem import Problem, problem
+from budget.allocation.search import nearby
 from budget.allocation.table import tabulate
 from budget.errors import InvalidInput
 from tests.budget.allocation.lattice import FEATURES, THREE, best_by_trying, drawn
@@ -99,7 +100,7 @@ def test_around_a_plan_every_pool_is_tried_with_a_lot_more_and_less_and_for_a_lo
     asked = problem(
         Brief.from_dict({"budget": 500, "tasks": {"a": {"label_cost": 1}}, "pools": pools}), {"a": Known("a")}
     )
-    tried = set(_nearby(asked.pools, (100, 0, 0)))
+    tried = set(nearby(asked.pools, (100, 0, 0)))
     assert {(90, 0, 0), (110, 0, 0), (100, 10, 0), (100, 0, 40), (90, 10, 0), (50, 20, 0), (50, 0, 50)} <= tried
     assert all(line.allows(buy) for mix in tried for line, buy in zip(asked.pools, mix, strict=True))
 

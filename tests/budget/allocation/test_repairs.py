@@ -12,7 +12,7 @@ import pytest
 
 from budget import Brief, plan
 from budget.allocation.audit import plan_within
-from budget.allocation.optimum import kept
+from budget.allocation.goals import kept
 from budget.allocation.problem import problem
 from budget.errors import CannotBeMet, InvalidInput
 from tests.budget.allocation.lattice import best_by_trying, drawn

@@ -12,9 +12,10 @@ from budget import Brief
 from budget.allocation.filling import fill
 from budget.allocation.frontier import along_budgets
 from budget.allocation.goals import goal_value, worst_tail
-from budget.allocation.optimum import CLOSED, optimum
+from budget.allocation.optimum import optimum
 from budget.allocation.plain import plain
 from budget.allocation.problem import Problem, problem
+from budget.allocation.search import CLOSED
 from budget.allocation.smooth import values
 from budget.allocation.steps import by_prices
 from budget.allocation.table import tabulate
