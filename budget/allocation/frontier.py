@@ -53,9 +53,23 @@ def along_budgets(
     some = [case for case in cases if least <= case.money]
     found = dict(zip((case.budget for case in some), quick(table, some, prices, solver, proofs=True), strict=True))
     plans = list(dict.fromkeys([*(each.choice for each in found.values() if each.choice is not None), *known]))
-    if problem.targets:
-        plans = [choice for choice in plans if meets_targets(problem, choice)]
-    ranked = sorted(zip(goal_values(asked, plans), plans, strict=True), key=lambda pair: -pair[0])
+    best = _best_of(asked, cases, plans, solver)
+    scored = dict(zip(best, evaluate(problem, [choice for _, choice in best.values()]), strict=True))
+    return [
+        Point(b, scored[b], best[b][0], found[b].bound if b in found else np.inf)
+        if b in scored
+        else Point(b, None, reason=_reason(problem, case, least))
+        for b, case in zip(budgets, cases, strict=True)
+    ]
+
+
+def _best_of(
+    problem: Problem, cases: Sequence[Problem], plans: Sequence[Choice], solver: str
+) -> dict[float, tuple[float, Choice]]:
+    """By budget the best of the plans that keep to its case, and what the goal makes of it; where a poorer case has a
+    better one, plans like that one are looked for."""
+    reaching = [choice for choice in plans if meets_targets(problem, choice)]
+    ranked = sorted(zip(goal_values(problem, reaching), reaching, strict=True), key=lambda pair: -pair[0])
     priced = [(problem.cost(choice), value, choice) for value, choice in ranked]
     best: dict[float, tuple[float, Choice]] = {}
     below: float | None = None
@@ -64,17 +78,11 @@ def along_budgets(
         first = next(each, None)
         if below is not None and (first is None or first[0] < best[below][0]):
             made = _from_below(case, best[below][1], below, solver)
-            tried = [*zip(goal_values(asked, made), made, strict=True), *([] if first is None else [first])]
+            tried = [*zip(goal_values(problem, made), made, strict=True), *([] if first is None else [first])]
             first = max(tried, key=lambda pair: pair[0], default=None)
         if first is not None:
             below, best[case.budget] = case.budget, first
-    scored = dict(zip(best, evaluate(problem, [choice for _, choice in best.values()]), strict=True))
-    return [
-        Point(b, scored[b], best[b][0], found[b].bound if b in found else np.inf)
-        if b in scored
-        else Point(b, None, reason=_reason(problem, case, least))
-        for b, case in zip(budgets, cases, strict=True)
-    ]
+    return best
 
 
 def _from_below(case: Problem, plan: Choice, money: float, solver: str) -> list[Choice]:
