@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, means
-from budget.allocation.goals import goal_value, kept
+from budget.allocation.goals import goal_values, kept
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.quick import quick
@@ -71,8 +70,9 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
 
 def _best(case: Problem, plans: Iterable[Choice | None]) -> Choice | None:
     """The best of those that keep to a case; None where none does."""
-    good = (choice for choice in plans if choice is not None and kept(case, choice))
-    return max(good, key=partial(goal_value, case), default=None)
+    good = [choice for choice in plans if choice is not None and kept(case, choice)]
+    values = goal_values(case, good)
+    return good[int(np.argmax(values))] if good else None
 
 
 def _size(each: Sensitivity) -> tuple[float, float, str, str]:

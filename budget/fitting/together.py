@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from budget.fitting.surface import Surface
 
 Array = NDArray[np.float64]
-MOST = 2**16  # errors that are reckoned at once: what a processor keeps at hand
+MOST = 2**13  # errors that are reckoned at once: what a processor keeps at hand
 
 
 @dataclass(frozen=True)
