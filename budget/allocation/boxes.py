@@ -40,6 +40,57 @@ class Box:
     near: Lists = field(compare=False)
 
 
+@dataclass
+class Cover:
+    """The boxes in the `queue` cover all pools but single points, whose highest bound is `closed`. `value` is that of
+    the best plan so far, `vain` how many others were looked for since. `mixture` of the draws; `lists`: purchases
+    looked at in any box."""
+
+    problem: Problem
+    attempt: Attempt
+    mixture: Array | None
+    lists: Lists
+    tolerance: float
+    solver: str
+    value: float
+    queue: list[Box]
+    closed: float = -np.inf
+    vain: int = 0
+
+    @property
+    def enough(self) -> float:
+        """A bound that need not be lower."""
+        return self.value + self.tolerance
+
+    @property
+    def bound(self) -> float:
+        """What no plan with any pools exceeds."""
+        return max([self.closed, *(-box.top for box in self.queue)])
+
+    def add(self, low: Corner, high: Corner, part_of: Box) -> None:
+        """Bound the plans in a part of a box, and look for one in its middle."""
+        pools = self.problem.pools
+        middle = tuple(_snapped(p, (a + b) / 2, a, b) for p, a, b in zip(pools, low, high, strict=True))
+        found = self.attempt(middle, None) if low == high or self.problem.risk > 0 else None
+        if low == high:
+            self.value = max(self.value, _value(found))
+            self.closed = max(self.closed, found.bound if found is not None else -np.inf)
+            return
+        start = part_of.prices if found is None else Prices(found.rows, found.weights)
+        mixture = self.mixture if found is None else found.mixture
+        lists = [np.union1d(a, b) for a, b in zip(self.lists, part_of.near, strict=True)]
+        proof = Inside(self.problem, low, middle, high, mixture, lists).bound(
+            start, self.enough, self.tolerance / 4, self.solver
+        )
+        if self.problem.risk == 0 and proof.at_middle > self.enough and self.vain < IN_VAIN:
+            found = self.attempt(middle, proof.tasks)
+        if found is not None:
+            self.vain = 0 if _value(found) > self.value else self.vain + 1
+            self.value = max(self.value, _value(found))
+        top = max(part_of.top, -proof.bound)  # no part has more than the whole
+        heapq.heappush(self.queue, Box(top, low, high, proof.prices, proof.near))
+
+
 def bound_over_boxes(
     problem: Problem, attempt: Attempt, best: Fixed, tolerance: float, seconds: float | None, solver: str
 ) -> tuple[float, int]:
@@ -49,40 +100,19 @@ def bound_over_boxes(
     way. It ends where the gap closes, after MOST_BOXES, or where boxes bring little; by the clock only if `seconds` are
     given.
     """
-    ends = np.inf if seconds is None else time.monotonic() + seconds
-    value, closed, count, vain = best.value, -np.inf, 0, 0
-    coarse = [listed(line, line.least, POINTS) for line in problem.tasks]
-    prices = Prices(best.rows, best.weights)
-    queue = [Box(-np.inf, low, high, prices, best.buys) for low, high in _first(problem.pools)]
-    heapq.heapify(queue)
+    until = np.inf if seconds is None else time.monotonic() + seconds
+    lists = tuple(listed(line, line.least, POINTS) for line in problem.tasks)
+    first = [Box(-np.inf, *ends, Prices(best.rows, best.weights), best.buys) for ends in _first(problem.pools)]
+    cover = Cover(problem, attempt, best.mixture, lists, tolerance, solver, best.value, first)
     gaps: list[float] = []
-    while queue and count < MOST_BOXES and time.monotonic() < ends and not _stalled(gaps):
-        box = heapq.heappop(queue)
-        if -box.top <= value + tolerance:
-            heapq.heappush(queue, box)
+    while cover.queue and len(gaps) < MOST_BOXES and time.monotonic() < until and not _stalled(gaps):
+        if -cover.queue[0].top <= cover.enough:
             break
-        count += 1
+        box = heapq.heappop(cover.queue)
         for low, high in [(box.low, box.high)] if box.top == -np.inf else _halves(problem.pools, box):
-            middle = tuple(_snapped(p, (a + b) / 2, a, b) for p, a, b in zip(problem.pools, low, high, strict=True))
-            found = attempt(middle, None) if low == high or problem.risk > 0 else None
-            if low == high:
-                value = max(value, _value(found))
-                closed = max(closed, found.bound if found is not None else -np.inf)
-                continue
-            start = box.prices if found is None else Prices(found.rows, found.weights)
-            mixture = best.mixture if found is None else found.mixture
-            lists = [np.union1d(a, b) for a, b in zip(coarse, box.near, strict=True)]
-            inside = Inside(problem, low, middle, high, mixture, lists)
-            proof = inside.bound(start, value + tolerance, tolerance / 4, solver)
-            if problem.risk == 0 and proof.at_middle > value + tolerance and vain < IN_VAIN:
-                found = attempt(middle, proof.tasks)
-            if found is not None:
-                vain = 0 if _value(found) > value else vain + 1
-                value = max(value, _value(found))
-            top = max(box.top, -proof.bound) if box.top > -np.inf else -proof.bound
-            heapq.heappush(queue, Box(top, low, high, proof.prices, proof.near))
-        gaps.append(max([closed, *(-each.top for each in queue)]) - value)
-    return max([closed, value, *(-box.top for box in queue)]), count
+            cover.add(low, high, box)
+        gaps.append(cover.bound - cover.value)
+    return max(cover.bound, cover.value), len(gaps)
 
 
 def _value(found: Relaxed | None) -> float:
