@@ -15,6 +15,7 @@ from budget.allocation.frontier import Point
 from budget.allocation.goals import goal_value, meets_targets
 from budget.allocation.lines import Array, Line
 from budget.allocation.problem import Choice, Problem, Scored
+from budget.fitting.backtest import backtest
 from budget.plan import (
     Baseline,
     FailedBudget,
@@ -221,12 +222,15 @@ def share_points(points: Sequence[Evaluated], problem: Problem, plan: Evaluated)
 
 def all_evidence(
     brief: Brief, measurements: Measurements, surfaces: Mapping[str, Surface], tasks: Mapping[str, TaskLine],
-    pools: Mapping[str, PoolLine],
+    pools: Mapping[str, PoolLine], seed: int,
 ) -> dict[str, Evidence]:  # fmt: skip
-    """What each task's answer rests on, at the plan's labels."""
-    runs = dots(measurements)
+    """What each task's answer rests on, at the plan's labels, and what such forecasts were worth on its own pilots."""
+    runs, tested = dots(measurements), backtest(measurements, brief, seed)
     mixes = {name: (line.owned, line.labels) for name, line in pools.items()}
-    return {name: evidence(surfaces[name], runs.get(name, ()), tasks[name].labels, mixes) for name in brief.tasks}
+    return {
+        name: evidence(surfaces[name], runs.get(name, ()), tasks[name].labels, mixes, tested.get(name, ()))
+        for name in brief.tasks
+    }
 
 
 def unspent_reason(problem: Problem, plan: Choice) -> str:

@@ -22,8 +22,14 @@ MEASURED = 4  # mixes of pool labels with most runs that get a curve of their ow
 DRAWN, READ = 4, 6  # digits of what is drawn, and of what is read; neither is decided on
 
 
-def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mapping[str, tuple[int, int]]) -> Evidence:
-    """Of one task. `labels`: the plan's; `pools`: {name: (owned, planned)} labels.
+def evidence(
+    surface: Surface,
+    dots: tuple[Dot, ...],
+    labels: int,
+    pools: Mapping[str, tuple[int, int]],
+    hidden: Sequence[Hidden] = (),
+) -> Evidence:
+    """Of one task. `labels`: the plan's; `pools`: {name: (owned, planned)} labels; `hidden`: its backtest.
 
     Curves are drawn with the pools as planned, as owned, and as in the pilots, each level once.
     """
@@ -40,7 +46,7 @@ def evidence(surface: Surface, dots: tuple[Dot, ...], labels: int, pools: Mappin
         exponent=surface.exponent,
         floor=surface.floor,
         noise=float(surface.noise),
-        backtest=tuple(_short(line) for line in surface.backtest),
+        backtest=tuple(_short(line) for line in hidden),
         fades_at=dict(surface.fades_at),
     )
 

@@ -104,7 +104,7 @@ def planned(
             frontier.along_shares(solved.table, asked, best.choice, best.prices), asked, chosen
         ),
         sensitivity=sensitivity(scope.table, scope.problem, chosen, best.prices),
-        evidence=assemble.all_evidence(brief, of_brief, surfaces, tasks, pools),
+        evidence=assemble.all_evidence(brief, of_brief, surfaces, tasks, pools, seed),
         limits=stability.limits(scope.table, scope.problem, best.choice, best.prices, solver),
         pilots_looked_at=looked_at, next_pilots=pilots,
         provenance=_provenance(brief, measurements, seed, started),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from budget.errors import Fault, InvalidInput
-from budget.fitting.backtest import hidden
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import misfit
@@ -43,14 +42,11 @@ def fit(
         allowed = "at least one run with labels or pool labels and a score"
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
     fitted = surfaces(tasks, seed, hierarchy, draws)
-    tested = hidden(tasks, seed, hierarchy=hierarchy)
     chosen = measurements.of_strategies
+    if not len(chosen):
+        return fitted
     return {
-        name: replace(
-            surface,
-            backtest=tested.get(name, ()),
-            strategies=strategies(surface, chosen[chosen["task"] == name]) if len(chosen) else {},
-        )
+        name: replace(surface, strategies=strategies(surface, chosen[chosen["task"] == name]))
         for name, surface in fitted.items()
     }
 
@@ -74,7 +70,7 @@ def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: 
 
 
 def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: int = DRAWS) -> dict[str, Surface]:
-    """{task: Surface} without a backtest."""
+    """{task: Surface} by the runs of their curves."""
     answer = {one.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy, draws)}
     return {task.task: answer[task.task] for task in tasks}
 

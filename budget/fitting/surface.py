@@ -17,7 +17,7 @@ from budget.fitting.strategies import Strategy
 from budget.fitting.together import Together
 from budget.fitting.trust import Trust
 from budget.messages import nearest, shown
-from budget.plan import Hidden, Score
+from budget.plan import Score
 
 Array = NDArray[np.float64]
 ROUNDING = 1e-6  # labels
@@ -49,7 +49,6 @@ class Surface:
     noise_fall: float = 1.0  # power of labels by which the variance of a run falls
     trust: Trust = field(default_factory=Trust)
     effects: Mapping[str, PoolEffect] = field(default_factory=dict)
-    backtest: tuple[Hidden, ...] = ()
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
 
     @property

@@ -43,7 +43,6 @@ class Known:
     noise: float = 0.01
     trust: Trust = Trust()  # noqa: RUF009
     fades_at: Mapping[str, float | None] = field(default_factory=dict)
-    backtest: tuple[()] = ()
 
     @property
     def pools(self) -> tuple[str, ...]:

@@ -21,11 +21,11 @@ def drawn(*mixes: dict[str, int], pools: dict[str, tuple[int, int]] = POOLS) -> 
 
     surface = SimpleNamespace(
         most_labels=400, most_pools={}, laws={}, exponent=None, floor=None, noise=0.0, fades_at={},
-        backtest=(Hidden(400, {}, 1 / 3, 0.1, 0.9, 2 / 3, None, 1e-9 / 3),), expected=expected,
-        interval=lambda labels, mix: (expected(labels, mix) + 1, expected(labels, mix) - 1),
+        expected=expected, interval=lambda labels, mix: (expected(labels, mix) + 1, expected(labels, mix) - 1),
     )  # fmt: skip
     dots = tuple(Dot(400, 0.5, seed, mix) for seed, mix in enumerate(mixes))
-    return evidence(surface, dots, 4000, pools)  # type: ignore[arg-type]
+    hidden = Hidden(400, {}, 1 / 3, 0.1, 0.9, 2 / 3, None, 1e-9 / 3)
+    return evidence(surface, dots, 4000, pools, [hidden])  # type: ignore[arg-type]
 
 
 def test_every_level_measured_has_its_curve_beside_the_planned_and_the_owned_one() -> None:

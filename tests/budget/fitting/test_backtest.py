@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from budget import Brief, fit
+from budget import Brief, plan
 from budget.cli import main
 from budget.errors import InvalidInput
 from budget.fitting.backtest import backtest, power_law, summary
@@ -39,11 +39,13 @@ def test_too_few_pilots_hide_nothing() -> None:
     assert backtest(measured(rows("a", power(), (100, 200, 400)))) == {}
 
 
-def test_a_fit_carries_its_backtest() -> None:
+def test_a_plan_carries_the_backtest_of_its_measurements() -> None:
     measurements = measured(rows("a", pooled, SIZES, [{"general": p} for p in (0, 1000, 10000)]))
-    surface = fit(measurements)["a"]
-    assert surface.backtest == backtest(measurements)["a"]
-    assert {line.pools["general"] for line in surface.backtest} <= {0, 1000, 10000}
+    tasks, pools = {"a": {"label_cost": 1}}, {"general": {"label_cost": 0.01}}
+    brief = Brief.from_dict({"budget": 100, "tasks": tasks, "pools": pools})
+    (line, *_), tested = plan(brief, measurements).evidence["a"].backtest, backtest(measurements, brief)["a"]
+    assert line.measured == pytest.approx(tested[0].measured, rel=1e-5)
+    assert {each.pools["general"] for each in tested} <= {0, 1000, 10000}
 
 
 def test_a_score_above_one_needs_a_brief_that_says_what_is_best() -> None:

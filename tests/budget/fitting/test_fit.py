@@ -77,9 +77,6 @@ def test_without_the_hierarchy_another_task_changes_nothing_at_all() -> None:
     alone, together = measured(rows("a", power(), SIZES)), measured(rows("a", power(), SIZES), *noisy)
     one, other = (fit(table, hierarchy=False)["a"] for table in (alone, together))
     np.testing.assert_allclose(one.draws(GRID), other.draws(GRID), rtol=1e-9)
-    assert len(one.backtest) == len(other.backtest)
-    for left, right in zip(one.backtest, other.backtest, strict=True):
-        assert (left.low, left.high) == pytest.approx((right.low, right.high))
 
 
 def test_what_one_task_turns_out_to_be_says_nothing_of_another_with_the_same_runs() -> None:
