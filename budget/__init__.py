@@ -25,7 +25,16 @@ def fit(
 ) -> Mapping[str, Surface]:
     """Fit every task of the brief: {task name: Surface}. Without a brief, every task of the measurements, whose scores
     then lie in [0, 1]. With `hierarchy` the tasks share what they say about noise; without, no task changes another's
-    answer."""
+    answer. Raises InvalidInput for a task without a single score.
+
+    >>> import pandas as pd
+    >>> from budget import Measurements, fit
+    >>> runs = {"task": "cars", "labels": [100, 200, 400, 800], "seed": 0, "score": [0.50, 0.59, 0.66, 0.72]}
+    >>> surface = fit(Measurements.from_frame(pd.DataFrame(runs)))["cars"]
+    >>> low, high = surface.interval([3200], level=0.9)
+    >>> bool(low[0] < surface.expected([3200])[0] < high[0])
+    True
+    """
     from budget.fitting import fit as fit_all
 
     return fit_all(measurements, brief, seed, hierarchy)
@@ -42,7 +51,8 @@ def plan(
 ) -> Plan:
     """Split the budget of a brief by what its pilots measured (`surfaces`: already fitted ones).
 
-    `solver`: highs or cbc. `seconds`: limit for each program with whole choices; the best plan by then, with its gap.
+    `solver`: highs or cbc. `seconds`: limit for each program with whole choices, and for the boxes of pools; the best
+    plan by then, with its gap.
     `compare`: other plans by name, {task or pool: labels to buy}; they become baselines.
 
     Raises InvalidInput where the brief asks for what was not measured, CannotBeMet where no plan keeps to the brief.

@@ -91,7 +91,7 @@ class TaskLine:
     worst: float = 0.0
     direction: str = "maximize"
     band: tuple[int, int] | None = None  # labels to buy in the best plans of four in five draws
-    could_be: tuple[int, int] | None = None  # fewest and most labels bought in plans within 0.1 points of this one
+    could_be: tuple[int, int] | None = None  # fewest and most labels bought in plans that are nearly as good
     measured_on: str | None = None  # the task on whose labels, owned and bought, this score is measured
 
 
@@ -224,9 +224,8 @@ class Evidence:
     floor: Score | None = None  # the score that no number of labels exceeds
     noise: float = 0.0  # standard deviation over seeds at the largest pilot
     backtest: tuple[Hidden, ...] = ()
-    fades_at: dict[str, float | None] = field(
-        default_factory=dict
-    )  # pool -> labels beyond which its help is unsure or < 1 point
+    # By pool, labels beyond which its help is unsure or under a hundredth of the range.
+    fades_at: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

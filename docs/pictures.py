@@ -1,6 +1,7 @@
 """Draws the pictures of the page that the documents show, in a real Chromium.
 
-The package must be installed from this checkout (pip install -e .): the plans are those of the tests.
+The package must be installed from this checkout (pip install -e .): the plans are those of the tests. Those in the
+repository are drawn with the fonts of Liberation (Debian: fonts-liberation).
 
 usage: python docs/pictures.py [--to docs/pictures] [--plan demo/plan.json]
 """

@@ -61,7 +61,7 @@ def language_option(command: Command) -> Command:
         show_default=True,
         envvar="LABELBUDGET_LANGUAGE",
         show_envvar=True,
-        help="Of the page, with its numbers and dates: English or German.",
+        help="Of the page or the charts, with their numbers and dates: English or German.",
     )
     return option(command)
 

@@ -232,7 +232,7 @@ def curve_document(mixes: Mapping[Pools, tuple[Point, ...]]) -> list[dict[str, A
 @output.json_option
 @output.options
 def status(store_path: Path, as_json: bool) -> None:
-    """How far the pilots are: runs done and failed, a task."""
+    """How far the pilots are: of each task the runs done and failed, and its curve so far."""
     from pilots.curves import curve_lines, curves
 
     with opened(store_path) as store:

@@ -193,7 +193,7 @@ def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, langua
     "--seconds",
     type=output.Number(min=0, min_open=True),
     metavar="SECONDS",
-    help="For each program with whole choices: then the best plan so far, with its gap.",
+    help="For each program with whole choices, and for the boxes of pools: then the best plan so far, with its gap.",
 )
 @click.option(
     "--compare",

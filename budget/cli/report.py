@@ -21,7 +21,7 @@ ENDINGS = {each: each for each in FORMATS} | dict.fromkeys(("", "htm", "xhtml"),
 @click.command()
 @click.argument("plan_path", metavar="PLAN", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Where the page goes (default: report.html beside PLAN; - is stdout).")  # fmt: skip
+              help="Where the page goes (default: beside PLAN, report.html or as --format; - is stdout).")  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(FORMATS),
               help="A page, Markdown, a workbook, or PDF through a Chromium here (default: as FILE).")  # fmt: skip
 @click.option("--title", default="", help="Another title for the page.")

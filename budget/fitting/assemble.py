@@ -13,7 +13,7 @@ from budget.errors import Fault, InvalidInput
 from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import misfit
-from budget.fitting.nodes import Array
+from budget.fitting.nodes import Array, noise_known
 from budget.fitting.noise import NoisePrior, fall, learn, one_run
 from budget.fitting.pool_effect import pool_effects
 from budget.fitting.posterior import Posterior, posteriors
@@ -76,10 +76,10 @@ def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: i
 
 
 def _alike(tasks: Sequence[Cells]) -> Iterator[list[Cells]]:
-    """Tasks that can be fitted together: equally many varied pools, equally many cells, repeats or none."""
+    """Tasks that can be fitted together: equally many varied pools, equally many cells, noise that is known or not."""
 
     def kind(task: Cells) -> tuple[int, bool, int]:
-        return len(task.varied), bool((task.repeats > 1).any()), len(task.labels)
+        return len(task.varied), noise_known(task), len(task.labels)
 
     for _, group in groupby(sorted(tasks, key=lambda t: (kind(t), t.task)), key=kind):
         members = list(group)

@@ -18,7 +18,7 @@ from budget.fitting.cells import Cells
 from budget.fitting.designs import Designs, designs
 from budget.fitting.drift import covariance
 from budget.fitting.laws import Law
-from budget.fitting.noise import NoisePrior, magnitude, one_run, own_sampling, seed_covariance
+from budget.fitting.noise import NoisePrior, magnitude, own_sampling, seed_covariance
 
 if TYPE_CHECKING:
     from budget.fitting.posterior import Settings
@@ -46,8 +46,13 @@ class Batch:
     known: bool
 
 
+def noise_known(task: Cells) -> bool:
+    """From its repeats; else it is looked for."""
+    return float((task.repeats - 1).sum()) >= FEW
+
+
 def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
-    """Tasks with equally many varied pools, padded to the longest."""
+    """Tasks with equally many varied pools, padded to the longest; the noise is known where it is in all of them."""
     size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
     labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
     noise, walk, pool = (
@@ -59,7 +64,7 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
     for i, task in enumerate(tasks):
         n = len(task.labels)
         largest, most = task.largest
-        known &= one_run(task, prior)[1] >= FEW
+        known &= noise_known(task)
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)

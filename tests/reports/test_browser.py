@@ -20,7 +20,7 @@ from tests.reports.plans import HOSTILE, PLANS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-WIDTHS = (390, 768, 1280, 1920)
+WIDTHS = (390, 768, 1161, 1280, 1920)
 
 # Every element whose text is wider than its box, or that reaches out of the window.
 CLIPPED = """() => {
@@ -36,6 +36,22 @@ CLIPPED = """() => {
   for (const table of document.querySelectorAll("table"))
     if (table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right + 1)
       out.push(["wider than its place", "TABLE", table.textContent.slice(0, 60)]);
+  return out;
+}"""
+
+# Words of up to 14 letters, in a table or the verdict's figures, that are torn in two.
+TORN = """() => {
+  const out = [];
+  for (const e of document.querySelectorAll("tbody th, .wide td.text, .facts b")) {
+    const texts = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode())
+      for (const word of texts.currentNode.textContent.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index); range.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (word[0].length <= 14 && lines.size > 1) out.push(word[0]);
+      }
+  }
   return out;
 }"""
 
@@ -184,7 +200,9 @@ def test_paper_is_as_wide_as_the_page(browser: Browser, folder: Path, name: str)
 
 
 @pytest.mark.parametrize("name", ["four", "hostile", "forty", "four-german", "forty-german", "refused"])
-def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browser, folder: Path, name: str) -> None:
+def test_no_width_scrolls_sideways_clips_or_tears_text_or_lets_cells_meet(
+    browser: Browser, folder: Path, name: str
+) -> None:
     page = browser.new_page()
     page.goto((folder / f"{name}.html").as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
@@ -193,6 +211,7 @@ def test_no_width_scrolls_sideways_clips_text_or_lets_cells_meet(browser: Browse
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CLIPPED) == []
         assert page.evaluate(OVERLAPS) == []
+        assert page.evaluate(TORN) == []
     page.close()
 
 

@@ -2,7 +2,7 @@
 
 Error E + B exp(-(n / d)^b). b, without a unit, is how abruptly the error falls (1: exponentially); d, in units of the
 largest pilot, is where the gain still to come has shrunk to 1 / e. For b <= 1 convex everywhere, else beyond the
-take-off at d ((b - 1) / b)^(1 / b). Weight 0 in the average: docs/method.md says what it was measured to bring.
+take-off at d ((b - 1) / b)^(1 / b). A fifth of a law's weight in the average: docs/method.md says why.
 """
 
 from __future__ import annotations

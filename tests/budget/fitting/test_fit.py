@@ -79,6 +79,13 @@ def test_without_the_hierarchy_another_task_changes_nothing_at_all() -> None:
     np.testing.assert_allclose(one.draws(GRID), other.draws(GRID), rtol=1e-9)
 
 
+def test_a_task_whose_noise_is_a_guess_leaves_one_whose_noise_is_measured_as_it_is() -> None:
+    measured_noise, guess = rows("a", power(), SIZES), rows("b", power(), SIZES, seed=1)
+    guess = guess[(guess["seed"] == 0) | (guess["labels"] == SIZES[0])]
+    one, other = (fit(measured(*table), hierarchy=False)["a"] for table in ([measured_noise], [measured_noise, guess]))
+    np.testing.assert_allclose(one.draws(GRID), other.draws(GRID), rtol=1e-9)
+
+
 def test_what_one_task_turns_out_to_be_says_nothing_of_another_with_the_same_runs() -> None:
     frame = rows("", power(), SIZES, noise=0.02)
     found = fit(measured(*(frame.assign(task=f"t{i}") for i in range(8))))
