@@ -24,10 +24,10 @@ demo: $(READY)
 	$(VENV)/bin/labelbudget demo demo
 
 test: $(READY)
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n auto --maxprocesses 4
 
 test-fast: $(READY)
-	$(VENV)/bin/pytest -m "not slow"
+	$(VENV)/bin/pytest -n auto --maxprocesses 4 -m "not slow"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
