@@ -22,6 +22,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.program import FAR
 from budget.allocation.relaxation import relax, relax_all, whole_pools
 from budget.allocation.rounding import to_lots
+from budget.allocation.shelf import least_at
 from budget.allocation.steps import by_prices, fits
 from budget.allocation.table import Table, tabulate
 from budget.allocation.tangency import Proof, prove
@@ -131,10 +132,11 @@ def quick(
         if case.budget <= 0 and all(line.price > 0 for line in case.lines):
             nothing = Choice((0,) * len(case.tasks), (0,) * len(case.pools))
             found[k] = Quick(nothing, goal_value(case, nothing)) if kept(case, nothing) else Quick(None)
-    easy = [k for k, case in enumerate(cases) if case.plain]
+    # Targets that the best plan reaches anyway are no matter; a bound without them is one with them.
+    easy = [k for k, case in enumerate(cases) if case.without_targets.plain]
     if easy and _nearly_concave(table, cases[0]):
         here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
-        solved = plain(table, [cases[k] for k in easy], here)
+        solved = plain(table, [cases[k].without_targets for k in easy], here)
         bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(easy)
         for k, made, bound in zip(easy, solved.choices, bounds, strict=True):
             found[k] = Quick(made if kept(cases[k], made) else None, bound)
@@ -146,9 +148,10 @@ def quick(
     slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
     for k, choice in zip(rest, slow, strict=True):
         proved = found[k].bound
-        if proofs and proved == np.inf and choice is not None and cases[k].linear and cases[k].budget > 0:
-            start = np.array(choice.tasks, float), choice.pools
-            proved = prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound
+        if proofs and choice is not None and cases[k].linear and cases[k].budget > 0:
+            if proved - goal_value(cases[k], choice) > NEARLY:
+                start = np.array(choice.tasks, float), choice.pools
+                proved = min(proved, prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound)
         found[k] = Quick(choice, proved)
     return found
 
@@ -204,10 +207,14 @@ def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: st
         if dearer > 1:
             for k, again in zip(open_, relax_all(table, [cases[k] for k in open_], paid), strict=True):
                 relaxed[k] = again
+        reached = [least_at(cases[k], relaxed[k][1]) for k in open_]
+        open_ = [k for k, case in zip(open_, reached, strict=True) if case is not None]
         if open_:
             near, pools = [relaxed[k][0] for k in open_], [relaxed[k][1] for k in open_]
             each = None if paid is None else np.tile(paid, (len(open_), 1))
-            for k, choice in zip(open_, to_lots([cases[k] for k in open_], near, pools, each), strict=True):
+            for k, choice in zip(
+                open_, to_lots([case for case in reached if case is not None], near, pools, each), strict=True
+            ):
                 found[k] = choice if kept(cases[k], choice) else None
     for k, case in enumerate(cases):
         if found[k] is None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from budget.allocation.lines import Array, Line
-from budget.allocation.problem import Problem
+from budget.allocation.problem import Choice, Problem
 
 FULL = 48  # a line with no more purchases than this is listed whole
 COARSE, WINDOW, BETWEEN = 24, 1.08, 9
@@ -26,8 +26,11 @@ class Shelf:
 
     @property
     def empty(self) -> bool:
-        """Is there a task for which nothing is allowed?"""
-        return any(len(each) == 0 for each in self.buys)
+        """Is there a task for which nothing is allowed, or do the least purchases cost too much?"""
+        if any(len(each) == 0 for each in self.buys):
+            return True
+        least = Choice(tuple(round(each.min()) for each in self.buys), self.pools)
+        return self.problem.cost(least) > self.problem.money
 
     def grown(self, more: Sequence[Array]) -> Shelf:
         """With further purchases by task line; those that miss a target are left out."""
@@ -127,6 +130,20 @@ def _least(problem: Problem, task: int, pools: tuple[int, ...]) -> int | None:
     mine = [i for i in problem.targets if problem.scored[i].line == task]
     needed = max([problem.tasks[task].least, *(fewest(problem, i, np.array([pools], float))[0] for i in mine)])
     return None if np.isinf(needed) else int(needed)
+
+
+def least_at(problem: Problem, pools: tuple[int, ...]) -> Problem | None:
+    """The problem at these pools, with the fewest labels that reach the targets as least purchases; None if no money
+    does."""
+    if not problem.targets:
+        return problem
+    needed = [_least(problem, t, pools) for t in range(len(problem.tasks))]
+    least = [line.least if low is None else low for line, low in zip(problem.tasks, needed, strict=True)]
+    if None in needed or problem.cost(Choice(tuple(least), pools)) > problem.money:
+        return None
+    return replace(
+        problem, tasks=tuple(replace(line, least=low) for line, low in zip(problem.tasks, least, strict=True))
+    )
 
 
 def fewest(problem: Problem, index: int, mixes: Array) -> Array:

@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.goals import goal_at, goal_value
+from budget.allocation.held import Held
 from budget.allocation.lines import Array, Line
 from budget.allocation.optimum import quick, search_at
 from budget.allocation.plain import summed
 from budget.allocation.problem import Choice, Problem
-from budget.allocation.relaxation import level, relax, relaxed_score
+from budget.allocation.relaxation import level, relax
 from budget.allocation.rows import Row
 from budget.allocation.smooth import cases_of, climb
 from budget.allocation.table import Table, outline
@@ -54,11 +55,18 @@ def nearly_as_good(table: Table, problem: Problem, plan: Choice, prices: Array) 
     For the goal `mean`, where prices and lots are all there is, plans are made in parts of labels and keep to every
     row; else they are read off the table, rows at their `prices` (R,) in the plan, for the goal `worst` without them.
     """
-    plain = problem.smooth and problem.goal == "mean"
-    good = _of_plans(problem, plan) if plain else _of_table(table, problem, plan, prices)
-    here = [float(buy) for buy in plan.all for _ in range(2)]
-    ends = [float(end) for line in problem.lines for end in (line.least, _most(problem, line))]
-    lines = [j for j in range(len(problem.lines)) for _ in range(2)]
+    every = range(len(problem.lines))
+    if problem.smooth and problem.goal == "mean":
+        return _ranges(problem, plan, every, _of_plans(problem, plan))
+    good = _of_table(table, problem, plan, prices)
+    return tuple(_ranges(problem, plan, [j], good)[0] for j in every)
+
+
+def _ranges(problem: Problem, plan: Choice, which: Sequence[int], good: Good) -> tuple[Band, ...]:
+    """The fewest and the most labels of some lines with which a plan is good, by halving."""
+    here = [float(plan.all[j]) for j in which for _ in range(2)]
+    ends = [float(end) for j in which for end in (problem.lines[j].least, _most(problem, problem.lines[j]))]
+    lines = [j for j in which for _ in range(2)]
     reached = np.array(here) == np.array(ends)
     if not reached.all():
         reached[~reached] = good([(j, end) for j, end, done in zip(lines, ends, reached, strict=True) if not done])
@@ -103,19 +111,21 @@ def _of_plans(problem: Problem, plan: Choice) -> Good:
 
 
 def _of_table(table: Table, problem: Problem, plan: Choice, prices: Array) -> Good:
-    """The same by the table; the plan itself is read off it too."""
+    """The same by the table, one line at a time; the plan itself is read off it too."""
     share = SHARE * float(problem.cost(plan)) / max(problem.budget, 1e-12)
     slack = share if problem.goal == "cheapest" else NEAR
+    reached = table.reached_by(np.array(plan.tasks, float), np.array(plan.pools, float))
+    held = Held(reached, problem, prices, plan)
 
-    def worth(held: tuple[int, float]) -> float:
-        return (
-            level(table, problem, held)[0] if problem.goal == "worst" else relaxed_score(table, problem, held, prices)
-        )
-
-    floors = [worth((j, float(buy))) - slack for j, buy in enumerate(plan.all)]
+    def worths(index: int, buys: Array) -> Array:
+        if problem.goal == "worst":
+            return np.array([level(table, problem, (index, float(buy)))[0] for buy in buys])
+        return held.worths(index, buys)
 
     def good(held: Sequence[tuple[int, float]]) -> list[bool]:
-        return [worth(each) >= floors[each[0]] for each in held]
+        index = held[0][0]
+        here, *found = worths(index, np.array([float(plan.all[index]), *(buy for _, buy in held)]))
+        return [bool(each >= here - slack) for each in found]
 
     return good
 
