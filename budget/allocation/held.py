@@ -20,15 +20,7 @@ from budget.allocation.relaxation import MISSED, Mixed, Relaxation
 from budget.allocation.table import Table
 
 HAIR = 1e-9  # of a purchase
-CLOSE = (
-    0.5,
-    0.7,
-    0.85,
-    1.0,
-    1.15,
-    1.4,
-    2.0,
-)  # times a plan's pool labels: levels that are looked at beside the table's
+CLOSE = (0.5, 0.7, 0.85, 1.0, 1.15, 1.4, 2.0)  # times a plan's pool labels: looked at beside the table's levels
 
 
 @dataclass(frozen=True)

@@ -148,10 +148,10 @@ def quick(
     slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
     for k, choice in zip(rest, slow, strict=True):
         proved = found[k].bound
-        if proofs and choice is not None and cases[k].linear and cases[k].budget > 0:
-            if proved - goal_value(cases[k], choice) > NEARLY:
-                start = np.array(choice.tasks, float), choice.pools
-                proved = min(proved, prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound)
+        provable = proofs and cases[k].linear and cases[k].budget > 0
+        if choice is not None and provable and proved - goal_value(cases[k], choice) > NEARLY:
+            start = np.array(choice.tasks, float), choice.pools
+            proved = min(proved, prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound)
         found[k] = Quick(choice, proved)
     return found
 
@@ -207,14 +207,11 @@ def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: st
         if dearer > 1:
             for k, again in zip(open_, relax_all(table, [cases[k] for k in open_], paid), strict=True):
                 relaxed[k] = again
-        reached = [least_at(cases[k], relaxed[k][1]) for k in open_]
-        open_ = [k for k, case in zip(open_, reached, strict=True) if case is not None]
-        if open_:
-            near, pools = [relaxed[k][0] for k in open_], [relaxed[k][1] for k in open_]
-            each = None if paid is None else np.tile(paid, (len(open_), 1))
-            for k, choice in zip(
-                open_, to_lots([case for case in reached if case is not None], near, pools, each), strict=True
-            ):
+        reached = {k: case for k in open_ if (case := least_at(cases[k], relaxed[k][1])) is not None}
+        if reached:
+            near, pools = zip(*(relaxed[k] for k in reached), strict=True)
+            each = None if paid is None else np.tile(paid, (len(reached), 1))
+            for k, choice in zip(reached, to_lots([*reached.values()], near, pools, each), strict=True):
                 found[k] = choice if kept(cases[k], choice) else None
     for k, case in enumerate(cases):
         if found[k] is None:

@@ -112,9 +112,8 @@ class Relaxation:
         worth = at.worth[rows] - MISSED * (at.missed[rows] + np.maximum(-money, 0.0) / unit)
         if self.problem.goal == "cheapest":
             return np.asarray(worth - (at.first + at.need + at.spent)[rows] / unit)
-        each = zip(
-            rows.tolist(), np.where(money + at.need[rows] < 0, money, np.maximum(money, 0.0)).tolist(), strict=True
-        )
+        shared = np.where(money + at.need[rows] < 0, money, np.maximum(money, 0.0))
+        each = zip(rows.tolist(), shared.tolist(), strict=True)
         return np.array([float(at.found.score(row, np.array(left))) for row, left in each]) + worth
 
     def pools(self) -> Array:

@@ -137,13 +137,12 @@ def least_at(problem: Problem, pools: tuple[int, ...]) -> Problem | None:
     does."""
     if not problem.targets:
         return problem
-    needed = [_least(problem, t, pools) for t in range(len(problem.tasks))]
-    least = [line.least if low is None else low for line, low in zip(problem.tasks, needed, strict=True)]
-    if None in needed or problem.cost(Choice(tuple(least), pools)) > problem.money:
+    needed = (_least(problem, t, pools) for t in range(len(problem.tasks)))
+    least = tuple(low for low in needed if low is not None)
+    if len(least) < len(problem.tasks) or problem.cost(Choice(least, pools)) > problem.money:
         return None
-    return replace(
-        problem, tasks=tuple(replace(line, least=low) for line, low in zip(problem.tasks, least, strict=True))
-    )
+    tasks = (replace(line, least=low) for line, low in zip(problem.tasks, least, strict=True))
+    return replace(problem, tasks=tuple(tasks))
 
 
 def fewest(problem: Problem, index: int, mixes: Array) -> Array:
