@@ -103,6 +103,11 @@ class Line:
             return np.full(np.shape(buys), float(self.least))
         return np.where(whole >= start, whole, np.where(2 * whole < start + self.least, self.least, start))
 
+    def up(self, buys: Array) -> Array:
+        """The least purchases allowed that are not below these; infinite where there is none."""
+        whole = np.maximum(np.ceil(buys / self.lot - 1e-9) * self.lot, max(self.first, self.least))
+        return np.where(buys <= self.least, self.least, np.where(whole <= self.most, whole, np.inf))
+
     def affordable(self, money: Fraction) -> int:
         """The largest purchase allowed that this money pays for; -1 if not even the least."""
         if self.cost(self.least) > money:

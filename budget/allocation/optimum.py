@@ -207,7 +207,8 @@ def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: st
         if dearer > 1:
             for k, again in zip(open_, relax_all(table, [cases[k] for k in open_], paid), strict=True):
                 relaxed[k] = again
-        reached = {k: case for k in open_ if (case := least_at(cases[k], relaxed[k][1])) is not None}
+        least = least_at([cases[k] for k in open_], [relaxed[k][1] for k in open_]) if open_ else []
+        reached = {k: case for k, case in zip(open_, least, strict=True) if case is not None}
         if reached:
             near, pools = zip(*(relaxed[k] for k in reached), strict=True)
             each = None if paid is None else np.tile(paid, (len(reached), 1))
