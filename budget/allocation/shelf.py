@@ -160,7 +160,9 @@ def fewest(problem: Problem, index: int, mixes: Array) -> Array:
     none reaches it. Scores are taken to rise with labels."""
     line = problem.tasks[problem.scored[index].line]
     shift, start = 1.0 + line.owned, max(line.first, line.least)
-    share = np.linspace(0, 1, int(np.clip(AT_ONCE // max(len(mixes), 1), FINER, SOUGHT)) + 2)[1:-1]
+    points = int(np.clip(AT_ONCE // max(len(mixes), 1), FINER, SOUGHT)) + 2
+    apart = np.geomspace(shift + line.least, shift + line.most, points) - shift - line.least
+    share, evenly = apart[1:-1] / max(line.most - line.least, 1), np.linspace(0, 1, points)[1:-1]
 
     def enough(which: Flags, buys: Array) -> Flags:
         """(m', c) do purchases (m', c) reach the target at some of the pools?"""
@@ -172,7 +174,7 @@ def fewest(problem: Problem, index: int, mixes: Array) -> Array:
     high, wide = np.where(good[:, 0], low, np.where(good[:, 1], high, np.inf)), good[:, 1] & ~good[:, 0]
     while (wide := wide & (high - low > line.lot) & (high > start)).any():
         ends = low[wide, None], high[wide, None]
-        tried = line.near((ends[0] + shift) * ((ends[1] + shift) / (ends[0] + shift)) ** share - shift)
+        tried, share = line.near(ends[0] + (ends[1] - ends[0]) * share), evenly
         good = np.hstack([enough(wide, tried), np.ones((len(tried), 1), bool)])
         first, each, every = good.argmax(axis=1), np.arange(len(tried)), np.hstack([ends[0], tried, ends[1]])
         low[wide], high[wide] = every[each, first], every[each, first + 1]
