@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from budget import prices
 from budget.allocation.forecasts import Forecast
 from budget.allocation.least_plans import step_of
-from budget.allocation.limits import BUDGET, Limits, Within
+from budget.allocation.limits import BUDGET, PATIENCE, Limits, Within
 from budget.allocation.lines import Array
 from budget.allocation.optimum import kept
 from budget.allocation.problem import Choice
@@ -107,13 +107,27 @@ def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
     repair.add(BUDGET, [*keys, *limits.targets])
     if not repair.reasons:
         reason = "no plan was found that keeps to all limits, though none of them rules it out"
-        return (Shortfall(reason, "looser limits; no figure can be named, for scores fall where more is bought"),)
+        looser = "looser limits; no figure can be named, for scores fall where more is bought"
+        return _unsettled(asked) or (Shortfall(reason, looser),)
     found = []
     for key, reason in repair.reasons.items():
         value = _value(repair.now.brief, repair.now.paths[key])
         each = [_repair(repair.as_asked(key), key, value), *repair.instead(key)]
         found.append(Shortfall(reason, ("move one: " if len(each) > 1 else "") + ", or ".join(each), key, value))
-    return tuple(found)
+    return (*found, *_unsettled(asked))
+
+
+def _unsettled(asked: Limits) -> tuple[Shortfall, ...]:
+    """That some of this was not proved, where a solver was stopped before it was done."""
+    if not asked.stopped:
+        return ()
+    often = "a program was" if len(asked.stopped) == 1 else f"{len(asked.stopped)} programs were"
+    reason = (
+        f"not all of this is proved: {often} stopped after {PATIENCE:g} seconds, so that there may be a plan after all"
+    )
+    return (
+        Shortfall(reason, "smaller repairs may do; lots that divide each other and fewer equations are told sooner"),
+    )
 
 
 def _rich_enough(asked: Limits) -> tuple[Limits, list[str]]:

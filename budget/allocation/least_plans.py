@@ -105,11 +105,10 @@ def most_beside(case: Problem, mixes: Array, needs: Array, task: int) -> Array:
 
 def _used(case: Problem, row: Row, buys: Array, costs: Array) -> Array:
     """(m,) what purchases (m, lines) at these costs take of a row."""
-    used = np.zeros(len(buys))
-    for j, line in enumerate(case.lines):
-        for side, amounts in ((row.buy, buys), (row.cost, costs)):
-            if line.name in side:
-                used += float(side[line.name]) * amounts[:, j]
+    used, places = np.zeros(len(buys)), {line.name: j for j, line in enumerate(case.lines)}
+    for side, amounts in ((row.buy, buys), (row.cost, costs)):
+        for name, factor in side.items():
+            used += float(factor) * amounts[:, places[name]]
     return used
 
 
@@ -128,16 +127,13 @@ def paid(case: Problem, choice: Choice) -> Fraction:
 
 def money_unit(case: Problem) -> float:
     """What money that the budget gives is measured by."""
-    orders = (float(line.cost(max(line.first, line.lot))) for line in case.lines)
-    return max(case.budget, *orders, 1e-9)
+    return max(case.budget, *(line.order_cost for line in case.lines), 1e-9)
 
 
 def row_unit(case: Problem, row: Row) -> float:
     """What a row that gives is measured by: its limit, or a lot's use where that is more."""
     lots = (
-        abs(
-            float(row.buy.get(line.name, 0)) * line.lot + float(row.cost.get(line.name, 0)) * float(line.cost(line.lot))
-        )
+        abs(float(row.buy.get(line.name, 0)) * line.lot + float(row.cost.get(line.name, 0)) * line.lot_cost)
         for line in case.lines
         if line.name in row.buy or line.name in row.cost
     )

@@ -75,6 +75,7 @@ class Limits:
     surfaces: Mapping[str, Forecast]
     money: Fraction
     solver: str
+    stopped: list[str] = field(default_factory=list)  # how programs ended that ran out of patience
     _lines: dict[tuple[object, ...], Line] = field(default_factory=dict)
     _needs: dict[tuple[object, ...], dict[tuple[float, ...], float]] = field(default_factory=dict)
 
@@ -128,18 +129,19 @@ class Limits:
             return self._find(self._only(keys, soft, prices.exact(self.brief.budget)), rows, extra)
         if not any(soft.values()):
             most = self._only(keys, soft, self.money)
-            top = np.array([[float(line.most) for line in most.pools]])
+            top = np.array([[float(line.most) if most.targets else 0.0 for line in most.pools]])
             needs = self._needed(most, extra, top)
             if np.isinf(needs).any():
                 return None
             if (looked := least_plans(most, rows, extra, top, needs)).best is not None:
-                return Within(looked.best, paid(most, looked.best), looked.given, self.money)
-        best: Within | None = None
+                budget = paid(most, looked.best)
+                return Within(looked.best, budget, 0.0, next((m for m in self._amounts if m >= budget), self.money))
+        best, stopped = None, len(self.stopped)
         for money in self._amounts:
             found = self._find(self._only(keys, soft, money), rows, extra)
             if found is not None and (best is None or found.given < best.given - BETTER):
                 best = replace(found, money=money)
-            if best is not None and best.given <= BETTER:
+            if (best is not None and best.given <= BETTER) or len(self.stopped) > stopped:
                 break
         return best
 
@@ -187,7 +189,26 @@ class Limits:
             return Within(looked.best, case.money if extra is None else paid(case, looked.best), looked.given)
         if not looked.open.any():
             return None
-        return _solved(case, soft, extra, (mixes[looked.open], needs[looked.open]), self.solver)
+        return self._solved(case, soft, extra, (mixes[looked.open], needs[looked.open]))
+
+    def _solved(
+        self, case: Problem, soft: Mapping[str, float], extra: float | None, ways: tuple[Array, Array]
+    ) -> Within | None:
+        """The program, solved anew with a hair less room where a solver's tolerance let a limit be broken."""
+        tight: set[str] = set()
+        for hair in HAIRS:
+            program, parts, more = _program(case, soft, extra, ways, dict.fromkeys(tight, hair))
+            answer = program.solve(self.solver, PATIENCE)
+            if answer.status not in ("optimal", "infeasible"):
+                self.stopped.append(answer.status)
+            if not answer.found:
+                return None
+            found = _read(case, parts, answer, more)
+            broken = {BUDGET if row is None else row.key for row in breaks(case, soft, found.choice, found.budget)}
+            if not broken:
+                return found
+            tight |= broken
+        return None
 
     def reach(self, key: str, keys: Collection[str]) -> float:
         """The highest score of a target's task, normalised, that the budget and those limits leave which only forbid
@@ -212,11 +233,13 @@ class Limits:
         """The problem of these limits alone, for so much money."""
         asked = {self.targets[key] for key in keys if key in self.targets}
         scored = tuple(one if i in asked else replace(one, target=None) for i, one in enumerate(self.problem.scored))
-        limited = {self.paths[key][:2] for key in keys if key not in soft and self.paths[key][-1] == "max_labels"}
+        held = {key for key in keys if key not in soft and self.paths[key][-1] == "max_labels"}
+        limited = {self.paths[key][:2] for key in held}
         tasks = tuple(self._free(line, ("tasks", line.name) in limited, money) for line in self.problem.tasks)
         pools = tuple(self._free(line, ("pools", line.name) in limited, money) for line in self.problem.pools)
-        rows = tuple(row for row in self.problem.rows if row.key in keys)
-        return replace(self.problem, tasks=tasks, pools=pools, rows=rows, scored=scored)
+        # Lines end where max_labels holds them: no row need say so.
+        rows = (row for row in self.problem.rows if row.key in keys and (row.key not in held or row.right < 0))
+        return replace(self.problem, tasks=tasks, pools=pools, rows=tuple(rows), scored=scored)
 
     def _free(self, line: Line, limited: bool, money: Fraction) -> Line:
         """The line with all that the money buys."""
@@ -298,24 +321,6 @@ def _closer(here: tuple[bool, float, float], closest: tuple[bool, float, float])
         return closest[0]
     less = here[1] < closest[1] - BETTER
     return less or (here[1] <= closest[1] and here[2] < (1 - CHEAPER) * closest[2])
-
-
-def _solved(
-    problem: Problem, soft: Mapping[str, float], extra: float | None, ways: tuple[Array, Array], solver: str
-) -> Within | None:
-    """The program, solved anew with a hair less room where a solver's tolerance let a limit be broken."""
-    tight: set[str] = set()
-    for hair in HAIRS:
-        program, parts, more = _program(problem, soft, extra, ways, dict.fromkeys(tight, hair))
-        answer = program.solve(solver, PATIENCE)
-        if not answer.found:
-            return None
-        found = _read(problem, parts, answer, more)
-        broken = {BUDGET if row is None else row.key for row in breaks(problem, soft, found.choice, found.budget)}
-        if not broken:
-            return found
-        tight |= broken
-    return None
 
 
 def _program(

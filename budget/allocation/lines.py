@@ -49,6 +49,16 @@ class Line:
         return float(self.price)
 
     @cached_property
+    def lot_cost(self) -> float:
+        """Money for a lot and nothing else."""
+        return float(self.cost(self.lot))
+
+    @cached_property
+    def order_cost(self) -> float:
+        """Money for the least order."""
+        return float(self.cost(max(self.first, self.lot)))
+
+    @cached_property
     def plain(self) -> bool:
         """Does every lot cost the same, with no step at the start?"""
         return len(self.tiers) == 1 and self.setup == 0 and self.first <= max(self.lot, self.least)

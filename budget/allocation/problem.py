@@ -79,7 +79,7 @@ class Problem:
     rows: tuple[Row, ...] = ()
     mixture: Array | None = None
 
-    @property
+    @cached_property
     def money(self) -> Fraction:
         """The budget, exactly."""
         return prices.exact(self.budget)

@@ -163,8 +163,8 @@ class Table:
         return fewest
 
     def reached_by(self, tasks: Array, pools: Array) -> Table:
-        """The same, read so that a plan (T,), (P,) reaches all targets that are kept: between grid points it may seem to
-        miss them by a hair."""
+        """The same, read so that a plan (T,), (P,) reaches all targets that are kept: between grid points it may seem
+        to miss them by a hair."""
         if not self.targets:
             return self
         above = self._read(self.reaches, pools[None])[0]
