@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 BUDGET = "budget"
 LEVELS = {1: 48, 2: 12, 3: 6}  # levels a pool, by how many pools there are; 3 beyond
 WIDER, WIDEST = 8, 10**6  # times the money, from one amount that is looked through to the next; all in all
-IDLE = 3  # rounds of finer levels of the pools that bring nothing, one after the other, before no more are looked at
+IDLE = 5  # rounds of finer levels of the pools that bring nothing, one after the other, before no more are looked at
 BETTER, CHEAPER = 1e-7, 1e-4  # of what gives, and of money: less is no gain
 BEYOND = 1.5  # times a firm budget: what costs more comes within it at no finer level of the pools
 HAIRS = (0.0, 1e-8, 1e-6, 1e-4)  # of one lot's use: more than what solvers take for keeping to a row
