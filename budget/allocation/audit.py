@@ -21,7 +21,9 @@ from pydantic import BaseModel
 from budget import prices
 from budget.allocation.forecasts import Forecast
 from budget.allocation.goals import kept
-from budget.allocation.limits import BUDGET, Limits, Within, step_of
+from budget.allocation.least_plans import step_of
+from budget.allocation.limits import BUDGET, PATIENCE, Limits, Within
+from budget.allocation.lines import Array
 from budget.allocation.problem import Choice
 from budget.allocation.problem import problem as posed
 from budget.errors import CannotBeMet, Shortfall
@@ -105,13 +107,27 @@ def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
     repair.add(BUDGET, [*keys, *limits.targets])
     if not repair.reasons:
         reason = "no plan was found that keeps to all limits, though none of them rules it out"
-        return (Shortfall(reason, "looser limits; no figure can be named, for scores fall where more is bought"),)
+        looser = "looser limits; no figure can be named, for scores fall where more is bought"
+        return _unsettled(asked) or (Shortfall(reason, looser),)
     found = []
     for key, reason in repair.reasons.items():
         value = _value(repair.now.brief, repair.now.paths[key])
         each = [_repair(repair.as_asked(key), key, value), *repair.instead(key)]
         found.append(Shortfall(reason, ("move one: " if len(each) > 1 else "") + ", or ".join(each), key, value))
-    return tuple(found)
+    return (*found, *_unsettled(asked))
+
+
+def _unsettled(asked: Limits) -> tuple[Shortfall, ...]:
+    """That some of this was not proved, where a solver was stopped before it was done."""
+    if not asked.stopped:
+        return ()
+    often = "a program was" if len(asked.stopped) == 1 else f"{len(asked.stopped)} programs were"
+    reason = (
+        f"not all of this is proved: {often} stopped after {PATIENCE:g} seconds, so that there may be a plan after all"
+    )
+    return (
+        Shortfall(reason, "smaller repairs may do; lots that divide each other and fewer equations are told sooner"),
+    )
 
 
 def _rich_enough(asked: Limits) -> tuple[Limits, list[str]]:
@@ -161,30 +177,54 @@ def smallest(limits: Limits, key: str, keys: Iterable[str]) -> Value | None:
 
 
 def _highest(limits: Limits, key: str, keys: list[str]) -> float | None:
-    """The highest target that the other limits leave within reach, of those with DIGITS digits, by halving."""
+    """The highest target that the other limits leave within reach, of those with DIGITS digits, sought around what
+    those limits leave that only forbid more."""
     one, problem = limits.problem.scored[limits.targets[key]], limits.problem
     assert one.target is not None
     size = math.floor(math.log10(abs(one.best - one.worst))) - DIGITS
     step = (1 if one.best > one.worst else -1) * 10.0**size
 
-    def within(steps: int) -> Within | None:
-        return moved(limits, key, _in_steps(steps, step)).find([*keys, key])
+    def within(steps: int) -> bool:
+        return moved(limits, key, _in_steps(steps, step)).find([*keys, key]) is not None
+
+    def own(score: Array, side: Callable[[float], int]) -> int:
+        return side(float(one.own(score)) / step + (1e-9 if side is math.floor else -1e-9))
 
     owned, bare = np.array([float(problem.tasks[one.line].owned)]), np.zeros((1, len(problem.pools)))
-    nothing = problem.reaches(limits.targets[key], owned, bare) + one.normal(np.array(one.target))
-    low = max(math.floor(one.own(nothing)[0] / step + 1e-9), math.ceil(one.worst / step - 1e-9))
-    top = math.ceil(one.target / step - 1e-9)
-    found = within(low)
-    while found is not None:
-        high = top
-        while high - low > 1:
-            middle = (low + high) // 2
-            better = within(middle)
-            low, high, found = (low, middle, found) if better is None else (middle, high, better)
-        if not limits.closer([*keys, key], found.choice.pools) or (better := within(low + 1)) is None:
-            return _in_steps(low, step)
-        low, found = low + 1, better
-    return None
+    nothing = problem.reaches(limits.targets[key], owned, bare)[0] + one.normal(np.array(one.target))
+    low, top = (
+        max(own(nothing, math.floor), own(np.array(0.0), math.ceil)),
+        own(one.normal(np.array(one.target)), math.ceil),
+    )
+    about = limits.reach(key, keys)
+    found = last(within, low, own(np.array(about), math.floor) if np.isfinite(about) else low, top)
+    return None if found is None else _in_steps(found, step)
+
+
+def last(within: Callable[[int], bool], low: int, about: int, top: int) -> int | None:
+    """The last number from `low` on, before `top`, up to which all are within, sought in ever longer steps from `about`
+    on; None if there is none.
+
+    >>> last(lambda n: n <= 70, 0, 64, 100), last(lambda n: n <= 70, 0, 80, 100), last(lambda n: False, 0, 50, 100)
+    (70, 70, None)
+    """
+    at, stride = min(max(about, low), top - 1), 1
+    if within(at):
+        low = at
+        while low + stride < top and within(low + stride):
+            low, stride = low + stride, 2 * stride
+        top = min(top, low + stride)
+    else:
+        top = at
+        while top > low and not within(max(top - stride, low)):
+            top, stride = max(top - stride, low), 2 * stride
+        if top <= low:
+            return None
+        low = max(top - stride, low)
+    while top - low > 1:
+        middle = (low + top) // 2
+        low, top = (middle, top) if within(middle) else (low, middle)
+    return low
 
 
 def _in_steps(steps: int, step: float) -> float:

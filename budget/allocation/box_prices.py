@@ -66,7 +66,7 @@ class Corners:
 @dataclass(frozen=True)
 class Looked:
     """Purchases (C,) of a task line: what they take of the rows (C, R), what they gain besides scores (C,), the bounds
-    (K, C) on its scores, and whether they reach its targets (K, C)."""
+    (K, C) on its scores, and whether they reach its targets (K, C): anywhere in the box, and at last in the middle."""
 
     buys: Array
     uses: Array
@@ -156,7 +156,10 @@ class Inside:
                 if problem.scored[i].line == t and len(buys):
                     labels, points = buys + line.owned, self._points
                     above = problem.reaches(i, np.tile(labels, len(points)), np.repeat(points, len(labels), axis=0))
-                    reached &= self._raised(above.reshape(len(points), -1)) >= -1e-9
+                    enough = self._raised(above.reshape(len(points), -1)) >= -1e-9
+                    # What is enough in one corner may be all that is needed somewhere between it and the others.
+                    enough[:-1] = enough[:-1].any(axis=0)
+                    reached &= enough
             gain = -line.costs(buys) / max(problem.budget, 1e-12) if cheapest else np.zeros(len(buys))
             found.append(Looked(buys, uses(problem, t, buys), gain, mine, reached))
         return found

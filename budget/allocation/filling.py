@@ -23,7 +23,6 @@ class Filled:
     order: Whole  # (m, T * (M - 1)) pieces, steepest first
     cost: Array  # (m, T * (M - 1) + 1) money spent up to there
     gain: Array  # the same for the score
-    least: Whole  # (m,) pieces that are bought first, whatever they bring
     pieces: int  # M - 1
 
     def score(self, row: int, money: Array) -> Array:
@@ -33,7 +32,7 @@ class Filled:
 
     def bought(self, row: int, money: float, grid: Array) -> Array:
         """(T,) what is bought of each task with that money, `grid` (T, M), as long as it brings anything."""
-        useful = max(int(np.searchsorted(self.gain[row], self.gain[row, -1])), int(self.least[row]))
+        useful = int(np.searchsorted(self.gain[row], self.gain[row, -1]))
         whole = min(int(np.searchsorted(self.cost[row], money, side="right")) - 1, useful)
         steps = np.bincount(self.order[row, :whole] // self.pieces, minlength=len(grid))
         amount = grid[np.arange(len(grid)), steps]
@@ -45,32 +44,29 @@ class Filled:
         return np.asarray(amount, float)
 
 
-def fill(values: Array, costs: Array, forced: Array | None = None) -> Filled:
-    """Water-filling for m tables of scores (m, T, M) over the money (T, M) of their points, rising along the last.
-
-    `forced` (m, T): pieces before this point are bought first, whatever they bring.
-    """
-    spend = np.diff(costs, axis=1)
+def fill(values: Array, costs: Array) -> Filled:
+    """Water-filling for m tables of scores (m, T, M) over the money, (T, M) or (m, T, M), of their points, rising along
+    the last."""
+    spend = np.diff(np.broadcast_to(costs, (len(values) if costs.ndim > 2 else 1, *costs.shape[-2:])), axis=2)
     gain = np.diff(values, axis=2)
     slope = gain / np.where(spend > 0, spend, np.inf)
-    slope = np.where(np.cumsum(spend, axis=1) <= 0, slope.max(axis=2, keepdims=True), slope)
-    for piece in np.flatnonzero((spend <= 0).any(axis=0) & (np.arange(spend.shape[1]) > 0)):
-        slope[:, :, piece] = np.where(spend[:, piece] > 0, slope[:, :, piece], slope[:, :, piece - 1])
+    slope = np.where(np.cumsum(spend, axis=2) <= 0, slope.max(axis=2, keepdims=True), slope)
+    for piece in np.flatnonzero((spend <= 0).any(axis=(0, 1)) & (np.arange(spend.shape[2]) > 0)):
+        slope[:, :, piece] = np.where(spend[:, :, piece] > 0, slope[:, :, piece], slope[:, :, piece - 1])
     rows, lines = np.nonzero((slope[:, :, 1:] > (1 + KINK) * np.maximum(slope[:, :, :-1], 0)).any(axis=2))
-    for some in np.array_split(np.arange(len(rows)), len(rows) * costs.shape[1] ** 2 // AT_ONCE + 1):
-        slope[rows[some], lines[some]] = envelopes(costs[lines[some]], values[rows[some], lines[some]])
+    for some in np.array_split(np.arange(len(rows)), len(rows) * costs.shape[-1] ** 2 // AT_ONCE + 1):
+        paid = costs[lines[some]] if costs.ndim == 2 else costs[rows[some], lines[some]]
+        slope[rows[some], lines[some]] = envelopes(paid, values[rows[some], lines[some]])
     slope = np.maximum(np.minimum.accumulate(slope, axis=2), 0.0)
-    first = slope if forced is None else np.where(np.arange(slope.shape[2]) < forced[:, :, None], np.inf, slope)
     flat = slope.reshape(len(values), -1)
-    order = np.argsort(-first.reshape(len(values), -1), axis=1, kind="stable")
-    money = np.broadcast_to(spend.ravel(), flat.shape)
+    order = np.argsort(-flat, axis=1, kind="stable")
+    money = np.broadcast_to(spend.reshape(len(spend), -1), flat.shape)
     spent = np.take_along_axis(money, order, axis=1)
     gained = np.take_along_axis(flat * money, order, axis=1)
     nothing = np.zeros((len(values), 1))
     return Filled(
         values[:, :, 0].sum(axis=1), order,
-        np.hstack([nothing, spent.cumsum(axis=1)]), np.hstack([nothing, gained.cumsum(axis=1)]),
-        np.zeros(len(values), int) if forced is None else forced.sum(axis=1), spend.shape[1],
+        np.hstack([nothing, spent.cumsum(axis=1)]), np.hstack([nothing, gained.cumsum(axis=1)]), spend.shape[2],
     )  # fmt: skip
 
 

@@ -49,6 +49,16 @@ class Line:
         return float(self.price)
 
     @cached_property
+    def lot_cost(self) -> float:
+        """Money for a lot and nothing else."""
+        return float(self.cost(self.lot))
+
+    @cached_property
+    def order_cost(self) -> float:
+        """Money for the least order."""
+        return float(self.cost(max(self.first, self.lot)))
+
+    @cached_property
     def plain(self) -> bool:
         """Does every lot cost the same, with no step at the start?"""
         return len(self.tiers) == 1 and self.setup == 0 and self.first <= max(self.lot, self.least)
@@ -102,6 +112,11 @@ class Line:
         if start > self.most:
             return np.full(np.shape(buys), float(self.least))
         return np.where(whole >= start, whole, np.where(2 * whole < start + self.least, self.least, start))
+
+    def up(self, buys: Array) -> Array:
+        """The least purchases allowed that are not below these; infinite where there is none."""
+        whole = np.maximum(np.ceil(buys / self.lot - 1e-9) * self.lot, max(self.first, self.least))
+        return np.where(buys <= self.least, self.least, np.where(whole <= self.most, whole, np.inf))
 
     def affordable(self, money: Fraction) -> int:
         """The largest purchase allowed that this money pays for; -1 if not even the least."""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,10 +79,20 @@ class Problem:
     rows: tuple[Row, ...] = ()
     mixture: Array | None = None
 
-    @property
+    @cached_property
     def money(self) -> Fraction:
         """The budget, exactly."""
         return prices.exact(self.budget)
+
+    @cached_property
+    def for_tasks(self) -> Fraction:
+        """What all tasks together may cost, by the budget or by a row that is a budget for them alone."""
+        found, names = [self.money], {line.name for line in self.tasks}
+        for row in self.rows:
+            factors = set(row.cost.values())
+            if not row.buy and row.cost.keys() == names and len(factors) == 1 and min(factors) > 0:
+                found.append(row.limit(self.money) / min(factors))
+        return min(found)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -127,6 +138,13 @@ class Problem:
     def targets(self) -> tuple[int, ...]:
         """Which scored tasks have a target to be kept; with the goal `worst` targets only set the scale."""
         return () if self.goal == "worst" else tuple(i for i, s in enumerate(self.scored) if s.target is not None)
+
+    @cached_property
+    def without_targets(self) -> Problem:
+        """The same, with no target to be kept: no plan with them is better than its best."""
+        if not self.targets:
+            return self
+        return replace(self, scored=tuple(replace(one, target=None, confidence=None) for one in self.scored))
 
     def costs(self, choice: Choice) -> dict[str, Fraction]:
         """Money for each line, by name."""

@@ -15,6 +15,7 @@ from budget.allocation.problem import Choice, Problem
 from budget.allocation.relaxation import relax_all
 from budget.allocation.rounding import to_lots
 from budget.allocation.search import CLOSED, NEARLY, Search, search_at
+from budget.allocation.shelf import least_at
 from budget.allocation.table import Table
 from budget.allocation.tangency import prove
 from budget.allocation.under_risk import under_risk
@@ -51,10 +52,10 @@ def quick(
     rest = [k for k in range(len(cases)) if found[k].choice is None]
     slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
     for k, choice in zip(rest, slow, strict=True):
-        bound = found[k].bound
-        if proofs and bound == np.inf and choice is not None and cases[k].linear and cases[k].budget > 0:
+        bound, provable = found[k].bound, proofs and cases[k].linear and cases[k].budget > 0
+        if choice is not None and provable and bound - goal_value(cases[k], choice) > NEARLY:
             start = np.array(choice.tasks, float), choice.pools
-            bound = prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound
+            bound = min(bound, prove(table, cases[k], start, solver, rounds=FEW_ROUNDS).bound)
         found[k] = Quick(choice, bound)
     return found
 
@@ -76,12 +77,13 @@ def _nearly_concave(table: Table, case: Problem) -> bool:
 def _all_plain(
     table: Table, cases: Sequence[Problem], near: Choice | None, solver: str, proofs: bool
 ) -> list[tuple[int, Quick]]:
-    """Those of the cases that are plain, all at once."""
-    which = [k for k, case in enumerate(cases) if case.plain]
+    """Those of the cases that are plain but for targets, all at once."""
+    # Targets that the best plan reaches anyway are no matter; a bound without them is one with them.
+    which = [k for k, case in enumerate(cases) if case.without_targets.plain]
     if not which:
         return []
     here = None if near is None else (np.array(near.tasks, float), np.array(near.pools, float))
-    solved = plain(table, [cases[k] for k in which], here)
+    solved = plain(table, [cases[k].without_targets for k in which], here)
     bounds = solved.cuts(table).bounds(solver) if proofs else [np.inf] * len(which)
     made = zip(which, solved.choices, bounds, strict=True)
     return [(k, Quick(choice if kept(cases[k], choice) else None, float(bound))) for k, choice, bound in made]
@@ -140,10 +142,13 @@ def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: st
         if dearer > 1:
             for k, again in zip(left, relax_all(table, [cases[k] for k in left], paid), strict=True):
                 relaxed[k] = again
-        near, pools = [relaxed[k][0] for k in left], [relaxed[k][1] for k in left]
-        each = None if paid is None else np.tile(paid, (len(left), 1))
-        for k, choice in zip(left, to_lots([cases[k] for k in left], near, pools, each), strict=True):
-            found[k] = choice if kept(cases[k], choice) else None
+        least = least_at([cases[k] for k in left], [relaxed[k][1] for k in left])
+        reached = {k: case for k, case in zip(left, least, strict=True) if case is not None}
+        if reached:
+            near, pools = zip(*(relaxed[k] for k in reached), strict=True)
+            each = None if paid is None else np.tile(paid, (len(reached), 1))
+            for k, choice in zip(reached, to_lots([*reached.values()], near, pools, each), strict=True):
+                found[k] = choice if kept(cases[k], choice) else None
     for k, case in enumerate(cases):
         if found[k] is None:
             found[k] = search_at(case, relaxed[k][1], relaxed[k][0], solver)

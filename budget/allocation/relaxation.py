@@ -14,6 +14,7 @@ import numpy as np
 from budget.allocation.filling import AT_ONCE, Filled, fill
 from budget.allocation.lines import Array
 from budget.allocation.problem import Problem, Whole
+from budget.allocation.program import FAR
 from budget.allocation.table import Table
 
 THIN = 3  # of the table's label points, as many as a rough guess needs: every third, both ends among them
@@ -55,79 +56,70 @@ def charges(problem: Problem, prices: Array, first: int, points: Array) -> Array
 
 @dataclass(frozen=True)
 class Mixed:
-    """Water-filling at m purchases of pools, for whatever money: `first`: money for the least purchases of tasks; (m,)
-    each: `spent` on pools, `need` of money beyond `first` for the targets, `missed` targets, `worth` of what rows
-    cost."""
+    """Water-filling at m purchases of pools, for whatever money, from the least purchases on with which the targets are
+    reached. `points` (T, M) or (m, T, M): purchases of tasks, which cost `costs` and are worth `values` (m, T, M).
+    (m,) each: `first` is money for what has to be bought in any case, `need` what the targets need beyond it, `spent`
+    that on pools; `missed` targets, `worth` of what rows cost."""
 
     found: Filled
-    first: float
-    spent: Array
+    points: Array
+    costs: Array
+    values: Array
+    first: Array
     need: Array
+    spent: Array
     missed: Array
     worth: Array
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The relaxed problem for k `budgets` at once. `prices` (R,) of the problem's rows, which are else left out;
-    `held`: (line, its purchase)."""
+    """The relaxed problem for k `budgets` at once, of which tasks may cost `tasks` (k,). `prices` (R,) of the problem's
+    rows, which are else left out."""
 
     table: Table
     problem: Problem
     prices: Array
     budgets: Array
-    held: tuple[int, float] | None = None
+    tasks: Array
 
     def filled(self, mixes: Array) -> Mixed:
         """Water-filling at m purchases of pools (m, P)."""
         problem, table = self.problem, self.table
-        costs, count = piece_costs(problem, table.fine), len(problem.tasks)
+        points, costs = table.fine, piece_costs(problem, table.fine)
         values = table.at(mixes, problem.weights) - charges(problem, self.prices, 0, table.fine)
         values = bridged(problem, costs, table.fine, values)
-        if self.held is not None and self.held[0] < count:
-            self._hold(costs, values, *self.held)
         spent = sum((line.costs(mixes[:, j]) for j, line in enumerate(problem.pools)), np.zeros(len(mixes)))
-        first = table.needed(mixes)
-        if self.held is not None and self.held[0] < count:
-            short = table.fine[self.held[0]][np.minimum(first[:, self.held[0]], table.fine.shape[1] - 1)] > self.held[1]
-            first[:, self.held[0]] = np.where(short, table.fine.shape[1], 0)
-        missed = (first >= table.fine.shape[1]).sum(axis=1)
-        forced = np.minimum(first, table.fine.shape[1] - 1)
-        need = (costs[np.arange(count), forced] - costs[:, 0]).sum(axis=1)
-        worth = -charges(problem, self.prices, count, mixes.T).sum(axis=0)
-        found = fill(values, costs, forced if table.targets else None)
-        return Mixed(found, float(costs[:, 0].sum()), spent, need, missed, worth)
+        worth = -charges(problem, self.prices, len(problem.tasks), mixes.T).sum(axis=0)
+        first, none = np.full(len(mixes), costs[:, 0].sum()), np.zeros(len(mixes))
+        if not table.targets:
+            return Mixed(fill(values, costs), points, costs, values, first, none, spent, none, worth)
+        needed = table.needed(mixes)
+        missed = np.isinf(needed).sum(axis=1)
+        points, costs, values = _from(problem, np.where(np.isinf(needed), points[:, -1], needed), points, costs, values)
+        need = costs[:, :, 0].sum(axis=1) - first
+        return Mixed(fill(values, costs), points, costs, values, first, need, spent, missed, worth)
 
     def money(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
         """(n,) what tasks share beyond their least purchases, in some mixes under some budgets; below 0: too little."""
-        free = self.budgets[cases] - at.first + spare_money(self.problem)
-        money = free - at.spent[rows]
-        return np.minimum(money, at.need[rows]) if self.problem.goal == "cheapest" else money
+        left = np.minimum(self.budgets[cases] - at.spent[rows], self.tasks[cases])
+        money = left - (at.first + at.need)[rows] + spare_money(self.problem)
+        return np.minimum(money, 0.0) if self.problem.goal == "cheapest" else money
 
     def scores(self, at: Mixed, rows: Whole, cases: Whole) -> Array:
         """(n,) the best relaxed plan's worth in some mixes under some budgets."""
         money, unit = self.money(at, rows, cases), np.maximum(self.budgets[cases], 1e-12)
-        worth = at.worth[rows] - MISSED * (at.missed[rows] + np.maximum(at.need[rows] - money, 0.0) / unit)
+        worth = at.worth[rows] - MISSED * (at.missed[rows] + np.maximum(-money, 0.0) / unit)
         if self.problem.goal == "cheapest":
-            return np.asarray(worth - (at.first + (at.spent + at.need)[rows]) / unit)
-        each = zip(rows.tolist(), money.tolist(), strict=True)
+            return np.asarray(worth - (at.first + at.need + at.spent)[rows] / unit)
+        shared = np.where(money + at.need[rows] < 0, money, np.maximum(money, 0.0))
+        each = zip(rows.tolist(), shared.tolist(), strict=True)
         return np.array([float(at.found.score(row, np.array(left))) for row, left in each]) + worth
-
-    def _hold(self, costs: Array, values: Array, task: int, amount: float) -> None:
-        """Nothing to choose for one task line: one cost and one score at all its points."""
-        points = self.table.fine[task]
-        place = min(int(np.searchsorted(points, amount)), len(points) - 1)
-        below = max(place - 1, 0)
-        width = points[place] - points[below]
-        share = (amount - points[below]) / width if width > 0 else 0.0
-        score = values[:, task, below] * (1 - share) + values[:, task, place] * share
-        values[:, task] = score[:, None]
-        costs[task] = self.problem.tasks[task].costs(np.array([amount]))[0]
 
     def pools(self) -> Array:
         """(k, P) the best pools: all grid levels, then ever finer steps along one pool at a time."""
         count = len(self.budgets)
-        mixes, _ = self._distinct(self.table.mixes)
+        mixes = self.table.mixes
         if len(mixes) == 1:
             return np.repeat(mixes, count, axis=0)
         best = mixes[self._best(mixes, np.tile(np.arange(len(mixes)), (count, 1)))]
@@ -137,7 +129,7 @@ class Relaxation:
                 steps = grid.position(best[:, j])[:, None] + np.linspace(-width, width, ZOOM_POINTS)
                 tried = np.repeat(best[:, None], ZOOM_POINTS + 1, axis=1)
                 tried[:, :-1, j] = grid.at(np.clip(steps, 0, grid.size - 1).ravel()).reshape(steps.shape)
-                mixes, rows = self._distinct(tried.reshape(-1, best.shape[1]))
+                mixes, rows = np.unique(tried.reshape(-1, best.shape[1]), axis=0, return_inverse=True)
                 best = mixes[self._best(mixes, rows.reshape(count, -1))]
         return np.asarray(best)
 
@@ -155,15 +147,6 @@ class Relaxation:
         """(k, n) for every budget the scores in the mixes that its row names."""
         cases = np.repeat(np.arange(len(rows)), rows.shape[1])
         return self.scores(self.filled(mixes), rows.ravel(), cases).reshape(rows.shape)
-
-    def _distinct(self, mixes: Array) -> tuple[Array, Whole]:
-        """The distinct mixes, with the pool that is held at its purchase, and which of them each mix became."""
-        pool = -1 if self.held is None else self.held[0] - len(self.problem.tasks)
-        pinned = mixes.copy()
-        if self.held is not None and pool >= 0:
-            pinned[:, pool] = self.held[1]
-        distinct, rows = np.unique(pinned, axis=0, return_inverse=True)
-        return distinct, rows.reshape(-1)
 
 
 def roughly(table: Table, cases: Sequence[Problem]) -> tuple[Array, Array]:
@@ -199,7 +182,7 @@ def _top(table: Table, scores: Array, best: int) -> Array:
             near = [[*at[:j], middle + step, *at[j + 1 :]] for step in (-1, 0, 1)]
             left, here, right = scores[np.ravel_multi_index(np.array(near).T, shape)]
             bend = 2 * here - left - right
-            if bend > 0 and min(left, here, right) > -1e8:
+            if bend > 0 and min(left, here, right) > -FAR:
                 place = float(np.clip(middle + (right - left) / (2 * bend), max(k - 1, 0), min(k + 1, grid.size - 1)))
         places.append(float(grid.at(np.array([place]))[0]))
     return np.array(places)
@@ -231,12 +214,13 @@ def relax_all(
         first = cases[group[0]]
         paid = np.zeros(len(first.rows)) if prices is None else prices
         budgets = np.array([cases[k].budget for k in group])
-        relaxation = Relaxation(table, first, paid, budgets)
+        relaxation = Relaxation(table, first, paid, budgets, np.array([float(cases[k].for_tasks) for k in group]))
         mixes = relaxation.about() if roughly else relaxation.pools()
         whole = [whole_pools(cases[k], mix) for k, mix in zip(group, mixes, strict=True)]
         at, every = relaxation.filled(np.array(whole, float).reshape(len(group), -1)), np.arange(len(group))
         for row, (k, money) in enumerate(zip(group, relaxation.money(at, every, every).tolist(), strict=True)):
-            found[k] = at.found.bought(row, max(money, 0.0), table.fine), whole[row]
+            points = at.points if at.points.ndim == 2 else at.points[row]
+            found[k] = at.found.bought(row, max(money, 0.0), points), whole[row]
     return [found[k] for k in range(len(cases))]
 
 
@@ -299,11 +283,24 @@ def _reaching(lines: Array, amounts: Array, level: Array) -> Array:
     return np.asarray(less + share * (more - less))
 
 
-def relaxed_score(table: Table, problem: Problem, held: tuple[int, float], prices: Array) -> float:
-    """The best relaxed plan's worth with one line held at a purchase; `prices` (R,) of the rows."""
-    relaxation = Relaxation(table, problem, prices, np.array([problem.budget]), held=held)
-    only = np.zeros(1, int)
-    return float(relaxation.scores(relaxation.filled(relaxation.pools()), only, only)[0])
+def _from(problem: Problem, least: Array, points: Array, costs: Array, values: Array) -> tuple[Array, Array, Array]:
+    """Points (T, M), their costs (T, M) and values (m, T, M) from the purchases `least` (m, T) on, all (m, T, M): those
+    before it are laid on it."""
+    begin = np.array([max(line.first, line.least) for line in problem.tasks], float)
+    least = np.where(least > points[:, 0], np.maximum(least, np.minimum(begin, points[:, -1])), least)
+    above = (points < least[..., None]).sum(axis=2)  # (m, T) the first point that is not before it
+    place, each = np.clip(above, 1, points.shape[1] - 1), np.arange(len(points))
+    width = points[each, place] - points[each, place - 1]
+    share = np.where(width > 0, (least - points[each, place - 1]) / np.where(width > 0, width, 1.0), 0.0)
+    cost = costs[each, place - 1] + share * (costs[each, place] - costs[each, place - 1])
+    ends = [np.take_along_axis(values, at[..., None], axis=2)[..., 0] for at in (place - 1, place)]
+    value = ends[0] + share * (ends[1] - ends[0])
+    before = np.arange(points.shape[1]) < above[..., None]
+    return (
+        np.where(before, least[..., None], points),
+        np.where(before, cost[..., None], costs),
+        np.where(before, value[..., None], values),
+    )
 
 
 def bridged(problem: Problem, costs: Array, points: Array, values: Array) -> Array:

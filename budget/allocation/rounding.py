@@ -33,7 +33,8 @@ def to_lots(
     prices: Array | None = None,
     width: float = WINDOW,
 ) -> list[Choice]:
-    """Whole lots for several cases at once (same lines and surfaces; money, prices and weights may differ).
+    """Whole lots for several cases at once (same lines and surfaces; money, prices, weights and least purchases may
+    differ).
 
     `relaxed` (T,) each: roughly what to buy of each task; `pools`: what is bought of the pools; `prices` (k, R): what
     the rows' limits cost, which are else not looked at; `width`: how far around the first windows are.
@@ -41,7 +42,7 @@ def to_lots(
     amounts = np.array(relaxed, float)
     mixes = np.array(pools, float).reshape(len(cases), -1)
     for _ in range(ROUNDS):
-        points, every = _windows(cases[0].tasks, amounts, width)  # (k, T, C)
+        points, every = _windows(cases, amounts, width)  # (k, T, C)
         values = _values(cases, points, mixes)
         for k, case in enumerate(cases):
             charged = 0.0 if prices is None else charges(case, prices[k], 0, points[k])
@@ -110,19 +111,20 @@ def _moved(case: Problem, choice: Choice, points: Array, values: Array, spare: f
     return choice
 
 
-def _windows(lines: Sequence[Line], amounts: Array, width: float) -> tuple[Array, bool]:
+def _windows(cases: Sequence[Problem], amounts: Array, width: float) -> tuple[Array, bool]:
     """(k, T, C) whole lots around the amounts, with the least and the most purchase, sorted; and whether these are all
     lots that there are in the windows."""
-    owned, lot, least, most = (
-        np.array([getattr(line, key) for line in lines], float)[:, None] for key in ("owned", "lot", "least", "most")
+    owned, lot, most = (
+        np.array([getattr(line, key) for line in cases[0].tasks], float)[:, None] for key in ("owned", "lot", "most")
     )
+    least = np.array([[line.least for line in case.tasks] for case in cases], float)[..., None]
     near = (amounts[..., None] + owned + 1) * np.geomspace(1 / width, width, POINTS - 2) - owned - 1
     fits = (near[..., -1:] - near[..., :1]) / lot < near.shape[-1] - 1
     steps = lot * (np.arange(POINTS - 2) - (POINTS - 2) // 2)
     near = np.where(fits, amounts[..., None] // lot * lot + steps, near)
     points = np.empty((*amounts.shape, POINTS))
     points[..., 1:-1] = np.clip(np.round(near / lot) * lot, least, most)
-    points[..., 0], points[..., -1] = least[:, 0], most[:, 0]
+    points[..., 0], points[..., -1] = least[..., 0], most[:, 0]
     return points, bool(fits.all())
 
 
@@ -141,7 +143,7 @@ def _fill(case: Problem, points: Array, values: Array, pools: tuple[int, ...]) -
     """(T,) the money of one case filled in over its windows."""
     costs = piece_costs(case, points)
     on_pools = sum((line.cost(buy) for line, buy in zip(case.pools, pools, strict=True)), Fraction(0))
-    money = float(case.money - on_pools) - float(costs[:, 0].sum()) + spare_money(case)
+    money = float(min(case.money - on_pools, case.for_tasks)) - float(costs[:, 0].sum()) + spare_money(case)
     return fill(values[None], costs).bought(0, max(money, 0.0), points)
 
 

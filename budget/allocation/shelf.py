@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from budget.allocation.lines import Array, Line
-from budget.allocation.problem import Problem
+from budget.allocation.problem import Choice, Problem
 
 FULL = 48  # a line with no more purchases than this is listed whole
 COARSE, WINDOW, BETWEEN = 24, 1.08, 9
-SOUGHT, FINER = 65, 33  # purchases looked at for the first that reaches a target, and between two of them
+AT_ONCE, FINER, SOUGHT = 256, 3, 31  # purchases that are looked at together for the first that reaches a target: about
+# so many in all, and between two of one line at least and at most
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,11 @@ class Shelf:
 
     @property
     def empty(self) -> bool:
-        """Is there a task for which nothing is allowed?"""
-        return any(len(each) == 0 for each in self.buys)
+        """Is there a task for which nothing is allowed, or do the least purchases cost too much?"""
+        if any(len(each) == 0 for each in self.buys):
+            return True
+        least = Choice(tuple(round(each.min()) for each in self.buys), self.pools)
+        return self.problem.cost(least) > self.problem.money
 
     def grown(self, more: Sequence[Array]) -> Shelf:
         """With further purchases by task line; those that miss a target are left out."""
@@ -129,21 +135,47 @@ def _least(problem: Problem, task: int, pools: tuple[int, ...]) -> int | None:
     return None if np.isinf(needed) else int(needed)
 
 
+def least_at(cases: Sequence[Problem], pools: Sequence[tuple[int, ...]]) -> list[Problem | None]:
+    """Cases with the same lines and targets, each at its pools: with the fewest labels that reach the targets as least
+    purchases; None where no money does."""
+    first = cases[0]
+    least = np.array([[line.least for line in case.tasks] for case in cases], float)
+    for i in first.targets:
+        needed = fewest(first, i, np.array(pools, float).reshape(len(cases), -1))
+        least[:, first.scored[i].line] = np.maximum(least[:, first.scored[i].line], needed)
+    return [_raised(case, row, mix) for case, row, mix in zip(cases, least.tolist(), pools, strict=True)]
+
+
+def _raised(case: Problem, least: Sequence[float], pools: tuple[int, ...]) -> Problem | None:
+    if not case.targets:
+        return case
+    if np.isinf(least).any() or case.cost(Choice(tuple(int(low) for low in least), pools)) > case.money:
+        return None
+    tasks = (replace(line, least=int(low)) for line, low in zip(case.tasks, least, strict=True))
+    return replace(case, tasks=tuple(tasks))
+
+
 def fewest(problem: Problem, index: int, mixes: Array) -> Array:
     """(m,) fewest labels to buy with which a target is reached, at several purchases of pools (m, P); infinite where
     none reaches it. Scores are taken to rise with labels."""
     line = problem.tasks[problem.scored[index].line]
-    shift = 1.0 + line.owned
-    buys = line.near(np.geomspace(line.least + shift, line.most + shift, SOUGHT) - shift)
-    buys = np.unique([line.least, *buys, line.near(np.array([line.most]))[0]])
-    tried, every = np.tile(buys, (len(mixes), 1)), np.arange(len(mixes))
-    while True:
-        labels = (tried + line.owned).ravel()
-        fine = problem.reaches(index, labels, np.repeat(mixes, tried.shape[1], axis=0)).reshape(tried.shape) >= -1e-12
-        first = fine.argmax(axis=1)
-        reached, before = tried[every, first], tried[every, np.maximum(first - 1, 0)]
-        wide = fine.any(axis=1) & (reached - before > line.lot) & (reached > max(line.first, line.least))
-        if not wide.any():
-            return np.where(fine.any(axis=1), reached, np.inf)
-        before = np.where(wide, before, reached)
-        tried = line.near(before[:, None] + (reached - before)[:, None] * np.linspace(0, 1, FINER))
+    shift, start = 1.0 + line.owned, max(line.first, line.least)
+    points = int(np.clip(AT_ONCE // max(len(mixes), 1), FINER, SOUGHT)) + 2
+    apart = np.geomspace(shift + line.least, shift + line.most, points) - shift - line.least
+    share, evenly = apart[1:-1] / max(line.most - line.least, 1), np.linspace(0, 1, points)[1:-1]
+
+    def enough(which: Flags, buys: Array) -> Flags:
+        """(m', c) do purchases (m', c) reach the target at some of the pools?"""
+        labels, mix = (buys + line.owned).ravel(), np.repeat(mixes[which], buys.shape[1], axis=0)
+        return np.asarray(problem.reaches(index, labels, mix).reshape(buys.shape) >= -1e-12)
+
+    low, high = (np.full(len(mixes), end) for end in (float(line.least), line.near(np.array([line.most]))[0]))
+    good = enough(np.ones(len(mixes), bool), np.stack([low, high], axis=1))
+    high, wide = np.where(good[:, 0], low, np.where(good[:, 1], high, np.inf)), good[:, 1] & ~good[:, 0]
+    while (wide := wide & (high - low > line.lot) & (high > start)).any():
+        ends = low[wide, None], high[wide, None]
+        tried, share = line.near(ends[0] + (ends[1] - ends[0]) * share), evenly
+        good = np.hstack([enough(wide, tried), np.ones((len(tried), 1), bool)])
+        first, each, every = good.argmax(axis=1), np.arange(len(tried)), np.hstack([ends[0], tried, ends[1]])
+        low[wide], high[wide] = every[each, first], every[each, first + 1]
+    return high

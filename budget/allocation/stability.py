@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 
 from budget.allocation.goals import goal_at, goal_value
+from budget.allocation.held import Held
 from budget.allocation.lines import Array, Line
 from budget.allocation.plain import summed
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.quick import quick
-from budget.allocation.relaxation import level, relax, relaxed_score
+from budget.allocation.relaxation import level, relax
 from budget.allocation.rows import Row
 from budget.allocation.search import search_at
 from budget.allocation.smooth import cases_of, climb
@@ -24,7 +25,8 @@ POINTS, LEVELS = 20, {1: 8, 2: 5, 3: 4}  # of the table that is made for every d
 DRAWS = 25  # equally likely truths for each of which the best plan is found
 FIRM = 0.8  # share of them whose plans lie in a band
 NEAR, SHARE = 0.001, 0.01  # of the score range: 0.1 points; of the money, where the least of it is sought
-HALVINGS, KEPT = 4, 1e-6  # of the way to an end; of a row: what a plan in parts of labels may be over it
+HALVED, LOOKED_UP = (4, 1), (2, 15)  # rounds and points of the way to an end: of plans, of the table
+KEPT = 1e-6  # of a row: what a plan in parts of labels may be over it
 
 Band = tuple[int, int]
 Good = Callable[[Sequence[tuple[int, float]]], list[bool]]  # of (line, purchase), each held in a plan of its own
@@ -55,23 +57,37 @@ def nearly_as_good(table: Table, problem: Problem, plan: Choice, prices: Array) 
     For the goal `mean`, where prices and lots are all there is, plans are made in parts of labels and keep to every
     row; else they are read off the table, rows at their `prices` (R,) in the plan, for the goal `worst` without them.
     """
-    plain = problem.smooth and problem.goal == "mean"
-    good = _of_plans(problem, plan) if plain else _of_table(table, problem, plan, prices)
-    here = [float(buy) for buy in plan.all for _ in range(2)]
-    ends = [float(end) for line in problem.lines for end in (line.least, _most(problem, line))]
-    lines = [j for j in range(len(problem.lines)) for _ in range(2)]
-    reached = np.array(here) == np.array(ends)
-    if not reached.all():
-        reached[~reached] = good([(j, end) for j, end, done in zip(lines, ends, reached, strict=True) if not done])
-    near, far = np.where(reached, ends, here), np.array(ends)
+    every = range(len(problem.lines))
+    if problem.smooth and problem.goal == "mean":
+        return _ranges(problem, plan, every, _of_plans(problem, plan), *HALVED)
+    good = _of_table(table, problem, plan, prices)
+    return tuple(
+        _ranges(problem, plan, [j], good, *(HALVED if problem.goal == "worst" else LOOKED_UP))[0] for j in every
+    )
+
+
+def _ranges(
+    problem: Problem, plan: Choice, which: Sequence[int], good: Good, rounds: int, points: int
+) -> tuple[Band, ...]:
+    """The fewest and the most labels of some lines with which a plan is good, by rounds of so many points a side."""
+    here = np.array([float(plan.all[j]) for j in which for _ in range(2)])
+    far = np.array([float(end) for j in which for end in (problem.lines[j].least, _most(problem, problem.lines[j]))])
+    lines = np.repeat(np.array(which), 2)
     shift = np.array([problem.lines[j].owned + 1.0 for j in lines])
-    for _ in range(HALVINGS):
-        if reached.all():
-            break
-        middle = np.sqrt((near + shift) * (far + shift)) - shift
-        fine = np.zeros(len(lines), bool)
-        fine[~reached] = good([(lines[k], float(middle[k])) for k in np.flatnonzero(~reached)])
-        near, far = np.where(fine, middle, near), np.where(fine | reached, far, middle)
+    near, open_ = here.copy(), here != far
+    if open_.any():
+        fine = np.array(good(list(zip(lines[open_].tolist(), far[open_].tolist(), strict=True))))
+        near[np.flatnonzero(open_)[fine]] = far[np.flatnonzero(open_)[fine]]
+        open_ &= near != far
+    share = np.linspace(0, 1, points + 2)
+    for _ in range(rounds if open_.any() else 0):
+        low, high = (near + shift)[open_, None], (far + shift)[open_, None]
+        tried = low * (high / low) ** share - shift[open_, None]
+        held = zip(np.repeat(lines[open_], points).tolist(), tried[:, 1:-1].ravel().tolist(), strict=True)
+        fine = np.array(good(list(held))).reshape(-1, points)
+        last = np.cumprod(fine, axis=1).sum(axis=1)  # so many from the plan on are good
+        each = np.arange(len(tried))
+        near[open_], far[open_] = tried[each, last], tried[each, last + 1]
     whole = [int(problem.lines[j].near(np.array([buy]))[0]) for j, buy in zip(lines, near, strict=True)]
     return tuple(zip(whole[::2], whole[1::2], strict=True))
 
@@ -104,19 +120,21 @@ def _of_plans(problem: Problem, plan: Choice) -> Good:
 
 
 def _of_table(table: Table, problem: Problem, plan: Choice, prices: Array) -> Good:
-    """The same by the table; the plan itself is read off it too."""
+    """The same by the table, one line at a time; the plan itself is read off it too."""
     share = SHARE * float(problem.cost(plan)) / max(problem.budget, 1e-12)
     slack = share if problem.goal == "cheapest" else NEAR
+    reached = table.reached_by(np.array(plan.tasks, float), np.array(plan.pools, float))
+    held = Held(reached, problem, prices, plan)
 
-    def worth(held: tuple[int, float]) -> float:
-        return (
-            level(table, problem, held)[0] if problem.goal == "worst" else relaxed_score(table, problem, held, prices)
-        )
-
-    floors = [worth((j, float(buy))) - slack for j, buy in enumerate(plan.all)]
+    def worths(index: int, buys: Array) -> Array:
+        if problem.goal == "worst":
+            return np.array([level(table, problem, (index, float(buy)))[0] for buy in buys])
+        return held.worths(index, buys)
 
     def good(held: Sequence[tuple[int, float]]) -> list[bool]:
-        return [worth(each) >= floors[each[0]] for each in held]
+        index = held[0][0]
+        here, *found = worths(index, np.array([float(plan.all[index]), *(buy for _, buy in held)]))
+        return [bool(each >= here - slack) for each in found]
 
     return good
 

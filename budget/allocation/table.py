@@ -147,14 +147,31 @@ class Table:
         return np.asarray(np.maximum.accumulate(lines, axis=2))
 
     def needed(self, pools: Array) -> Array:
-        """(m, T) first point of the fine grid where all targets of a line are reached; M where none does it."""
-        first = np.zeros((len(pools), len(self.fine)), int)
+        """(m, T) about the fewest purchases with which all targets of a line are reached; infinite where none does
+        it."""
+        fewest = np.repeat(self.fine[None, :, 0], len(pools), axis=0)
         if self.targets:
-            fine = self._read(self.reaches, pools) >= 0
-            where = np.where(fine.any(axis=2), fine.argmax(axis=2), self.fine.shape[1])
-            for k, i in enumerate(self.targets):
-                first[:, self.line[i]] = np.maximum(first[:, self.line[i]], where[:, k])
-        return first
+            above = self._read(self.reaches, pools)  # (m, targets, M)
+            first = (above >= 0).argmax(axis=2)[..., None]
+            before = np.maximum(first - 1, 0)
+            low, high = (np.take_along_axis(above, place, axis=2)[..., 0] for place in (before, first))
+            share = np.where(low < 0, -low / np.where(high > low, high - low, 1.0), 1.0)
+            for k, line in enumerate(self.line[i] for i in self.targets):
+                less, more = self.fine[line][before[:, k, 0]], self.fine[line][first[:, k, 0]]
+                buys = np.where(high[:, k] >= 0, less + share[:, k] * (more - less), np.inf)
+                fewest[:, line] = np.maximum(fewest[:, line], buys)
+        return fewest
+
+    def reached_by(self, tasks: Array, pools: Array) -> Table:
+        """The same, read so that a plan (T,), (P,) reaches all targets that are kept: between grid points it may seem
+        to miss them by a hair."""
+        if not self.targets:
+            return self
+        above = self._read(self.reaches, pools[None])[0]
+        lines = [self.line[i] for i in self.targets]
+        here = [np.interp(tasks[line], self.fine[line], row) for line, row in zip(lines, above, strict=True)]
+        short = np.minimum(here, 0.0).reshape(-1, *[1] * (self.reaches.ndim - 1))
+        return replace(self, reaches=self.reaches - short)
 
     def _read(self, values: Array, pools: Array) -> Array:
         """(m, n, M) sampled values (n, L..., K) at m purchases of pool labels, on the fine grid."""

@@ -6,9 +6,14 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from budget import Brief, Plan, plan
+from budget.allocation import limits
+from budget.allocation.audit import plan_within
+from budget.allocation.goals import kept
+from budget.allocation.problem import problem
 from budget.errors import CannotBeMet
 from tests.budget.allocation.surfaces import Known, measured
 
@@ -180,3 +185,57 @@ def test_a_subgroup_that_needs_more_of_its_parents_labels_is_named() -> None:
     )
     brief["tasks"]["night"]["target"] = shortfall.value
     assert planned(brief, surfaces).tasks["night"].expected >= shortfall.value
+
+
+def test_what_a_solver_was_not_given_time_for_is_not_said_to_be_impossible(monkeypatch: pytest.MonkeyPatch) -> None:
+    brief, surfaces = two()
+    brief["constraints"] = ["mask.buy >= 2 * box.buy", "box.cost + mask.cost >= 100", "box.cost >= 0.01 * mask.cost"]
+    assert kept_by(brief, surfaces)
+    monkeypatch.setattr(limits, "PATIENCE", 0.0)
+    with pytest.raises(CannotBeMet, match=r"not all of this is proved: .* there may be a plan after all"):
+        kept_by(brief, surfaces)
+
+
+def kept_by(values: dict[str, Any], surfaces: dict[str, Known]) -> bool:
+    brief = Brief.from_dict(values)
+    return kept(problem(brief, surfaces), plan_within(brief, surfaces, "highs"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_least_money_for_all_targets_is_enough_wherever_between_levels_of_pools_it_lies(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    surfaces = {
+        f"t{i}": Known(f"t{i}", rng.uniform(0, 0.2), 0.7, rng.uniform(0.2, 0.5), gains={"p0": 1.0, "p1": 0.3}, seed=i)
+        for i in range(3)
+    }
+    prices = rng.uniform(0.2, 2, 3).round(2)
+    targets = [round(float(each.expected([2000], {"p0": 2e4, "p1": 2e4})[0]), 4) for each in surfaces.values()]
+    tasks = {
+        name: {"label_cost": float(price), "target": target}
+        for name, price, target in zip(surfaces, prices, targets, strict=True)
+    }
+    pools = {"p0": {"label_cost": 0.03}, "p1": {"label_cost": 0.008}}
+    least = least_money([*surfaces.values()], prices, targets, (0.03, 0.008))
+    values = {"tasks": tasks, "pools": pools, "budget": round(1.001 * least, 2)}
+    assert kept_by(values, surfaces)
+    (shortfall,) = reasons(values | {"budget": round(0.98 * least, 2)}, surfaces).shortfalls
+    assert 0.9999 * least <= float(shortfall.value or 0) <= 1.002 * least
+
+
+def least_money(surfaces: list[Known], prices: Any, targets: list[float], pools: tuple[float, float]) -> float:
+    """By trying pools on ever finer grids, whole labels of each task by halving."""
+    middle, width, best = [2e4, 2e4], 100.0, np.inf
+    for _ in range(6):
+        sides = [np.round(place * np.geomspace(1 / width, width, 41)) for place in middle]
+        first, second = (side.ravel() for side in np.meshgrid(*sides))
+        cost = pools[0] * first + pools[1] * second
+        for surface, price, target in zip(surfaces, prices, targets, strict=True):
+            low, high = np.zeros(len(cost)), np.full(len(cost), 2.0**24)
+            for _ in range(24):
+                half = (low + high) / 2
+                enough = surface.expected(half, {"p0": first, "p1": second}) >= target
+                low, high = np.where(enough, low, half), np.where(enough, half, high)
+            cost = cost + price * high
+        k = int(cost.argmin())
+        best, middle, width = min(best, float(cost[k])), [float(first[k]), float(second[k])], width**0.4
+    return best

@@ -9,6 +9,7 @@ import pytest
 
 from budget import Brief
 from budget.allocation import boxes
+from budget.allocation.box_prices import Inside, Prices
 from budget.allocation.problem import Problem, problem
 from budget.allocation.search import Search
 from tests.budget.allocation.surfaces import Known
@@ -74,3 +75,35 @@ def test_boxes_end_where_they_bring_little() -> None:
     assert not boxes._stalled([1.0] * boxes.PATIENCE)
     assert boxes._stalled([1.0] * (boxes.PATIENCE + 1))
     assert not boxes._stalled([0.98**k for k in range(100)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_targets_are_cheapest_inside_a_box_no_corner_of_it_says_otherwise(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    floors, exponents, prices = (
+        random.uniform(0, 0.2, 3),
+        random.uniform(0.2, 0.5, 3),
+        random.uniform(0.2, 2, 3).round(2),
+    )
+    surfaces = {
+        f"t{i}": Known(f"t{i}", floor, 0.7, exponent, 10.0, {"p": 1.0}, power=0.8)
+        for i, (floor, exponent) in enumerate(zip(floors, exponents, strict=True))
+    }
+    tasks = {
+        name: {"label_cost": float(price), "target": round(float(each.expected([2000], {"p": 2e4})[0]), 4)}
+        for (name, each), price in zip(surfaces.items(), prices, strict=True)
+    }
+    brief = {"budget": 20_000, "goal": "cheapest", "tasks": tasks, "pools": {"p": {"label_cost": 0.05}}}
+    asked = problem(Brief.from_dict(brief), surfaces)
+    lists = [np.unique(np.geomspace(1, line.most + 1, 60).round() - 1) for line in asked.tasks]
+    every = np.arange(200.0, 60_001, 200)
+    money = 0.05 * every
+    for price, task, each in zip(prices, tasks.values(), surfaces.values(), strict=True):
+        enough = np.arange(1, 4001, 2.0)  # a label too many at most
+        reached = np.stack([each.expected(enough, {"p": pool}) >= task["target"] for pool in every])
+        money += np.where(reached.any(axis=1), price * enough[reached.argmax(axis=1)], np.inf)
+    for low, high in itertools.combinations((200, 1000, 5000, 20_000, 60_000), 2):
+        inside = Inside(asked, (low,), ((low + high) // 2,), (high,), None, lists)
+        proof = inside.bound(Prices(np.zeros(1), asked.weights), -np.inf, 1e-6, "highs")
+        least = money[(low <= every) & (every <= high)].min()
+        assert -20_000 * proof.bound <= least + 1e-6

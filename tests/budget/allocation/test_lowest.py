@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from budget import Brief
+from budget.allocation.evaluation import means
 from budget.allocation.frontier import REACH, along_budgets
 from budget.allocation.goals import goal_value
 from budget.allocation.optimum import optimum
@@ -15,7 +16,7 @@ from budget.allocation.problem import Problem, problem
 from budget.allocation.quick import quick
 from budget.allocation.relaxation import level
 from budget.allocation.search import CLOSED, search_at
-from budget.allocation.stability import NEAR, bands, nearly_as_good
+from budget.allocation.stability import NEAR, SHARE, bands, nearly_as_good
 from budget.allocation.table import tabulate
 from tests.budget.allocation.surfaces import Known
 
@@ -127,6 +128,27 @@ def test_with_a_row_a_line_can_be_moved_as_far_as_is_said_and_no_plan_needs_more
             held = optimum(table, _held(asked, j, end), "highs")
             assert held is not None
             assert held.value >= found.value - NEAR - 1e-4
+
+
+@pytest.mark.parametrize("goal", ["mean", "cheapest"])
+def test_with_targets_a_line_can_be_moved_as_far_as_is_said_and_all_targets_are_still_reached(goal: str) -> None:
+    asked = posed(3, None, goal)
+    free = optimum(tabulate(posed(3, None, "mean")), posed(3, None, "mean"), "highs")
+    assert free is not None
+    reached = means(asked, [free.choice])[0] + (0.002, -0.004, -0.02, 0.0)  # of some more than the best plan has
+    scored = tuple(replace(one, target=float(score)) for one, score in zip(asked.scored, reached, strict=True))
+    asked = replace(asked, scored=scored)
+    table = tabulate(asked)
+    found = optimum(table, asked, "highs")
+    assert found is not None
+    near = nearly_as_good(table, asked, found.choice, found.prices)
+    assert any(fewest < most for fewest, most in near)
+    share = NEAR if goal == "mean" else SHARE * -found.value
+    for j, ends in enumerate(near):
+        for end in ends:
+            held = optimum(table, _held(asked, j, end), "highs")
+            assert held is not None, (asked.lines[j].name, end)
+            assert held.value >= found.value - 1.3 * share - 1e-5
 
 
 def _held(asked: Problem, index: int, buy: int) -> Problem:

@@ -79,7 +79,8 @@ def test_filling_in_money_buys_nothing_that_brings_nothing_but_what_is_asked_for
     values_, costs = np.array([[[0.0, 0.4, 0.4, 0.4]]]), np.array([[0.0, 1.0, 2.0, 3.0]])
     points = np.array([[0.0, 10.0, 20.0, 30.0]])
     assert fill(values_, costs).bought(0, 3.0, points).tolist() == [10.0]
-    assert fill(values_, costs, np.array([[2]])).bought(0, 3.0, points).tolist() == [20.0]
+    least = np.maximum(costs, 2.0), np.maximum(points, 20.0)
+    assert fill(values_, least[0]).bought(0, 1.0, least[1]).tolist() == [20.0]
 
 
 @pytest.mark.parametrize("seed", range(3))
