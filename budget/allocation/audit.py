@@ -126,7 +126,9 @@ def _unsettled(asked: Limits) -> tuple[Shortfall, ...]:
         f"not all of this is proved: {often} stopped after {PATIENCE:g} seconds, so that there may be a plan after all"
     )
     return (
-        Shortfall(reason, "smaller repairs may do; lots that divide each other and fewer equations are told sooner"),
+        Shortfall(
+            reason, "smaller repairs may do; with fewer equations, or lots that divide each other, it is settled sooner"
+        ),
     )
 
 

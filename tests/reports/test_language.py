@@ -295,6 +295,10 @@ def test_every_reason_why_a_brief_cannot_be_met_has_german_words() -> None:
             "eine davon ändern: a.buy <= 5 schreiben statt a.buy <= 3, oder max_labels von a auf 5 setzen"
         ),
         "set the target of cars to 0.8": "das Ziel von cars auf 0,8 setzen",
+        "not all of this is proved: 3 programs were stopped after 20 seconds, so that there may be a plan after all": (
+            "nicht alles davon ist bewiesen: 3 Programme wurden nach 20 Sekunden abgebrochen, sodass es doch einen "
+            "Plan geben kann"
+        ),
     }
     assert {words: DE.translated(words) for words in said} == said
     spoken_of = [*spoken(budget.allocation.audit, "Shortfall")]
