@@ -21,7 +21,8 @@ from pilots.data.examples import Examples, Split, unlabelled
 from pilots.data.glyphs import glyphs
 from pilots.learning.backbone import Backbone
 from pilots.learning.heads import ClassHead, Features
-from pilots.learning.training import Network, Recipe, device, outputs, train
+from pilots.learning.replicas import train
+from pilots.learning.training import Network, Recipe, answers
 from pilots.trainers import Run
 from pilots.trainers.networks import NetworkTrainer, Pools, digit_scenes
 
@@ -195,7 +196,7 @@ def descent(seeds: int) -> None:
                 learn = digits_alone("train", 0.2, seed)
                 chosen = learn.take(np.random.default_rng(seed).permutation(len(learn))[:size])
                 train(network, chosen, validation, recipe, seed)
-                scores.append(head.score(outputs(network, test, device()), test))
+                scores.append(head.score(answers(network, test), test))
             cells.append(cell(scores))
         print(f"| {'yes' if stopping else 'no'} | {' | '.join(cells)} |", flush=True)
 

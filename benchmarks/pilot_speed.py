@@ -1,11 +1,12 @@
-"""Runs a minute of the built-in trainer on this device: one after another, side by side, and as a trial chooses.
+"""Runs a minute of the built-in trainer on this device: in plain PyTorch, one after another, side by side, and as a
+trial chooses.
 
 python benchmarks/pilot_speed.py                 # on a GPU 30 runs a task, without one 4
 
-All three carry out the same runs (one task, label sizes x seeds, fine-tuned from a pool of 1,000) in one process, data,
-scores and all, pretraining done before. One after another is PyTorch as it is used every day; side by side is
-`pilots.learning.replicas`, whatever the trial says. Score off: how far a score is from what it is alone, at most.
-Prints, last, one line of JSON.
+All four carry out the same runs (one task, label sizes x seeds, fine-tuned from a pool of 1,000) in one process, data,
+scores and all, pretraining done before. Plain PyTorch is eager, one run after another; one after another is what
+`--together 1` does (on a GPU with recorded steps); side by side is `pilots.learning.replicas`, whatever the trial says.
+Score off: how far a score is from that of plain PyTorch, at most. Prints, last, one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ from unittest.mock import patch
 
 import torch
 
+from pilots.learning import replicas
+from pilots.learning.replicas import Stack
 from pilots.trainers import Run, networks
 from pilots.trainers.networks import NetworkTrainer, digit_scenes
 
 POOL = (("general", 1000),)
 Scores = dict[Run, float | None]
 Way = Callable[[NetworkTrainer, Sequence[Run], Path], Scores]
-WAYS = ("one after another", "side by side", "as chosen")
+WAYS = ("plain PyTorch", "one after another", "side by side", "as chosen")
+
+
+def plain(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
+    with patch.object(replicas, "faster_stack", lambda *_: None):
+        return one_by_one(trainer, runs, folder)
 
 
 def one_by_one(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
@@ -34,7 +42,7 @@ def one_by_one(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Sc
 
 
 def side_by_side(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Scores:
-    with patch.object(networks, "faster_stacked", lambda *_: True):
+    with patch.object(networks, "faster_stack", Stack):
         return {run: outcome.score for run, outcome in trainer.train_together(runs, folder)}
 
 
@@ -45,7 +53,7 @@ def as_chosen(trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> Sco
     return {run: outcome.score for part in parts for run, outcome in trainer.train_together(part, folder)}
 
 
-ALL = (one_by_one, side_by_side, as_chosen)
+ALL = (plain, one_by_one, side_by_side, as_chosen)
 
 
 def timed(way: Way, trainer: NetworkTrainer, runs: Sequence[Run], folder: Path) -> tuple[float, Scores]:
@@ -84,7 +92,7 @@ def main() -> None:
             off = max(
                 abs((score or 0.0) - (alone[run] or 0.0)) for _, scores in results for run, score in scores.items()
             )
-            cells = [task, *(f"{each:.0f}" for each in minute), f"{minute[2] / minute[0]:.2f}", f"{off:.3f}"]
+            cells = [task, *(f"{each:.0f}" for each in minute), f"{minute[-1] / minute[0]:.2f}", f"{off:.3f}"]
             print(f"| {' | '.join(cells)} |", flush=True)
             found[task] = dict(zip(WAYS, minute, strict=True)) | {"off": off}
     print(json.dumps({"benchmark": "pilot_speed", "device": device, "runs_a_minute": found}))

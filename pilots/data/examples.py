@@ -38,8 +38,8 @@ class Examples:
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, rows: NDArray[np.int64]) -> Examples:
-        """The examples of `rows`, in that order."""
+    def take(self, rows: NDArray[np.int64] | slice) -> Examples:
+        """The examples of `rows`, in that order; of a slice without a copy."""
         return Examples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 

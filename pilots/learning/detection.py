@@ -59,15 +59,9 @@ class BoxHead(nn.Module):
         off = 1 - _generalized_iou(_corners(outputs[:, self.kinds :]), boxes)
         return (_focal(logits, wanted) + torch.where(taken, off, 0.0).sum()) / objects
 
-    def score(self, outputs: Tensor, examples: Examples) -> float:
-        images, places = np.nonzero(examples.kinds >= 0)
-        truth = Boxes(
-            images, examples.kinds[images, places], examples.boxes[images, places], np.ones(len(images), np.float32)
-        )
-        return average_precision(self.predictions(outputs), truth, self.thresholds)
-
-    def predictions(self, outputs: Tensor) -> Boxes:
-        """Boxes in pixels with their confidences, the most confident `_KEPT` an image at most."""
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The most confident boxes of each image, (N, `_KEPT` at most, 6): class, or -1 for none, left, top, right and
+        bottom in pixels, confidence."""
         confidence = outputs[:, : self.kinds].sigmoid().flatten(1)
         best, index = confidence.topk(min(_KEPT, confidence.shape[1]), dim=1)
         cells = outputs.shape[2] * outputs.shape[3]
@@ -75,9 +69,22 @@ class BoxHead(nn.Module):
         corners = _corners(outputs[:, self.kinds :])
         boxes = corners.gather(1, (index % cells)[..., None].expand(-1, -1, 4)) * STRIDE
         kept = _thinned(boxes, kinds) & (best > _LEAST_CONFIDENCE)
-        images, places = kept.nonzero(as_tuple=True)
-        parts = (images, kinds[images, places], boxes[images, places], best[images, places])
-        return Boxes(*(part.numpy() for part in parts))
+        said = torch.where(kept, kinds, -1).to(boxes.dtype)
+        return torch.cat([said[..., None], boxes, best[..., None]], dim=2)
+
+    def score(self, answers: Tensor, examples: Examples) -> float:
+        images, places = np.nonzero(examples.kinds >= 0)
+        truth = Boxes(
+            images, examples.kinds[images, places], examples.boxes[images, places], np.ones(len(images), np.float32)
+        )
+        return average_precision(predictions(answers), truth, self.thresholds)
+
+
+def predictions(answers: Tensor) -> Boxes:
+    """The boxes that `BoxHead.answers` holds."""
+    images, places = np.nonzero(answers[..., 0].numpy() >= 0)
+    found = answers.numpy()[images, places]
+    return Boxes(images, found[:, 0].astype(np.int64), found[:, 1:5], found[:, 5])
 
 
 def _centres(side: int, device: torch.device) -> Tensor:

@@ -30,8 +30,11 @@ class Head(Protocol):
     def loss(self, outputs: Tensor, targets: Sequence[Tensor]) -> Tensor:
         """Mean loss over a batch."""
 
-    def score(self, outputs: Tensor, examples: Examples) -> float:
-        """The task's score over all of `examples`."""
+    def answers(self, outputs: Tensor) -> Tensor:
+        """What raw outputs say, as it is scored, images along the first axis."""
+
+    def score(self, answers: Tensor, examples: Examples) -> float:
+        """The task's score over all of `examples`, from answers on the CPU."""
 
 
 class ClassHead(nn.Module):
@@ -52,9 +55,12 @@ class ClassHead(nn.Module):
     def loss(self, outputs: Tensor, targets: Sequence[Tensor]) -> Tensor:
         return functional.cross_entropy(outputs, targets[0])
 
-    def score(self, outputs: Tensor, examples: Examples) -> float:
+    def answers(self, outputs: Tensor) -> Tensor:
+        return outputs.argmax(dim=1)
+
+    def score(self, answers: Tensor, examples: Examples) -> float:
         measure = macro_f1 if self.metric == "macro F1" else accuracy
-        return measure(outputs.argmax(dim=1).numpy(), examples.classes)
+        return measure(answers.numpy(), examples.classes)
 
 
 def _layer(into: int, out: int, kernel: int) -> nn.Sequential:
@@ -115,9 +121,13 @@ class MaskHead(nn.Module):
         loss: Tensor = -(logits.gather(1, truth[:, None].long())[:, 0] * weights).sum() / weights.sum().clamp(min=1e-6)
         return loss
 
-    def score(self, outputs: Tensor, examples: Examples) -> float:
+    def answers(self, outputs: Tensor) -> Tensor:
+        """The class of each pixel, (N, S, S)."""
         kinds = outputs.reshape(len(outputs), self.classes, 4, *outputs.shape[2:]).argmax(dim=1).to(torch.uint8)
-        return mean_iou(functional.pixel_shuffle(kinds, 2)[:, 0].numpy(), examples.masks, self.classes)
+        return functional.pixel_shuffle(kinds, 2)[:, 0]
+
+    def score(self, answers: Tensor, examples: Examples) -> float:
+        return mean_iou(answers.numpy(), examples.masks, self.classes)
 
 
 class PointHead(nn.Module):
@@ -151,9 +161,12 @@ class PointHead(nn.Module):
         off = functional.smooth_l1_loss(outputs[..., :2].contiguous(), places, reduction="none", beta=0.05)
         return (off * labelled).sum() / labelled.sum().clamp(min=1) * 10
 
-    def score(self, outputs: Tensor, examples: Examples) -> float:
-        places = outputs[..., :2].numpy() * self.size
+    def answers(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def score(self, answers: Tensor, examples: Examples) -> float:
+        places = answers[..., :2].numpy() * self.size
         if self.metric == "OKS-AP":
-            sure = outputs[..., 2].mean(dim=1).numpy()
+            sure = answers[..., 2].mean(dim=1).numpy()
             return keypoint_precision(places, sure, examples.points, examples.areas)
         return pck(places, examples.points, self.size)

@@ -17,7 +17,8 @@ import torch
 from pilots.data.examples import Examples, unlabelled
 from pilots.learning.backbone import Backbone
 from pilots.learning.heads import ClassHead
-from pilots.learning.training import Network, Recipe, train
+from pilots.learning.replicas import train
+from pilots.learning.training import Network, Recipe
 
 
 def joined(parts: Sequence[Examples], classes: Sequence[int]) -> Examples:

@@ -9,7 +9,8 @@ and end, and comes to what it would have come to alone, up to rounding.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from pilots.learning.training import (
     Course,
     Diverged,
     Learner,
+    Network,
     Recipe,
     Single,
     Steps,
@@ -46,10 +48,14 @@ class Stack:
         m <- b1 m + (1 - b1) g      v <- b2 v + (1 - b2) g^2
         w <- w - rate (decay w + m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon))
 
+    On a GPU a step is recorded once and replayed from then on (a CUDA graph), so that none of its kernels waits to be
+    told of. So whatever changes from step to step lies on the device, and is changed in place.
+
     Raises RuntimeError where a network's layers cannot be stacked, or draw random numbers as they learn.
     """
 
     def __init__(self, learners: Sequence[Learner], recipe: Recipe) -> None:
+        self.learners, self.recipe = learners, recipe
         where, head = device(), learners[0].head
         self._networks, self._head, self._decay = [learner.network for learner in learners], head, recipe.decay
         for network in self._networks:
@@ -66,13 +72,15 @@ class Stack:
         )
         self._moments = [torch.zeros_like(self._weights) for _ in _DECAYS]
         self._base = deepcopy(self._networks[0])
+        self._base.may_mix = False  # torch.func has no batch normalization of one precision with sums of another
         if recipe.backbone_rate == 0:
             self._base.backbone.eval()
         self._load(learners, recipe, where)
-        self._steps = 0
+        self._stacked_at = list(range(len(learners)))  # where in the stack each of those that go on is
+        self._replay: Callable[[], None] | None = None
 
     def _load(self, learners: Sequence[Learner], recipe: Recipe, where: torch.device) -> None:
-        """Everything that is learned from, in one tensor, and for each network and step its rows there and its rate."""
+        """Everything that is learned from, in one tensor; for each network and step its rows there and its rate."""
         sets = [learner.train_on for learner in learners]
         self._images = torch.cat([torch.from_numpy(each.images).to(where) for each in sets])
         targets = [learner.head.targets(learner.train_on) for learner in learners]
@@ -86,18 +94,51 @@ class Stack:
             first += count
         self._rows = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(where)
         self._cycles = torch.nn.utils.rnn.pad_sequence(cycles, batch_first=True).to(where)
+        counted = torch.arange(1, self._rows.shape[1] + 1, dtype=torch.float64)
+        self._unbiased = torch.stack([1 - decay**counted for decay in _DECAYS]).to(self._cycles)
+        self._step = torch.zeros(1, dtype=torch.int64, device=where)
+        self._losses = torch.zeros(len(learners), device=where)
 
-    def take(self) -> Tensor:
-        rows = self._rows[:, self._steps]
+    def take(self) -> None:
+        if self._weights.device.type == "cuda" and self._replay is None:
+            self._replay = self._recorded()
+        (self._replay or self._advance)()
+
+    def _advance(self) -> None:
+        """The next step of all, everything in place."""
+        rows = self._rows.index_select(1, self._step)[:, 0]
         images = as_input(self._images[rows.flatten()])
         images = images.reshape(*rows.shape, *images.shape[1:])
         losses: Tensor = vmap(self._loss)(
             self._named(), self._fixed, self._buffers, images, [part[rows] for part in self._targets]
         )
         (slope,) = torch.autograd.grad(losses.sum(), self._weights)
-        self._steps += 1
         self._descend(slope)
-        return losses.detach()
+        self._step += 1
+        self._losses.copy_(losses.detach())
+
+    def _recorded(self) -> Callable[[], None]:
+        """A step as one thing for the device to do."""
+        here = torch.cuda.current_stream()
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        with self.undone():
+            beside.wait_stream(here)
+            with torch.cuda.stream(beside):  # what is made only once, such as room for products, is made before
+                self._advance()
+            here.wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._advance()
+        return graph.replay
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Steps taken in here have not happened afterwards."""
+        changing = [self._weights.detach(), *self._moments, *self._buffers.values(), self._step, self._losses]
+        before = [each.clone() for each in changing]
+        yield
+        for each, was in zip(changing, before, strict=True):
+            each.copy_(was)
 
     def _named(self) -> dict[str, Tensor]:
         """The weights that move by their names, (R, ..)."""
@@ -121,49 +162,79 @@ class Stack:
         first, second = self._moments
         first.lerp_(slope, 1 - _DECAYS[0])
         second.mul_(_DECAYS[1]).addcmul_(slope, slope, value=1 - _DECAYS[1])
-        unbiased = [1 - decay**self._steps for decay in _DECAYS]
+        unbiased = self._unbiased.index_select(1, self._step)
         change = first / unbiased[0] / ((second / unbiased[1]).sqrt_().add_(_EPSILON))
         change.add_(self._weights, alpha=self._decay)
-        self._weights.sub_(change.mul_(self._cycles[:, self._steps - 1, None] * self._rates))
+        self._weights.sub_(change.mul_(self._cycles.index_select(1, self._step) * self._rates))
 
-    def settle(self, place: int) -> None:
-        state = {name: weights[place] for name, weights in (self._named() | self._buffers).items()}
-        self._networks[place].load_state_dict(state, strict=False)  # what does not move is there already
+    def look(self, place: int) -> float:
+        at = self._stacked_at[place]
+        state = {name: weights[at] for name, weights in (self._named() | self._buffers).items()}
+        self._networks[at].load_state_dict(state, strict=False)  # what does not move is there already
+        return self._losses[at].item()
 
     def keep(self, places: Sequence[int]) -> None:
-        chosen = torch.tensor(places, dtype=torch.int64, device=self._weights.device)
-        self._networks = [self._networks[place] for place in places]
+        """The others are taken out when they are half of the stack: to record its step anew takes time, too."""
+        self._stacked_at = [self._stacked_at[place] for place in places]
+        if 2 * len(self._stacked_at) > len(self._networks):
+            return
+        chosen = torch.tensor(self._stacked_at, dtype=torch.int64, device=self._weights.device)
+        self._networks = [self._networks[at] for at in self._stacked_at]
         self._weights = self._weights.detach()[chosen].requires_grad_()
         self._moments = [moment[chosen] for moment in self._moments]
         self._fixed, self._buffers = (
             {name: values[chosen] for name, values in part.items()} for part in (self._fixed, self._buffers)
         )
-        self._rows, self._cycles = self._rows[chosen], self._cycles[chosen]
+        self._rows, self._cycles, self._losses = self._rows[chosen], self._cycles[chosen], self._losses[chosen]
+        self._stacked_at, self._replay = list(range(len(chosen))), None
 
 
-def train_stacked(
-    learners: Sequence[Learner], validate_on: Examples, recipe: Recipe
-) -> Iterator[tuple[int, float | Diverged]]:
+def train_stacked(stack: Stack, validate_on: Examples) -> Iterator[tuple[int, float | Diverged]]:
     """Train all in place, side by side. Each one's place and best score on `validate_on`, or why it has none, as it
     ends.
 
-    Raises torch.OutOfMemoryError where all together are too much for the device, RuntimeError as `Stack` does.
+    Raises torch.OutOfMemoryError where all together are too much for the device.
     """
-    return follow(Stack(learners, recipe), [Course(learner, validate_on, recipe) for learner in learners])
+    return follow(stack, [Course(learner, validate_on, stack.recipe) for learner in stack.learners])
 
 
-def faster_stacked(learners: Sequence[Learner], recipe: Recipe) -> bool:
-    """Whether a step of all side by side takes clearly less time on this device than one after another: both are timed,
-    on copies. False where they cannot be stacked. Raises torch.OutOfMemoryError."""
-    copies = [replace(learner, network=deepcopy(learner.network)) for learner in learners]
-    most = min(_TRIAL_STEPS, *(recipe.steps(len(learner.train_on)) for learner in learners))
+def train(network: Network, train_on: Examples, validate_on: Examples, recipe: Recipe, seed: int) -> float:
+    """Train in place; the network ends with the weights that scored best on `validate_on`. Returns that score.
+
+    Raises Diverged, and torch.OutOfMemoryError where a batch is too much for the device.
+    """
+    learner = Learner(network, train_on, seed)
+    steps = _recorded(learner, recipe) or Single(learner, recipe)
+    ((_, result),) = follow(steps, [Course(learner, validate_on, recipe)])
+    if isinstance(result, Diverged):
+        raise result
+    return result
+
+
+def _recorded(learner: Learner, recipe: Recipe) -> Stack | None:
+    """A stack of one, where there is a GPU to record its steps, and that is faster."""
+    if device().type == "cpu":
+        return None
     try:
-        together = _seconds(Stack(copies, recipe), most)
+        return faster_stack((learner,), recipe)
+    except torch.OutOfMemoryError:
+        return None
+
+
+def faster_stack(learners: Sequence[Learner], recipe: Recipe) -> Stack | None:
+    """All side by side, if so a step of theirs takes clearly less time on this device than one after another: both are
+    timed. None where it does not, or they cannot be stacked. Raises torch.OutOfMemoryError."""
+    most = min(_TRIAL_STEPS, *(recipe.steps(len(learner.train_on)) for learner in learners))
+    first = replace(learners[0], network=deepcopy(learners[0].network))
+    try:
+        stack = Stack(learners, recipe)
+        with stack.undone():
+            together = _seconds(stack, most)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:
-        return False
-    return together < _WORTH * len(learners) * _seconds(Single(copies[0], recipe), most)
+        return None
+    return stack if together < _WORTH * len(learners) * _seconds(Single(first, recipe), most) else None
 
 
 def _seconds(steps: Steps, most: int) -> float:
@@ -171,7 +242,7 @@ def _seconds(steps: Steps, most: int) -> float:
     times = []
     for _ in range(most):
         started = time.perf_counter()
-        steps.take().tolist()  # waits until the device is done with the loss, and so with all before
+        steps.take()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)

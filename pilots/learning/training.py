@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, TypeVar, cast
@@ -17,6 +16,7 @@ from pilots.learning.backbone import Backbone, as_input
 from pilots.learning.heads import Head
 
 Result = TypeVar("Result")
+_AT_ONCE = {"cpu": 256, "cuda": 2048}  # images that are looked at
 
 # The first optimizer of a process loads more of torch, which takes about as long as a short run. Made here, it is there
 # before workers are forked.
@@ -60,15 +60,18 @@ def _has_half(device_type: str) -> bool:
 
 
 class Network(nn.Module):
-    """A backbone with one task's head; in mixed precision where that is faster, its outputs always float32."""
+    """A backbone with one task's head; in mixed precision where that is faster and `may_mix`, its outputs always
+    float32."""
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.may_mix = True
 
     def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=_has_half(images.device.type)):
+        kind = images.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.may_mix and _has_half(kind)):
             out: Tensor = self.head(self.backbone(images))
         return out.float()
 
@@ -78,16 +81,17 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def outputs(network: Network, examples: Examples, where: torch.device, batch: int = 256) -> Tensor:
-    """Raw outputs for all examples, on the CPU; `batch` of them at a time, or as many as memory holds."""
+def answers(network: Network, examples: Examples) -> Tensor:
+    """What a network says of all examples, as its head scores it, on the CPU; so many at a time as memory holds."""
     network.eval()
+    where = next(network.parameters()).device
+    batch, done = _AT_ONCE[where.type], 0
     parts: list[Tensor] = []
-    done = 0
     while done < len(examples):
         try:
             with torch.inference_mode():
                 images = as_input(torch.from_numpy(examples.images[done : done + batch]).to(where))
-                parts.append(network(images).cpu())
+                parts.append(cast(Head, network.head).answers(network(images)).cpu())
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -173,11 +177,11 @@ class Learner:
 class Steps(Protocol):
     """One network or several (R) on their way, a step at a time."""
 
-    def take(self) -> Tensor:
-        """The next step of each: their losses before it, (R,)."""
+    def take(self) -> None:
+        """The next step of each."""
 
-    def settle(self, place: int) -> None:
-        """See to it that this network has the weights it has come to."""
+    def look(self, place: int) -> float:
+        """See to it that this network has the weights it has come to. Returns its loss before the last step."""
 
     def keep(self, places: Sequence[int]) -> None:
         """Go on with these networks only."""
@@ -197,7 +201,7 @@ class Single:
         self._targets = [target.to(where) for target in learner.head.targets(learner.train_on)]
         self._batches = batches(len(learner.train_on), recipe.batch, steps, learner.seed)
 
-    def take(self) -> Tensor:
+    def take(self) -> None:
         rows = next(self._batches)
         self._network.train()
         if self._frozen:
@@ -207,10 +211,10 @@ class Single:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._cycle.step()
-        return loss.detach()[None]
+        self._loss = loss.detach()
 
-    def settle(self, place: int) -> None:
-        pass
+    def look(self, place: int) -> float:
+        return self._loss.item()
 
     def keep(self, places: Sequence[int]) -> None:
         pass
@@ -238,10 +242,10 @@ class Course:
         if step < self._steps and not self._recipe.early_stopping:
             return False
         network = self._learner.network
-        score = self._learner.head.score(outputs(network, self._validate_on, device()), self._validate_on)
+        score = self._learner.head.score(answers(network, self._validate_on), self._validate_on)
         self._worse = 0 if score >= self.best else self._worse + 1
         if self._worse == 0:
-            self.best, self._best_state = score, deepcopy(network.state_dict())
+            self.best, self._best_state = score, {name: each.clone() for name, each in network.state_dict().items()}
         over = step == self._steps or self._worse > self._recipe.patience
         if over and self._best_state is not None:
             network.load_state_dict(self._best_state)
@@ -252,14 +256,13 @@ def follow(steps: Steps, courses: Sequence[Course]) -> Iterator[tuple[int, float
     """Take steps until all courses are over. Each one's place and best score, or why it has none, as it ends."""
     going, step = list(range(len(courses))), 0
     while going:
-        losses, step = steps.take(), step + 1
-        due = [at for at, place in enumerate(going) if courses[place].looks_after(step)]
+        steps.take()
+        step += 1
         ended: dict[int, float | Diverged] = {}
-        for at, loss in zip(due, losses[due].tolist() if due else (), strict=True):
-            steps.settle(at)
-            course = courses[going[at]]
+        for at, place in enumerate(going):
+            course = courses[place]
             try:
-                if course.is_over(step, loss):
+                if course.looks_after(step) and course.is_over(step, steps.look(at)):
                     ended[at] = course.best
             except Diverged as failure:
                 ended[at] = failure
@@ -268,15 +271,3 @@ def follow(steps: Steps, courses: Sequence[Course]) -> Iterator[tuple[int, float
             left = [at for at in range(len(going)) if at not in ended]
             going = [going[at] for at in left]
             steps.keep(left)
-
-
-def train(network: Network, train_on: Examples, validate_on: Examples, recipe: Recipe, seed: int) -> float:
-    """Train in place; the network ends with the weights that scored best on `validate_on`. Returns that score.
-
-    Raises Diverged, and torch.OutOfMemoryError where a batch is too much for the device.
-    """
-    learner = Learner(network, train_on, seed)
-    ((_, result),) = follow(Single(learner, recipe), [Course(learner, validate_on, recipe)])
-    if isinstance(result, Diverged):
-        raise result
-    return result

@@ -25,9 +25,9 @@ from pilots.learning.backbone import Backbone, Channels, backbone_named
 from pilots.learning.detection import BoxHead
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
 from pilots.learning.pretraining import joined, load, only_one, pretrain, save, written_whole
-from pilots.learning.replicas import faster_stacked, train_stacked
+from pilots.learning.replicas import faster_stack, train, train_stacked
 from pilots.learning.selfsupervised import learn_alone
-from pilots.learning.training import Diverged, Learner, Network, Recipe, device, outputs, train, within_memory
+from pilots.learning.training import Diverged, Learner, Network, Recipe, answers, device, within_memory
 from pilots.trainers import Outcome, Run
 
 PRETRAINING = Recipe(pace=9, batch=32, backbone_rate=0.015, head_rate=0.015, decay=0.05, checks=4, patience=4)
@@ -213,13 +213,18 @@ class NetworkTrainer:
         if len(runs) < 2:
             return
         started = time.perf_counter()
-        prepared = [self._prepared(run.task, run.labels, run.seed, _learned_before(run), folder) for run in runs]
+        learned = _nested(self.problems[runs[0].task].source, runs)
+        prepared = [
+            self._prepared(run.task, examples, run.seed, _learned_before(run), folder)
+            for run, examples in zip(runs, learned, strict=True)
+        ]
         learners = [learner for learner, _ in prepared]
-        if not faster_stacked(learners, recipe):
+        stack = faster_stack(learners, recipe)
+        if stack is None:
             return
         validation = _whole(self.problems[runs[0].task].source, "validation")
         seconds, left = 0.0, len(runs)
-        for place, result in train_stacked(learners, validation, recipe):
+        for place, result in train_stacked(stack, validation):
             run, failed = runs[place], isinstance(result, Diverged)
             score = None if failed else self._tested(learners[place], run.task)
             moment = time.perf_counter()
@@ -249,7 +254,7 @@ class NetworkTrainer:
 
     def _tested(self, learner: Learner, task: str) -> float:
         test = _whole(self.problems[task].source, "test")
-        return learner.head.score(outputs(learner.network, test, device()), test)
+        return learner.head.score(answers(learner.network, test), test)
 
     def _recipe(self, run: Run, folder: Path) -> Recipe:
         """How this run is trained."""
@@ -262,14 +267,14 @@ class NetworkTrainer:
         self, task: str, labels: int, seed: int, used: Pools, recipe: Recipe, folder: Path
     ) -> tuple[Learner, float, str]:
         """A trained network for `task`, its score on validation, and the note of its pretraining."""
-        learner, note = self._prepared(task, labels, seed, used, folder)
+        learned = _chosen(self.problems[task].source, task, labels, seed)
+        learner, note = self._prepared(task, learned, seed, used, folder)
         validation = _whole(self.problems[task].source, "validation")
         return learner, train(learner.network, learner.train_on, validation, recipe, learner.seed), note
 
-    def _prepared(self, task: str, labels: int, seed: int, used: Pools, folder: Path) -> tuple[Learner, str]:
+    def _prepared(self, task: str, learned: Examples, seed: int, used: Pools, folder: Path) -> tuple[Learner, str]:
         """A network for `task` before its training, with what it learns from, and the note of its pretraining."""
         problem = self.problems[task]
-        learned = _chosen(problem.source, task, labels, seed)
         self.pretrain(used, seed, folder)
         torch.manual_seed(_number(task, seed))
         channels, size = learned.images.shape[1:3]
@@ -411,6 +416,13 @@ def _chosen(source: Source, name: str, labels: int, seed: int) -> Examples:
     """`labels` training examples: nested random subsets, a different order for each name and seed."""
     items = source.items("train")
     return source.examples("train", shuffled(items, _number(name, seed))[:labels])
+
+
+def _nested(source: Source, runs: Sequence[Run]) -> list[Examples]:
+    """What runs of one task learn from; made once for each seed, for fewer labels are the first of more."""
+    most = {run.seed: max(other.labels for other in runs if other.seed == run.seed) for run in runs}
+    whole = {seed: _chosen(source, runs[0].task, labels, seed) for seed, labels in most.items()}
+    return [whole[run.seed].take(slice(run.labels)) for run in runs]
 
 
 @lru_cache(maxsize=16)

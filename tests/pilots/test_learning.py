@@ -12,12 +12,12 @@ from pilots.data.examples import IGNORED, Examples, unlabelled
 from pilots.data.glyphs import glyphs
 from pilots.data.scenes import scenes
 from pilots.learning.backbone import SIZES, ResidualNet, as_input, backbone_named
-from pilots.learning.detection import STRIDE, BoxHead
+from pilots.learning.detection import STRIDE, BoxHead, predictions
 from pilots.learning.heads import ClassHead, MaskHead, PointHead
 from pilots.learning.pretraining import joined, load, save
-from pilots.learning.training import Diverged, Network, Recipe, outputs, train
+from pilots.learning.replicas import train
+from pilots.learning.training import Diverged, Network, Recipe, answers
 
-CPU = torch.device("cpu")
 CHANNELS = SIZES["medium"]
 QUICK = Recipe(pace=4, batch=16, backbone_rate=0.01, head_rate=0.01, decay=0.05, checks=3, patience=5)
 HEADS = {
@@ -53,8 +53,15 @@ def several(first, apart):
 @pytest.mark.parametrize("kind", HEADS)
 def test_the_same_seed_gives_the_same_result(kind):
     torch.set_num_threads(1)
-    first, second = (outputs(learned(kind)[0], some("test"), CPU) for _ in range(2))
+    first, second = (answers(learned(kind)[0], some("test")) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def loss_on(network, examples):
+    where = next(network.parameters()).device
+    with torch.inference_mode():
+        outputs = network.eval()(as_input(torch.from_numpy(examples.images).to(where)))
+        return float(network.head.loss(outputs, [part.to(where) for part in network.head.targets(examples)]))
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -63,9 +70,9 @@ def test_training_lowers_the_loss_on_what_it_learns_from(kind):
     head = HEADS[kind]()
     seen = some()
     network = Network(ResidualNet(), head)
-    before = float(head.loss(outputs(network, seen, CPU), head.targets(seen)))
+    before = loss_on(network, seen)
     train(network, seen, seen, replace(QUICK, pace=10), 0)
-    assert float(head.loss(outputs(network, seen, CPU), head.targets(seen))) < 0.8 * before
+    assert loss_on(network, seen) < 0.8 * before
 
 
 def test_the_network_ends_with_the_weights_that_scored_best_on_validation():
@@ -74,7 +81,7 @@ def test_the_network_ends_with_the_weights_that_scored_best_on_validation():
     network = Network(ResidualNet(), head)
     validation = some("validation")
     best = train(network, some(), validation, replace(QUICK, checks=8, patience=99), 0)
-    assert head.score(outputs(network, validation, CPU), validation) == best
+    assert head.score(answers(network, validation), validation) == best
 
 
 def test_training_stops_when_the_validation_score_no_longer_rises(monkeypatch):
@@ -107,9 +114,9 @@ def test_what_memory_does_not_hold_at_once_is_computed_in_parts():
             return super().forward(images)
 
     torch.manual_seed(0)
-    backbone, head = ResidualNet(), ClassHead(10, CHANNELS)
-    whole = outputs(Network(backbone, head), some(), CPU)
-    torch.testing.assert_close(outputs(Small(backbone, head), some(), CPU), whole)
+    backbone, head = ResidualNet(), HEADS["keypoints"]()
+    whole = answers(Network(backbone, head), some())
+    torch.testing.assert_close(answers(Small(backbone, head), some()), whole)
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_where():
@@ -123,7 +130,7 @@ def test_a_backbone_with_rate_zero_is_left_as_it_was():
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     train(Network(backbone, head), some(), some("validation"), replace(QUICK, backbone_rate=0.0), 0)
     after = backbone.state_dict()
-    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(torch.equal(value, after[name].cpu()) for name, value in before.items())
 
 
 def test_steps_grow_with_the_root_of_the_labels():
@@ -143,7 +150,7 @@ def test_outputs_that_say_each_cell_s_target_find_every_object(examples):
     logits = torch.full((len(examples), side * side, 10), -9.0)
     logits[kinds >= 0, kinds[kinds >= 0]] = 9.0
     perfect = torch.cat([logits, raw], dim=2).transpose(1, 2).unflatten(2, (side, side))
-    assert head.score(perfect, examples) == pytest.approx(1.0, abs=1e-6)
+    assert head.score(head.answers(perfect), examples) == pytest.approx(1.0, abs=1e-6)
     assert float(head.loss(perfect, (kinds, boxes))) < 0.01
 
 
@@ -162,7 +169,7 @@ def test_overlapping_boxes_of_one_class_are_thinned_out_and_others_stay():
     outputs_of = torch.full((1, 6, 8, 8), -9.0)
     outputs_of[0, 2:] = 2.0
     outputs_of[0, 0, 3, 3], outputs_of[0, 0, 3, 4], outputs_of[0, 1, 3, 3], outputs_of[0, 0, 0, 0] = 3.0, 2.0, 1.0, 0.5
-    found = head.predictions(outputs_of)
+    found = predictions(head.answers(outputs_of))
     assert found.kinds.tolist() == [0, 1, 0]
     assert found.confidences == pytest.approx(1 / (1 + np.exp([-3.0, -1.0, -0.5])))
 
@@ -175,7 +182,7 @@ def test_masks_said_pixel_by_pixel_score_one_and_ignored_pixels_cost_nothing():
     truth = torch.from_numpy(np.where(masks == IGNORED, 10, masks).astype(np.int64))
     logits = 20.0 * torch.nn.functional.one_hot(truth, 11).permute(0, 3, 1, 2)
     perfect = torch.nn.functional.pixel_unshuffle(logits.float(), 2)
-    assert head.score(perfect, examples) == 1.0
+    assert head.score(head.answers(perfect), examples) == 1.0
     assert float(head.loss(perfect, head.targets(examples))) < 1e-6
 
 
@@ -264,7 +271,7 @@ def test_where_wrong_labels_are_fitted_more_labels_bring_nothing_and_early_stopp
         recipe = Recipe(1500 / labels**0.5, 32, 0.0, 0.1, 0.0, checks=30, patience=5, early_stopping=stopping)
         learn = glyph_examples("train", 0.2, seed).take(np.random.default_rng(seed).permutation(1252)[:labels])
         train(network, learn, validation, recipe, seed)
-        return head.score(outputs(network, test, CPU), test)
+        return head.score(answers(network, test), test)
 
     sizes = (80, 160, 320, 1250)
     fitted, stopped = (

@@ -11,7 +11,7 @@ import torch
 
 from budget.errors import InvalidInput
 from pilots.data import digits
-from pilots.learning.replicas import train_stacked
+from pilots.learning.replicas import Stack, train_stacked
 from pilots.learning.training import Diverged, Recipe
 from pilots.trainers import Run, networks
 from pilots.trainers.networks import NetworkTrainer, digit_scenes
@@ -301,11 +301,11 @@ def stacking(monkeypatch):
     """The trial says that stacks are faster; the answer lists how large the stacks were."""
     sizes = []
 
-    def counted(learners, *more):
-        sizes.append(len(learners))
-        return train_stacked(learners, *more)
+    def counted(stack, validate_on):
+        sizes.append(len(stack.learners))
+        return train_stacked(stack, validate_on)
 
-    monkeypatch.setattr(networks, "faster_stacked", lambda *_: True)
+    monkeypatch.setattr(networks, "faster_stack", Stack)
     monkeypatch.setattr(networks, "train_stacked", counted)
     return sizes
 
@@ -342,9 +342,9 @@ def test_a_stack_that_memory_does_not_hold_is_halved_and_what_it_finished_is_kep
     runs = [*GROUP, Run("detection", 20, 2, POOL)]
     expected, counted = together(trainer, tmp_path, runs), networks.train_stacked
 
-    def limited(learners, *more):
-        results = counted(learners, *more)
-        if len(learners) > 2:
+    def limited(stack, validate_on):
+        results = counted(stack, validate_on)
+        if len(stack.learners) > 2:
             yield next(results)
             raise torch.OutOfMemoryError("CUDA out of memory")
         yield from results
@@ -358,9 +358,9 @@ def test_a_stack_that_memory_does_not_hold_is_halved_and_what_it_finished_is_kep
 def test_a_run_that_diverges_in_a_stack_has_no_score_and_the_others_have(trainer, tmp_path, stacking, monkeypatch):
     real = trainer._prepared
 
-    def spoiled(self, task, labels, seed, used, folder):
-        learner, note = real(task, labels, seed, used, folder)
-        if labels == 16:
+    def spoiled(self, task, learned, *more):
+        learner, note = real(task, learned, *more)
+        if len(learned) == 16:
             learner.network.head.last.bias.data.fill_(torch.nan)
         return learner, note
 

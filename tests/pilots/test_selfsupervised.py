@@ -68,7 +68,7 @@ def test_after_learning_views_of_an_image_it_never_saw_find_each_other():
         """Loss of a projection of its own, trained on top of the backbone as it is."""
         torch.manual_seed(0)
         generator = torch.Generator().manual_seed(0)
-        network = Network(backbone.requires_grad_(False), Projector(64))
+        network = Network(backbone.cpu().requires_grad_(False), Projector(64))
         optimizer = torch.optim.AdamW(network.head.parameters(), lr=0.01)
         shown, new = (as_input(torch.from_numpy(images(64, split))) for split in ("train", "test"))
         for _ in range(steps):
