@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -57,11 +58,12 @@ class Stack:
     def __init__(self, learners: Sequence[Learner], recipe: Recipe) -> None:
         self.learners, self.recipe = learners, recipe
         where, head = device(), learners[0].head
-        self._networks, self._head, self._decay = [learner.network for learner in learners], head, recipe.decay
-        for network in self._networks:
+        networks, self._head, self._decay = [learner.network for learner in learners], head, recipe.decay
+        for network in networks:
             network.to(where)
             network.train()
-        stacked, self._buffers = stack_module_state(self._networks)
+        self._states = [network.state_dict() for network in networks]  # theirs, not copies
+        stacked, self._buffers = stack_module_state(networks)
         rates = {"head": recipe.head_rate, "backbone": recipe.backbone_rate}
         moving = [name for name in stacked if rates[name.partition(".")[0]] > 0]
         self._shapes = {name: stacked[name].shape[1:] for name in moving}
@@ -71,7 +73,7 @@ class Stack:
             [torch.full_like(stacked[name][0].flatten(), rates[name.partition(".")[0]]) for name in moving]
         )
         self._moments = [torch.zeros_like(self._weights) for _ in _DECAYS]
-        self._base = deepcopy(self._networks[0])
+        self._base = deepcopy(networks[0])
         self._base.may_mix = False  # torch.func has no batch normalization of one precision with sums of another
         if recipe.backbone_rate == 0:
             self._base.backbone.eval()
@@ -119,15 +121,14 @@ class Stack:
 
     def _recorded(self) -> Callable[[], None]:
         """A step as one thing for the device to do."""
-        here = torch.cuda.current_stream()
-        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        here, beside = torch.cuda.current_stream(), _beside()
         with self.undone():
             beside.wait_stream(here)
             with torch.cuda.stream(beside):  # what is made only once, such as room for products, is made before
                 self._advance()
             here.wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=beside):
             self._advance()
         return graph.replay
 
@@ -169,17 +170,18 @@ class Stack:
 
     def look(self, place: int) -> float:
         at = self._stacked_at[place]
-        state = {name: weights[at] for name, weights in (self._named() | self._buffers).items()}
-        self._networks[at].load_state_dict(state, strict=False)  # what does not move is there already
+        with torch.no_grad():  # what does not move is there already
+            for name, weights in (self._named() | self._buffers).items():
+                self._states[at][name].copy_(weights[at])
         return self._losses[at].item()
 
     def keep(self, places: Sequence[int]) -> None:
         """The others are taken out when they are half of the stack: to record its step anew takes time, too."""
         self._stacked_at = [self._stacked_at[place] for place in places]
-        if 2 * len(self._stacked_at) > len(self._networks):
+        if 2 * len(self._stacked_at) > len(self._states):
             return
         chosen = torch.tensor(self._stacked_at, dtype=torch.int64, device=self._weights.device)
-        self._networks = [self._networks[at] for at in self._stacked_at]
+        self._states = [self._states[at] for at in self._stacked_at]
         self._weights = self._weights.detach()[chosen].requires_grad_()
         self._moments = [moment[chosen] for moment in self._moments]
         self._fixed, self._buffers = (
@@ -187,6 +189,12 @@ class Stack:
         )
         self._rows, self._cycles, self._losses = self._rows[chosen], self._cycles[chosen], self._losses[chosen]
         self._stacked_at, self._replay = list(range(len(chosen))), None
+
+
+@lru_cache
+def _beside() -> torch.cuda.Stream:
+    """The stream on which steps are recorded: one, for each has room of its own for products, which it keeps."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
 
 def train_stacked(stack: Stack, validate_on: Examples) -> Iterator[tuple[int, float | Diverged]]:
