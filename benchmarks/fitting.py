@@ -198,6 +198,8 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.sample < len(POINTS):
+        parser.error(f"--sample: at least {len(POINTS)}, one curve for each number of points")
     figures = speed_of_least_squares(arguments.curves, arguments.sample)
     figures |= speed_of_posterior(min(arguments.curves, 1000))
     figures |= speed_of_fit(arguments.tasks)

@@ -154,7 +154,8 @@ def fit(
     surfaces = fitted(brief, measurements, seed)
     if folder is not None:
         with step("drawn and written"):
-            write_charts(pictures(surfaces, measurements.asked_by(brief), language), folder, force)
+            in_order = {name: surfaces[name] for name in brief.tasks}
+            write_charts(pictures(in_order, measurements.asked_by(brief), language), folder, force)
     if as_json:
         output.answer_json({name: surface_document(surface) for name, surface in sorted(surfaces.items())})
     else:
@@ -164,13 +165,13 @@ def fit(
 
 
 def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, language: str) -> dict[str, str]:
-    """{file name: SVG} of every task: its curve to ten times the largest pilot, with the most pool labels measured and
+    """{file name: SVG} of every task, in this order: its curve to ten times the largest pilot, with the most pool labels measured and
     with those of the pilots."""
     from budget.allocation.evidence import REACH, dots, evidence
     from reports import fits_to_svg
 
     runs, found = dots(measurements), {}
-    for name, surface in sorted(surfaces.items()):
+    for name, surface in surfaces.items():
         pools = {pool: (most, most) for pool, most in surface.most_pools.items()}
         found[name] = evidence(surface, runs[name], round(PLOTTED / REACH * surface.most_labels), pools)
     return fits_to_svg(found, language)

@@ -197,17 +197,17 @@ def test_fit_plots_a_chart_for_each_task_and_the_same_again(call: Call, tmp_path
     result = call("fit", *INPUTS, "--plot", "plots", "--json")
     assert set(json.loads(result.stdout)) == {"detection", "segmentation", "keypoints"}
     charts = {path.name: path.read_text() for path in (tmp_path / "plots").iterdir()}
-    assert sorted(charts) == ["curve-01-detection.svg", "curve-02-keypoints.svg", "curve-03-segmentation.svg"]
+    assert sorted(charts) == ["curve-01-detection.svg", "curve-02-segmentation.svg", "curve-03-keypoints.svg"]
     call("fit", *INPUTS, "--plot", "plots")
     assert charts == {path.name: path.read_text() for path in (tmp_path / "plots").iterdir()}
 
 
 def test_fit_plots_nothing_where_one_file_is_not_its_own(call: Call, tmp_path: Path) -> None:
     (tmp_path / "plots").mkdir()
-    mine = tmp_path / "plots" / "curve-03-segmentation.svg"
+    mine = tmp_path / "plots" / "curve-02-segmentation.svg"
     mine.write_text("mine")
     result = call("fit", *INPUTS, "--plot", "plots", status=2)
-    assert "curve-03-segmentation.svg" in result.stderr
+    assert "curve-02-segmentation.svg" in result.stderr
     assert [path.name for path in (tmp_path / "plots").iterdir()] == [mine.name]
     call("fit", *INPUTS, "--plot", "plots", "--force")
     assert mine.read_text() != "mine"
