@@ -2,13 +2,15 @@
 
 A small network's step is hundreds of small kernels, and starting them takes longer than what they do. Here weights and
 batches of all networks (R) lie in tensors with one axis more, so that every kernel serves all of them
-(`torch.func.vmap`; convolutions become grouped ones). Each network keeps its own data, order of batches, rates, course
-and end, and comes to what it would have come to alone, up to rounding.
+(`torch.func.vmap`; convolutions become grouped ones), and a step is recorded for the GPU to replay. Each network keeps
+its own data, order of batches, rates, course and end, and comes to what it would have come to alone, up to rounding.
+One network alone is a stack of one there.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -212,15 +214,15 @@ def train(network: Network, train_on: Examples, validate_on: Examples, recipe: R
     Raises Diverged, and torch.OutOfMemoryError where a batch is too much for the device.
     """
     learner = Learner(network, train_on, seed)
-    steps = _recorded(learner, recipe) or Single(learner, recipe)
+    steps = _stack_of_one(learner, recipe) or Single(learner, recipe)
     ((_, result),) = follow(steps, [Course(learner, validate_on, recipe)])
     if isinstance(result, Diverged):
         raise result
     return result
 
 
-def _recorded(learner: Learner, recipe: Recipe) -> Stack | None:
-    """A stack of one, where there is a GPU to record its steps, and that is faster."""
+def _stack_of_one(learner: Learner, recipe: Recipe) -> Stack | None:
+    """Where there is a GPU to record its steps, and that is faster; else None."""
     if device().type == "cpu":
         return None
     try:
@@ -231,7 +233,7 @@ def _recorded(learner: Learner, recipe: Recipe) -> Stack | None:
 
 def faster_stack(learners: Sequence[Learner], recipe: Recipe) -> Stack | None:
     """All side by side, if so a step of theirs takes clearly less time on this device than one after another: both are
-    timed. None where it does not, or they cannot be stacked. Raises torch.OutOfMemoryError."""
+    timed. None where it does not; also, with a warning, where they cannot be stacked. Raises torch.OutOfMemoryError."""
     most = min(_TRIAL_STEPS, *(recipe.steps(len(learner.train_on)) for learner in learners))
     first = replace(learners[0], network=deepcopy(learners[0].network))
     try:
@@ -240,7 +242,8 @@ def faster_stack(learners: Sequence[Learner], recipe: Recipe) -> Stack | None:
             together = _seconds(stack, most)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError:
+    except RuntimeError as reason:
+        warnings.warn(f"networks are trained one after another: {reason}", RuntimeWarning, stacklevel=2)
         return None
     return stack if together < _WORTH * len(learners) * _seconds(Single(first, recipe), most) else None
 

@@ -110,8 +110,9 @@ def test_the_trial_leaves_the_networks_as_they_were():
         assert all(torch.equal(each.cpu(), was[name]) for name, each in one.network.state_dict().items())
 
 
-def test_networks_that_draw_random_numbers_as_they_learn_are_trained_alone():
-    assert faster_stack(learners(of=Forgetful), RECIPE) is None
+def test_networks_that_draw_random_numbers_as_they_learn_are_trained_alone_and_it_is_said_why():
+    with pytest.warns(RuntimeWarning, match="one after another: vmap: called random operation"):
+        assert faster_stack(learners(of=Forgetful), RECIPE) is None
 
 
 def test_memory_that_does_not_hold_all_of_them_is_told(monkeypatch):
