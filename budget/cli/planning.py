@@ -165,8 +165,8 @@ def fit(
 
 
 def pictures(surfaces: Mapping[str, Surface], measurements: Measurements, language: str) -> dict[str, str]:
-    """{file name: SVG} of every task, in this order: its curve to ten times the largest pilot, with the most pool labels
-    measured and with those of the pilots."""
+    """{file name: SVG} of every task, in this order: its curve to ten times the largest pilot, with the most pool
+    labels measured and with those of the pilots."""
     from budget.allocation.evidence import REACH, dots, evidence
     from reports import fits_to_svg
 
