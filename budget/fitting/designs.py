@@ -32,19 +32,17 @@ class Designs:
     whole: bool
 
     @np.errstate(over="ignore", divide="ignore", invalid="ignore")
-    def shapes(self, law: Law, theta: Array, far: float) -> tuple[Array, Array]:
-        """g (T, N, M), the law's shape over its shape at the largest pilot, and the same at so many times the largest
-        pilot (T, M): theta (T, M, p), or (1, M, p) for all; (1, N, M) where these share one design, and (1, M)."""
+    def shapes(self, law: Law, theta: Array) -> tuple[Array, Array]:
+        """g (T, N, M), the law's shape over its shape at the largest pilot, and that (T, M): theta (T, M, p), or (1, M,
+        p) for all; (1, N, M) where these share one design, and (1, M)."""
         which = np.arange(len(self.entry)) if len(theta) == 1 else self.design
-        nodes, pools = theta[:, None, None], self.pools[which]
-        shape = law.shape(nodes, self.labels[which], pools)
-        ends = np.array([[1.0], [far]])
-        pilot, end = law.shape(theta[:, None], ends, np.repeat(ends[:, :, None], pools.shape[-1], 2)).swapaxes(0, 1)
-        table = over(shape, pilot[:, None, None])
-        g = table.reshape(len(which), -1, theta.shape[1])
+        pools = self.pools[which]
+        shape = law.shape(theta[:, None, None], self.labels[which], pools)
+        pilot = law.shape(theta, np.ones(1), np.ones((1, pools.shape[-1])))
+        g = over(shape, pilot[:, None, None]).reshape(len(which), -1, theta.shape[1])
         if not self.whole:
             g = np.take_along_axis(g, self.entry[which][:, :, None], 1)
-        return (g[self.design] if len(theta) == 1 and len(g) > 1 else g), over(end, pilot)
+        return (g[self.design] if len(theta) == 1 and len(g) > 1 else g), pilot
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")

@@ -137,15 +137,16 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     normal = ndtri((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
     nodes, back = np.unique(posterior.node[chosen], return_inverse=True)
-    highest, floor, groups = np.zeros(len(nodes)), posterior.node_floor[nodes], []
+    highest, groups = np.zeros(len(nodes)), []
+    floor, pilot = posterior.node_floor[nodes], posterior.node_pilot[nodes]
     np.maximum.at(highest, back, level)
     most = ceiling / np.maximum(highest, 1e-12)
     ends = np.searchsorted(nodes, starts)
     for law, every, start, a, b in zip(posterior.laws, posterior.theta, starts, ends, ends[1:], strict=False):
         if a < b:
             theta, inside = every[nodes[a:b] - start], np.flatnonzero((back >= a) & (back < b))
-            pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
-            groups.append(Group(law, theta, floor[a:b], pilot, most[a:b], inside, back[inside] - a, level[inside]))
+            parts = floor[a:b], pilot[a:b], most[a:b]
+            groups.append(Group(law, theta, *parts, inside, back[inside] - a, level[inside]))
     rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     drift, noise = posterior.paths[posterior.path[chosen]].T

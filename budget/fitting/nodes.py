@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
-FAR = 8.0  # times the largest pilot, where truths are told from one another
 LEAST = -80.0  # logarithm of the least weight that is reckoned with: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
 STEP = 1e-4  # in latent units, over which slopes are taken
@@ -128,12 +127,12 @@ def whiten(b: Batch, settings: Settings) -> Whitened:
 
 class Nodes(NamedTuple):
     """M nodes of R rows, each a law and a task: parameters (p, R, M) and floors (R, M) as the formula has them; the
-    error FAR beyond the largest pilot over that at it (R, M); and what they are worth: the log evidence (R, M), and of
-    every path its share in it, its level and the level's deviation, (R, C, M)."""
+    shape at the largest pilot (R, M); and what they are worth: the log evidence (R, M), and of every path its share in
+    it, its level and the level's deviation, (R, C, M)."""
 
     theta: Array
     floor: Array
-    far: Array
+    pilot: Array
     log: Array
     share: Array
     level: Array
@@ -163,9 +162,9 @@ def evaluate(laws: Sequence[Law], b: Batch, w: Whitened, latent: Array, answer: 
         rows = answer.rows(slice(i * len(b.names), (i + 1) * len(b.names)))
         theta = natural(law, b.pools, latent[i, :, :-1].swapaxes(0, 1))
         floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[i, :, -1])
-        rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
+        rise, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
         rise -= 1
-        rows.theta[...], rows.floor[...], rows.far[...] = theta, floor, floor + (1 - floor) * far
+        rows.theta[...], rows.floor[...], rows.pilot[...] = theta, floor, pilot
         whitened = [turn @ rise for turn in w.turns]
         _weigh(w, whitened, (1 - floor)[:, None], rows)
         found.append(whitened)

@@ -29,6 +29,7 @@ from budget.fitting.summits import summits
 
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
+FAR = 8.0  # times the largest pilot, where truths are told from one another
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ SETTINGS = Settings()
 
 @dataclass(frozen=True)
 class Posterior:
-    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, and their errors FAR beyond the largest
-    pilot over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over all laws' nodes,
-    weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how many times the
-    guessed deviation of a run its noise is."""
+    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, their shapes at the largest pilot and
+    their errors FAR beyond it over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over
+    all laws' nodes, weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how
+    many times the guessed deviation of a run its noise is."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
     node_floor: Array
+    node_pilot: Array
     node_far: Array
     node: NDArray[np.intp]
     weight: Array
@@ -93,7 +95,7 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
 
 def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> Nodes:
     """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
-    mixture of the prior and of all proposals."""
+    mixture of the prior and of all proposals; the laws' own weights aside."""
     joint, q, rows = laws[0].joint, len(laws[0].parameters(b.pools)) + 1, len(laws) * len(b.names)
     first, near, rounds = settings.nodes[joint], settings.near[joint], settings.rounds[joint]
     answer = Nodes.room(q - 1, rows, len(w.paths), first + rounds * near)
@@ -119,8 +121,7 @@ def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> N
         proposals.append(proposal)
         until = slice(done + near)
         mixture[:, until] += near / first * np.exp(proposal.density(latent[:, :, until]) + half[:, until])
-    weights = np.repeat([law.weight / first for law in laws], len(b.names))
-    answer.log[...] += np.log(weights)[:, None] - np.log(mixture)
+    answer.log[...] -= np.log(first * mixture)
     return answer
 
 
@@ -131,15 +132,18 @@ def posteriors(
     b = batch(tasks, prior)
     w = whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
+    sampled = list(dict.fromkeys(law.inside or law for law in laws))
     found: dict[Law, Nodes] = {}
-    for count in sorted({len(law.parameters(b.pools)) for law in laws}):
-        alike = [law for law in laws if len(law.parameters(b.pools)) == count]
+    for count in sorted({len(law.parameters(b.pools)) for law in sampled}):
+        alike = [law for law in sampled if len(law.parameters(b.pools)) == count]
         rows = _sample(alike, b, w, settings)
         found |= {law: rows.rows(slice(i * len(tasks), (i + 1) * len(tasks))) for i, law in enumerate(alike)}
-    nodes = [found[law] for law in laws]
-    total = _log_sum(np.stack([_log_sum(each.log) for each in nodes], 1))
-    kept = zip(*(_keep(each, total) for each in nodes), strict=True)
-    return [_together(laws, w.paths, parts) for parts in kept]
+    nodes = [found[law.inside or law] for law in laws]
+    logs = [each.log + np.log(law.weight) for law, each in zip(laws, nodes, strict=True)]
+    total = _log_sum(np.stack([_log_sum(each) for each in logs], 1))[:, None]
+    weights = [np.exp(np.maximum(each - total, LEAST)) for each in logs]
+    kept = [_keep(*each, b.pools) for each in zip(laws, nodes, weights, strict=True)]
+    return [_together(laws, w.paths, parts) for parts in zip(*kept, strict=True)]
 
 
 def _log_sum(logs: Array) -> Array:
@@ -149,11 +153,12 @@ def _log_sum(logs: Array) -> Array:
 
 
 class _Kept(NamedTuple):
-    """One task's nodes of one law that weigh anything: theta (M, p), floor and far (M,); and of the pairs with a path
-    that do: the node, the path, weight, level and its deviation, (K,)."""
+    """One task's nodes of one law that weigh anything: theta (M, p), floor, pilot and far (M,); and of the pairs with a
+    path that do: the node, the path, weight, level and its deviation, (K,)."""
 
     theta: Array
     floor: Array
+    pilot: Array
     far: Array
     node: NDArray[np.intp]
     path: NDArray[np.intp]
@@ -162,30 +167,35 @@ class _Kept(NamedTuple):
     deviation: Array
 
 
-def _keep(nodes: Nodes, total: Array) -> list[_Kept]:
-    """Of every task, with weights that add up to 1 over all laws: `total` (T,), the evidence of all."""
-    weight = nodes.share * np.exp(np.maximum(nodes.log - total[:, None], LEAST))[:, None]
+def _keep(law: Law, nodes: Nodes, weights: Array, pools: int) -> list[_Kept]:
+    """Of every task; weights (T, M) of the nodes add up to 1 over all laws."""
+    weight = nodes.share * weights[:, None]
     keep = weight > NEGLIGIBLE
     some = keep.any(1)
-    pairs = np.flatnonzero(keep)
-    task, path, node = np.unravel_index(pairs, keep.shape)
-    counts = some.sum(1)
-    place = np.cumsum(some, 1)[task, node] - 1
-    theta = nodes.theta[:, some].T
-    of_nodes, of_pairs = np.cumsum(counts)[:-1], np.cumsum(keep.sum((1, 2)))[:-1]
-    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor[some], nodes.far[some])]
-    parts += [np.split(part, of_pairs) for part in (place, path)]
-    parts += [np.split(part.ravel()[pairs], of_pairs) for part in (weight, nodes.level, nodes.deviation)]
-    return [_Kept(*each) for each in zip(*parts, strict=True)]
+    task, path, node = np.nonzero(keep)
+    place = (np.cumsum(some, 1) - 1)[task, node]
+    theta, floor, pilot = nodes.theta[:, some].T, nodes.floor[some], nodes.pilot[some]
+    far = floor + (1 - floor) * over(law.shape(theta, np.array([FAR]), np.full((1, pools), FAR)), pilot)
+    weight, level, deviation = weight[keep], nodes.level[keep], nodes.deviation[keep]
+    return [
+        _Kept(theta[m], floor[m], pilot[m], far[m], place[k], path[k], weight[k], level[k], deviation[k])
+        for m, k in zip(_parts(some.sum(1)), _parts(keep.sum((1, 2))), strict=True)
+    ]
+
+
+def _parts(counts: NDArray[np.intp]) -> list[slice]:
+    """So many each, one after another."""
+    ends = np.cumsum(counts).tolist()
+    return [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
 
 def _together(laws: tuple[Law, ...], paths: Array, parts: Sequence[_Kept]) -> Posterior:
     """One task's nodes of all laws, side by side."""
     starts = np.cumsum([0, *(len(part.floor) for part in parts[:-1])])
-    floor, far, path, weight, level, deviation = (
+    floor, pilot, far, path, weight, level, deviation = (
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("floor", "far", "path", "weight", "level", "deviation")
+        for name in ("floor", "pilot", "far", "path", "weight", "level", "deviation")
     )
     node = np.concatenate([part.node + start for part, start in zip(parts, starts, strict=True)])
     theta = tuple(part.theta for part in parts)
-    return Posterior(laws, theta, floor, far, node, weight, level, deviation, path, paths)
+    return Posterior(laws, theta, floor, pilot, far, node, weight, level, deviation, path, paths)
