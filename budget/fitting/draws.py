@@ -81,7 +81,8 @@ class Draws:
         total = np.zeros(np.broadcast_shapes(labels.shape, pools.shape[:-1]))
         for group, weight in self.middle:
             theta = group.theta.reshape(-1, *(1,) * total.ndim, group.theta.shape[1])
-            total += np.tensordot(weight, group.relative(group.law.shape(theta, labels, pools)), 1)
+            error = group.relative(group.law.shape(theta, labels, pools))
+            total += (weight @ error.reshape(len(weight), -1)).reshape(error.shape[1:])
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:

@@ -43,7 +43,8 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = np.array([labels.min(), 1.0, *grid])
     ends = [_ends(task, k) for k in range(len(task.varied))]
-    expected = draws.expected(at[:, None], np.concatenate(ends)[None])
+    mixes, back = np.unique(np.concatenate(ends), axis=0, return_inverse=True)
+    expected = draws.expected(at[:, None], mixes[None])[:, back.reshape(-1)]
     rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in range(len(ends))]
     # the draws are looked at where a pool may not have faded only, from the most labels on
     wanted = [2 + np.flatnonzero(each[2:] >= POINT) for each in rise]
@@ -91,7 +92,8 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
     pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
-    within = means @ np.array([np.ptp(pool[one > 0]) for one in means.T]) > 0
+    most, least = np.where(means, pool[:, None], -np.inf).max(0), np.where(means, pool[:, None], np.inf).min(0)
+    within = means @ (most - least) > 0
     if not within.any():
         return None
     logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
