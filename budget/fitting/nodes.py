@@ -126,9 +126,9 @@ def whiten(b: Batch, settings: Settings) -> Whitened:
 
 
 class Nodes(NamedTuple):
-    """M nodes of R rows, each a law and a task: parameters (p, R, M) and floors (R, M) as the formula has them; the
-    shape at the largest pilot (R, M); and what they are worth: the log evidence (R, M), and of every path its share in
-    it, its level and the level's deviation, (R, C, M)."""
+    """M nodes of one law for each of T tasks: parameters (p, T, M) and floors (T, M) as the formula has them; the shape
+    at the largest pilot (T, M); and what they are worth: the log evidence (T, M), and of every path its share in it,
+    its level and the level's deviation, (T, C, M)."""
 
     theta: Array
     floor: Array
@@ -139,36 +139,27 @@ class Nodes(NamedTuple):
     deviation: Array
 
     @staticmethod
-    def room(parameters: int, rows: int, paths: int, nodes: int) -> Nodes:
+    def room(parameters: int, tasks: int, paths: int, nodes: int) -> Nodes:
         """For what is yet to be found."""
-        each = np.empty((3, rows, nodes)), np.empty((3, rows, paths, nodes))
-        return Nodes(np.empty((parameters, rows, nodes)), *each[0], *each[1])
+        each = np.empty((3, tasks, nodes)), np.empty((3, tasks, paths, nodes))
+        return Nodes(np.empty((parameters, tasks, nodes)), *each[0], *each[1])
 
     def part(self, some: slice) -> Nodes:
-        """Some nodes of all rows."""
+        """Some nodes of all tasks."""
         return Nodes(*(each[..., some] for each in self))
 
-    def rows(self, some: slice) -> Nodes:
-        """All nodes of some rows."""
-        return Nodes(self.theta[:, some], *(each[some] for each in self[1:]))
 
-
-def evaluate(laws: Sequence[Law], b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[list[Array]]:
-    """Fills the answer, law by law and task by task, for latent nodes (L, T or 1, p + 1, M) of L laws and T tasks, the
-    last coordinate being the floor: h = 1 + (1 - f) (g - 1). Given back is g - 1 of every law and noise, whitened, (T,
-    N, M)."""
-    found = []
-    for i, law in enumerate(laws):
-        rows = answer.rows(slice(i * len(b.names), (i + 1) * len(b.names)))
-        theta = natural(law, b.pools, latent[i, :, :-1].swapaxes(0, 1))
-        floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[i, :, -1])
-        rise, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
-        rise -= 1
-        rows.theta[...], rows.floor[...], rows.pilot[...] = theta, floor, pilot
-        whitened = [turn @ rise for turn in w.turns]
-        _weigh(w, whitened, (1 - floor)[:, None], rows)
-        found.append(whitened)
-    return found
+def evaluate(law: Law, b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[Array]:
+    """Fills the answer for latent nodes (T or 1, p + 1, M), the last coordinate being the floor: h = 1 + (1 - f) (g -
+    1). Given back is g - 1 of every noise, whitened, (T, N, M)."""
+    theta = natural(law, b.pools, latent[:, :-1].swapaxes(0, 1))
+    floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[:, -1])
+    rise, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
+    rise -= 1
+    answer.theta[...], answer.floor[...], answer.pilot[...] = theta, floor, pilot
+    whitened = [turn @ rise for turn in w.turns]
+    _weigh(w, whitened, (1 - floor)[:, None], answer)
+    return whitened
 
 
 def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -> None:
@@ -203,29 +194,28 @@ def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -
     np.add(most[:, 0], np.log(total[:, 0]), out=answer.log)
 
 
-def bent(laws: Sequence[Law], b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Array]:
-    """The log density of every row's place (R, q), up to a constant of the row, its slopes (R, q), and what it bends
-    down by, (R, q, q), after Gauss and Newton: I + sum_c s_c l_c^2 (J'V_c J - J'V_c h h'V_c J / h'V_c h), J the slopes
+def bent(law: Law, b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Array]:
+    """The log density of every task's place (T, q), up to a constant of the task, its slopes (T, q), and what it bends
+    down by, (T, q, q), after Gauss and Newton: I + sum_c s_c l_c^2 (J'V_c J - J'V_c h h'V_c J / h'V_c h), J the slopes
     of h over the cells, V_c a path's inverse variances, s_c its share, l_c its level, which is fitted (Kaufman 1975).
 
     Slopes are differences over STEP: q + 1 nodes.
     """
-    rows, q = here.shape
+    tasks, q = here.shape
     nodes = here[:, :, None] + STEP * np.eye(q, q + 1, 1)
-    answer = Nodes.room(q - 1, rows, len(w.paths), q + 1)
-    found = evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, q + 1), answer)
+    answer = Nodes.room(q - 1, tasks, len(w.paths), q + 1)
+    found = evaluate(law, b, w, nodes, answer)
     logs = answer.log - 0.5 * np.square(nodes).sum(1)
-    bend, tasks, each = np.tile(np.eye(q), (rows, 1, 1)), len(b.names), len(w.paths) // len(w.turns)
-    for i, whitened in enumerate(found):
-        some = answer.rows(slice(i * tasks, (i + 1) * tasks)).part(slice(1))
-        rest = 1 - answer.floor[i * tasks : (i + 1) * tasks, None]
-        for k, (turn, one) in enumerate(zip(w.turns, whitened, strict=True)):
-            paths = slice(k * each, (k + 1) * each)
-            shape = turn.sum(2)[:, :, None] + rest * one
-            slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
-            weight, certain = w.weight[:, paths], some.share[:, paths, 0] * np.square(some.level[:, paths, 0])
-            both = (weight * shape[:, None, :, 0]) @ slope
-            itself = weight @ np.square(shape[:, :, 0, None])
-            inner = slope.transpose(0, 2, 1) @ ((certain[:, None] @ weight).transpose(0, 2, 1) * slope)
-            bend[i * tasks : (i + 1) * tasks] += inner - both.transpose(0, 2, 1) @ (certain[:, :, None] / itself * both)
+    rest, each = 1 - answer.floor[:, None], len(w.paths) // len(w.turns)
+    certain = answer.share[:, :, 0] * np.square(answer.level[:, :, 0])
+    bend = np.tile(np.eye(q), (tasks, 1, 1))
+    for k, (turn, one) in enumerate(zip(w.turns, found, strict=True)):
+        paths = slice(k * each, (k + 1) * each)
+        shape = turn.sum(2)[:, :, None] + rest * one
+        slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
+        weight, sure = w.weight[:, paths], certain[:, paths]
+        both = (weight * shape[:, None, :, 0]) @ slope
+        itself = weight @ np.square(shape[:, :, 0, None])
+        inner = slope.transpose(0, 2, 1) @ ((sure[:, None] @ weight).transpose(0, 2, 1) * slope)
+        bend += inner - both.transpose(0, 2, 1) @ (sure[:, :, None] / itself * both)
     return logs[:, 0], (logs[:, 1:] - logs[:, :1]) / STEP, bend

@@ -11,10 +11,9 @@ fitted (`proposals`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,19 +92,19 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
     return np.asarray(floor[:, None] + (1 - floor[:, None]) * shape)
 
 
-def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> Nodes:
-    """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
-    mixture of the prior and of all proposals; the laws' own weights aside."""
-    joint, q, rows = laws[0].joint, len(laws[0].parameters(b.pools)) + 1, len(laws) * len(b.names)
-    first, near, rounds = settings.nodes[joint], settings.near[joint], settings.rounds[joint]
-    answer = Nodes.room(q - 1, rows, len(w.paths), first + rounds * near)
-    latent, half = np.empty((rows, q, first + rounds * near)), np.empty((rows, first + rounds * near))
+def _sample(law: Law, b: Batch, w: Whitened, settings: Settings) -> Nodes:
+    """Nodes of one law for every task, and what they are worth, weighted by the mixture of the prior and of all
+    proposals; the law's own weight aside."""
+    tasks, q = len(b.names), len(law.parameters(b.pools)) + 1
+    first, near, rounds = settings.nodes[law.joint], settings.near[law.joint], settings.rounds[law.joint]
+    answer = Nodes.room(q - 1, tasks, len(w.paths), first + rounds * near)
+    latent, half = np.empty((tasks, q, first + rounds * near)), np.empty((tasks, first + rounds * near))
     mixture = np.ones_like(half)
     prior, normal = normals(first, q), normals(near, q)
     latent[:, :, :first], half[:, :first] = prior, 0.5 * np.square(prior).sum(0)  # less the prior's log density
-    evaluate(laws, b, w, np.broadcast_to(prior, (len(laws), 1, q, first)), answer.part(slice(first)))
-    start = latent[np.arange(rows), :, (answer.log[:, :first] - half[:, :first]).argmax(1)]
-    center = summits(partial(bent, laws, b, w), start, settings.steps[joint])
+    evaluate(law, b, w, prior[None], answer.part(slice(first)))
+    start = latent[np.arange(tasks), :, (answer.log[:, :first] - half[:, :first]).argmax(1)]
+    center = summits(partial(bent, law, b, w), start, settings.steps[law.joint])
     proposals: list[Proposal] = []
     for done in range(first, first + rounds * near, near):
         before, new = slice(done), slice(done, done + near)
@@ -114,7 +113,7 @@ def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> N
             center = middle(latent[:, :, before], weight)
         latent[:, :, new], proposal = around(*center, normal)
         nodes = latent[:, :, new]
-        evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, near), answer.part(new))
+        evaluate(law, b, w, nodes, answer.part(new))
         half[:, new] = 0.5 * np.square(nodes).sum(1)
         for each in proposals:
             mixture[:, new] += near / first * np.exp(each.density(nodes) + half[:, new])
@@ -132,18 +131,16 @@ def posteriors(
     b = batch(tasks, prior)
     w = whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    sampled = list(dict.fromkeys(law.inside or law for law in laws))
-    found: dict[Law, Nodes] = {}
-    for count in sorted({len(law.parameters(b.pools)) for law in sampled}):
-        alike = [law for law in sampled if len(law.parameters(b.pools)) == count]
-        rows = _sample(alike, b, w, settings)
-        found |= {law: rows.rows(slice(i * len(tasks), (i + 1) * len(tasks))) for i, law in enumerate(alike)}
+    found = {law: _sample(law, b, w, settings) for law in dict.fromkeys(law.inside or law for law in laws)}
     nodes = [found[law.inside or law] for law in laws]
     logs = [each.log + np.log(law.weight) for law, each in zip(laws, nodes, strict=True)]
     total = _log_sum(np.stack([_log_sum(each) for each in logs], 1))[:, None]
-    weights = [np.exp(np.maximum(each - total, LEAST)) for each in logs]
-    kept = [_keep(*each, b.pools) for each in zip(laws, nodes, weights, strict=True)]
-    return [_together(laws, w.paths, parts) for parts in zip(*kept, strict=True)]
+    shares = [np.exp(np.maximum(each - total, LEAST)) for each in logs]
+    end = np.array([FAR]), np.full((1, b.pools), FAR)
+    far = [
+        over(law.shape(np.moveaxis(each.theta, 0, -1), *end), each.pilot) for law, each in zip(laws, nodes, strict=True)
+    ]
+    return [_kept(i, laws, nodes, shares, far, w.paths) for i in range(len(tasks))]
 
 
 def _log_sum(logs: Array) -> Array:
@@ -152,50 +149,30 @@ def _log_sum(logs: Array) -> Array:
     return np.asarray(most + np.log(np.exp(np.maximum(logs - most[:, None], LEAST)).sum(1)))
 
 
-class _Kept(NamedTuple):
-    """One task's nodes of one law that weigh anything: theta (M, p), floor, pilot and far (M,); and of the pairs with a
-    path that do: the node, the path, weight, level and its deviation, (K,)."""
+def _kept(
+    i: int, laws: tuple[Law, ...], nodes: Sequence[Nodes], shares: Sequence[Array], far: Sequence[Array], paths: Array
+) -> Posterior:
+    """Of task i, from the nodes of every law, their shares, which add up to 1 over all laws, and their shapes FAR
+    beyond the largest pilot over those at it, (T, M): those that weigh anything with some path, side by side."""
 
-    theta: Array
-    floor: Array
-    pilot: Array
-    far: Array
-    node: NDArray[np.intp]
-    path: NDArray[np.intp]
-    weight: Array
-    level: Array
-    deviation: Array
+    def joined(parts: Iterable[Array]) -> Array:
+        return np.concatenate(list(parts), -1)
 
-
-def _keep(law: Law, nodes: Nodes, weights: Array, pools: int) -> list[_Kept]:
-    """Of every task; weights (T, M) of the nodes add up to 1 over all laws."""
-    weight = nodes.share * weights[:, None]
+    weight = joined(each.share[i] * share[i] for each, share in zip(nodes, shares, strict=True))
     keep = weight > NEGLIGIBLE
-    some = keep.any(1)
-    task, path, node = np.nonzero(keep)
-    place = (np.cumsum(some, 1) - 1)[task, node]
-    theta, floor, pilot = nodes.theta[:, some].T, nodes.floor[some], nodes.pilot[some]
-    far = floor + (1 - floor) * over(law.shape(theta, np.array([FAR]), np.full((1, pools), FAR)), pilot)
-    weight, level, deviation = weight[keep], nodes.level[keep], nodes.deviation[keep]
-    return [
-        _Kept(theta[m], floor[m], pilot[m], far[m], place[k], path[k], weight[k], level[k], deviation[k])
-        for m, k in zip(_parts(some.sum(1)), _parts(keep.sum((1, 2))), strict=True)
-    ]
-
-
-def _parts(counts: NDArray[np.intp]) -> list[slice]:
-    """So many each, one after another."""
-    ends = np.cumsum(counts).tolist()
-    return [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
-
-
-def _together(laws: tuple[Law, ...], paths: Array, parts: Sequence[_Kept]) -> Posterior:
-    """One task's nodes of all laws, side by side."""
-    starts = np.cumsum([0, *(len(part.floor) for part in parts[:-1])])
-    floor, pilot, far, path, weight, level, deviation = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("floor", "pilot", "far", "path", "weight", "level", "deviation")
+    some, (path, node) = keep.any(0), np.nonzero(keep)
+    floor, shape = joined(each.floor[i] for each in nodes)[some], joined(each[i] for each in far)[some]
+    of_law = np.split(some, np.cumsum([each.floor.shape[1] for each in nodes[:-1]]))
+    return Posterior(
+        laws=laws,
+        theta=tuple(each.theta[:, i, own].T for each, own in zip(nodes, of_law, strict=True)),
+        node_floor=floor,
+        node_pilot=joined(each.pilot[i] for each in nodes)[some],
+        node_far=floor + (1 - floor) * shape,
+        node=(np.cumsum(some) - 1)[node],
+        weight=weight[keep],
+        level=joined(each.level[i] for each in nodes)[keep],
+        deviation=joined(each.deviation[i] for each in nodes)[keep],
+        path=path,
+        paths=paths,
     )
-    node = np.concatenate([part.node + start for part, start in zip(parts, starts, strict=True)])
-    theta = tuple(part.theta for part in parts)
-    return Posterior(laws, theta, floor, pilot, far, node, weight, level, deviation, path, paths)

@@ -63,10 +63,10 @@ def test_where_a_curve_fits_the_bend_is_that_of_the_density(name: str) -> None:
 
     def density(at: Array) -> Array:
         answer = Nodes.room(q - 1, len(at), len(w.paths), 1)
-        evaluate([law], b, w, at[None, :, :, None], answer)
+        evaluate(law, b, w, at[:, :, None], answer)
         return np.asarray(answer.log[:, 0] - 0.5 * np.square(at).sum(1))
 
-    log, slope, bend = bent([law], b, w, here)
+    log, slope, bend = bent(law, b, w, here)
     assert log == pytest.approx(density(here), rel=1e-9)
     step = 1e-3 * np.eye(q)
     first = [(density(here + unit) - density(here - unit)) / 2e-3 for unit in step]
