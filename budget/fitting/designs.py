@@ -57,16 +57,18 @@ def designs(labels: Array, pools: Array) -> Designs:
     flat = np.concatenate([labels, pools.reshape(tasks, -1)], 1)
     _, first, design = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     labels, pools = labels[first], pools[first]
-    rows = [np.unique(one, return_inverse=True) for one in labels]
-    mixes = [np.unique(one, axis=0, return_inverse=True) for one in pools]
+    every, mix = np.unique(pools.reshape(labels.size, -1), axis=0, return_inverse=True)
+    rows, mixes = (
+        [np.unique(one, return_inverse=True) for one in each] for each in (labels, mix.reshape(labels.shape))
+    )
     down, across = (max(len(values) for values, _ in each) for each in (rows, mixes))
     order = np.tile(np.arange(cells), (len(first), 1))
     if down * across > SPARE * cells:
         return Designs(labels[:, :, None, None], pools[:, :, None, None], order, design.reshape(-1), True)
-    sizes, mix = np.ones((len(first), down)), np.ones((len(first), across, pools.shape[2]))
+    sizes, others = np.ones((len(first), down)), np.ones((len(first), across, pools.shape[2]))
     entry = np.empty_like(order)
-    for i, ((some, row), (others, column)) in enumerate(zip(rows, mixes, strict=True)):
-        sizes[i, : len(some)], mix[i, : len(others)] = some, others
-        entry[i] = row * across + column.reshape(-1)
+    for i, ((some, row), (which, column)) in enumerate(zip(rows, mixes, strict=True)):
+        sizes[i, : len(some)], others[i, : len(which)] = some, every[which]
+        entry[i] = row * across + column
     whole = down * across == cells and bool((entry == order).all())
-    return Designs(sizes[:, :, None, None], mix[:, None, :, None], entry, design.reshape(-1), whole)
+    return Designs(sizes[:, :, None, None], others[:, None, :, None], entry, design.reshape(-1), whole)

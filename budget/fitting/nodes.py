@@ -80,17 +80,13 @@ def natural(law: Law, pools: int, latent: Array) -> Array:
 class Whitened(NamedTuple):
     """All paths: C values of the drift's rate and of the noise, (C, 2). `turns` (T, N, N), one for every value of the
     noise, make noise and drift of all cells independent, the noise of variance 1. There every path has weights, the
-    inverse variances, of the squares, of ones and of errors, each (T, C, N); what ones and ones, and errors and ones,
-    come to, (T, C, 1); and the logarithm of what the level's integral is multiplied with, its prior included, (T, C,
-    1)."""
+    inverse variances, and the errors so weighted, each (T, C, N); and the logarithm of what the level's integral is
+    multiplied with, its prior included, (T, C, 1)."""
 
     paths: Array
     turns: list[Array]
     weight: Array
-    one: Array
     error: Array
-    ones: Array
-    errors: Array
     constant: Array
 
 
@@ -107,28 +103,20 @@ def whiten(b: Batch, settings: Settings) -> Whitened:
         values, vectors = np.linalg.eigh(inverse @ b.walk @ inverse.transpose(0, 2, 1))
         total = 1 + drifts[:, None] ** 2 * np.maximum(values, 0.0)[:, None]  # (T, C, N)
         turn = vectors.transpose(0, 2, 1) @ inverse
-        error, one = turn @ b.error[:, :, None], turn.sum(2)[:, :, None]
+        error, size = turn @ b.error[:, :, None], np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
         weight = 1 / total
-        weight_one, weight_error = weight * one.transpose(0, 2, 1), weight * error.transpose(0, 2, 1)
-        size = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
-        constant = prior - size[:, None] - 0.5 * np.log(total).sum(2) - 0.5 * (weight_error @ error)[:, :, 0]
+        weighted = weight * error.transpose(0, 2, 1)
+        constant = (prior - size[:, None] - 0.5 * np.log(total).sum(2))[:, :, None] - 0.5 * weighted @ error
         turns.append(turn)
-        parts.append(
-            (
-                weight,
-                weight_one,
-                weight_error,
-                *(part[:, :, None] for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)),
-            )
-        )
+        parts.append((weight, weighted, constant))
     paths = np.array([(drift, times) for times in noises for drift in drifts])
     return Whitened(paths, turns, *(np.concatenate(part, 1) for part in zip(*parts, strict=True)))
 
 
 class Nodes(NamedTuple):
-    """M nodes of one law for each of T tasks: parameters (p, T, M) and floors (T, M) as the formula has them; the shape
-    at the largest pilot (T, M); and what they are worth: the log evidence (T, M), and of every path its share in it,
-    its level and the level's deviation, (T, C, M)."""
+    """M nodes for each of T tasks: parameters (p, T, M), of which a law may use fewer, and floors (T, M) as the formula
+    has them; the shape at the largest pilot (T, M); and what they are worth: the log evidence (T, M), and of every path
+    its share in it, its level and the level's deviation, (T, C, M)."""
 
     theta: Array
     floor: Array
@@ -148,40 +136,39 @@ class Nodes(NamedTuple):
         """Some nodes of all tasks."""
         return Nodes(*(each[..., some] for each in self))
 
+    def copy(self, others: Nodes) -> None:
+        """As many other nodes in the place of these."""
+        for each, other in zip(self, others, strict=True):
+            each[...] = other
+
 
 def evaluate(law: Law, b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[Array]:
-    """Fills the answer for latent nodes (T or 1, p + 1, M), the last coordinate being the floor: h = 1 + (1 - f) (g -
-    1). Given back is g - 1 of every noise, whitened, (T, N, M)."""
+    """Fills the answer for latent nodes (T or 1, p + 1, M), the last coordinate being the floor. Given back is h = 1 +
+    (1 - f) (g - 1), whitened for every noise, (T, N, M)."""
     theta = natural(law, b.pools, latent[:, :-1].swapaxes(0, 1))
     floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[:, -1])
-    rise, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
-    rise -= 1
-    answer.theta[...], answer.floor[...], answer.pilot[...] = theta, floor, pilot
-    whitened = [turn @ rise for turn in w.turns]
-    _weigh(w, whitened, (1 - floor)[:, None], answer)
+    shape, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
+    shape -= 1
+    shape *= (1 - floor)[:, None]
+    shape += 1
+    answer.theta[: len(theta)], answer.floor[...], answer.pilot[...] = theta, floor, pilot
+    whitened = [turn @ shape for turn in w.turns]
+    _weigh(w, whitened, answer)
     return whitened
 
 
-def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -> None:
-    """What nodes are worth whose g - 1, whitened for every noise, are these (T, N, M), for 1 - f of (T or 1, 1, M)."""
+def _weigh(w: Whitened, whitened: Sequence[Array], answer: Nodes) -> None:
+    """What nodes are worth whose h, whitened for every noise, are these (T, N, M)."""
     each = answer.share.shape[1] // len(whitened)
-    along, level, precision = np.empty((3, *answer.share.shape))
+    level, precision = np.empty((2, *answer.share.shape))
     for k, one in enumerate(whitened):
         some = slice(k * each, (k + 1) * each)
-        np.matmul(w.one[:, some], one, out=along[:, some])
         np.matmul(w.error[:, some], one, out=level[:, some])
         np.matmul(w.weight[:, some], np.square(one), out=precision[:, some])
-    precision *= rest
-    along *= 2
-    precision += along
-    precision *= rest
-    precision += w.ones
     root = np.sqrt(np.maximum(precision, 1e-12, out=precision), out=precision)
     np.divide(1, root, out=answer.deviation)
-    level *= rest
-    level += w.errors
     level *= answer.deviation  # in deviations
-    log = np.square(level, out=along)
+    log = np.square(level, out=precision)
     log *= 0.5
     log += w.constant
     most = log.max(1, keepdims=True)
@@ -206,12 +193,11 @@ def bent(law: Law, b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Ar
     answer = Nodes.room(q - 1, tasks, len(w.paths), q + 1)
     found = evaluate(law, b, w, nodes, answer)
     logs = answer.log - 0.5 * np.square(nodes).sum(1)
-    rest, each = 1 - answer.floor[:, None], len(w.paths) // len(w.turns)
+    each = len(w.paths) // len(w.turns)
     certain = answer.share[:, :, 0] * np.square(answer.level[:, :, 0])
     bend = np.tile(np.eye(q), (tasks, 1, 1))
-    for k, (turn, one) in enumerate(zip(w.turns, found, strict=True)):
+    for k, shape in enumerate(found):
         paths = slice(k * each, (k + 1) * each)
-        shape = turn.sum(2)[:, :, None] + rest * one
         slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
         weight, sure = w.weight[:, paths], certain[:, paths]
         both = (weight * shape[:, None, :, 0]) @ slope

@@ -11,7 +11,7 @@ fitted (`proposals`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,13 +92,12 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
     return np.asarray(floor[:, None] + (1 - floor[:, None]) * shape)
 
 
-def _sample(law: Law, b: Batch, w: Whitened, settings: Settings) -> Nodes:
-    """Nodes of one law for every task, and what they are worth, weighted by the mixture of the prior and of all
-    proposals; the law's own weight aside."""
+def _sample(law: Law, b: Batch, w: Whitened, settings: Settings, answer: Nodes) -> None:
+    """Fills the answer: nodes of one law for every task, and what they are worth, weighted by the mixture of the prior
+    and of all proposals; the law's own weight aside."""
     tasks, q = len(b.names), len(law.parameters(b.pools)) + 1
     first, near, rounds = settings.nodes[law.joint], settings.near[law.joint], settings.rounds[law.joint]
-    answer = Nodes.room(q - 1, tasks, len(w.paths), first + rounds * near)
-    latent, half = np.empty((tasks, q, first + rounds * near)), np.empty((tasks, first + rounds * near))
+    latent, half = np.empty((tasks, q, answer.log.shape[1])), np.empty_like(answer.log)
     mixture = np.ones_like(half)
     prior, normal = normals(first, q), normals(near, q)
     latent[:, :, :first], half[:, :first] = prior, 0.5 * np.square(prior).sum(0)  # less the prior's log density
@@ -121,7 +120,6 @@ def _sample(law: Law, b: Batch, w: Whitened, settings: Settings) -> Nodes:
         until = slice(done + near)
         mixture[:, until] += near / first * np.exp(proposal.density(latent[:, :, until]) + half[:, until])
     answer.log[...] -= np.log(first * mixture)
-    return answer
 
 
 def posteriors(
@@ -131,16 +129,19 @@ def posteriors(
     b = batch(tasks, prior)
     w = whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    found = {law: _sample(law, b, w, settings) for law in dict.fromkeys(law.inside or law for law in laws)}
-    nodes = [found[law.inside or law] for law in laws]
-    logs = [each.log + np.log(law.weight) for law, each in zip(laws, nodes, strict=True)]
-    total = _log_sum(np.stack([_log_sum(each) for each in logs], 1))[:, None]
-    shares = [np.exp(np.maximum(each - total, LEAST)) for each in logs]
-    end = np.array([FAR]), np.full((1, b.pools), FAR)
-    far = [
-        over(law.shape(np.moveaxis(each.theta, 0, -1), *end), each.pilot) for law, each in zip(laws, nodes, strict=True)
-    ]
-    return [_kept(i, laws, nodes, shares, far, w.paths) for i in range(len(tasks))]
+    joint, parameters = bool(b.pools), max(len(law.parameters(b.pools)) for law in laws)
+    each = settings.nodes[joint] + settings.rounds[joint] * settings.near[joint]
+    nodes = Nodes.room(parameters, len(tasks), len(w.paths), len(laws) * each)
+    parts = {law: nodes.part(slice(i * each, (i + 1) * each)) for i, law in enumerate(laws)}
+    for law, part in parts.items():
+        if law.inside in parts:
+            part.copy(parts[law.inside])
+        else:
+            _sample(law, b, w, settings, part)
+    nodes.log[...] += np.repeat(np.log([law.weight for law in laws]), each)
+    weights = np.exp(np.maximum(nodes.log - _log_sum(nodes.log)[:, None], LEAST))
+    far = np.concatenate([_far(law, b.pools, part) for law, part in parts.items()], 1)
+    return [_kept(i, laws, b.pools, nodes, weights, far, w.paths) for i in range(len(tasks))]
 
 
 def _log_sum(logs: Array) -> Array:
@@ -149,30 +150,34 @@ def _log_sum(logs: Array) -> Array:
     return np.asarray(most + np.log(np.exp(np.maximum(logs - most[:, None], LEAST)).sum(1)))
 
 
+def _far(law: Law, pools: int, nodes: Nodes) -> Array:
+    """(T, M) error of a law's nodes FAR beyond the largest pilot over that at it."""
+    shape = law.shape(np.moveaxis(nodes.theta, 0, -1), np.array([FAR]), np.full((1, pools), FAR))
+    return np.asarray(nodes.floor + (1 - nodes.floor) * over(shape, nodes.pilot))
+
+
 def _kept(
-    i: int, laws: tuple[Law, ...], nodes: Sequence[Nodes], shares: Sequence[Array], far: Sequence[Array], paths: Array
+    i: int, laws: tuple[Law, ...], pools: int, nodes: Nodes, weights: Array, far: Array, paths: Array
 ) -> Posterior:
-    """Of task i, from the nodes of every law, their shares, which add up to 1 over all laws, and their shapes FAR
-    beyond the largest pilot over those at it, (T, M): those that weigh anything with some path, side by side."""
-
-    def joined(parts: Iterable[Array]) -> Array:
-        return np.concatenate(list(parts), -1)
-
-    weight = joined(each.share[i] * share[i] for each, share in zip(nodes, shares, strict=True))
+    """Of task i: the nodes, all laws side by side, that weigh anything with some path; their weights and errors far on,
+    (T, M)."""
+    weight = nodes.share[i] * weights[i]
     keep = weight > NEGLIGIBLE
     some, (path, node) = keep.any(0), np.nonzero(keep)
-    floor, shape = joined(each.floor[i] for each in nodes)[some], joined(each[i] for each in far)[some]
-    of_law = np.split(some, np.cumsum([each.floor.shape[1] for each in nodes[:-1]]))
+    of_law = some.reshape(len(laws), -1)
+    theta = nodes.theta[:, i].reshape(-1, *of_law.shape).swapaxes(0, 1)
     return Posterior(
         laws=laws,
-        theta=tuple(each.theta[:, i, own].T for each, own in zip(nodes, of_law, strict=True)),
-        node_floor=floor,
-        node_pilot=joined(each.pilot[i] for each in nodes)[some],
-        node_far=floor + (1 - floor) * shape,
+        theta=tuple(
+            each[: len(law.parameters(pools)), own].T for law, each, own in zip(laws, theta, of_law, strict=True)
+        ),
+        node_floor=nodes.floor[i, some],
+        node_pilot=nodes.pilot[i, some],
+        node_far=far[i, some],
         node=(np.cumsum(some) - 1)[node],
         weight=weight[keep],
-        level=joined(each.level[i] for each in nodes)[keep],
-        deviation=joined(each.deviation[i] for each in nodes)[keep],
+        level=nodes.level[i][keep],
+        deviation=nodes.deviation[i][keep],
         path=path,
         paths=paths,
     )
