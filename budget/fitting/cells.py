@@ -97,6 +97,11 @@ class Cells:
         return np.asarray(np.exp(log - log.max()))
 
     @cached_property
+    def freedom(self) -> float:
+        """Degrees of freedom between repeats."""
+        return float((self.repeats - 1).sum())
+
+    @cached_property
     def varied(self) -> tuple[int, ...]:
         """Pools that were measured at more than one size."""
         return tuple(int(j) for j in np.flatnonzero(np.ptp(self.pool_labels, axis=0) > 0))

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from budget.fitting.cells import Cells
 from budget.fitting.correction import Correction, correction
 from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
-from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_covariance
+from budget.fitting.noise import SHARED, Runs, magnitude, sampling
 from budget.fitting.posterior import Posterior
 
 Array = NDArray[np.float64]
@@ -126,9 +125,10 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
     return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
 
 
-def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
+def draw(posterior: Posterior, runs: Runs, count: int, seed: int) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
+    task = runs.task
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
     starts = np.cumsum([0, *(len(theta) for theta in posterior.theta)])
     far = posterior.node_far[posterior.node]
@@ -153,7 +153,7 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     drift, noise = posterior.paths[posterior.path[chosen]].T
     paths = deviation(drift, task, random)
     truths = Draws(tuple(groups), tuple(_middle(groups, central)), paths, ceiling, central, SHARED * sampling(task))
-    return _led(truths, task, prior, noise, random)
+    return _led(truths, runs, noise, random)
 
 
 def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Array]]:
@@ -165,16 +165,17 @@ def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Ar
             yield nodes, weight[some]
 
 
-def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:
+def _led(truths: Draws, runs: Runs, times: Array, random: np.random.Generator) -> Draws:
     """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
     of a run is each truth's noise."""
-    (points, _, _, covariances), path = places(task), truths.deviation
+    task, path = runs.task, truths.deviation
+    points, _, _, covariances = places(task)
     law, error = (
         np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
     )
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     scale = 1 / magnitude(task.error)
-    seeds, items = seed_covariance(task, prior) * np.outer(scale, scale), own_sampling(task) * scale**2
+    seeds, items = runs.covariance * np.outer(scale, scale), runs.by_items * scale**2
     paths, pull = led(path, covariances, off, Noise(times, seeds, items), random)
     mean = truths.central @ pull / len(pull)
 

@@ -18,7 +18,7 @@ from budget.fitting.cells import Cells
 from budget.fitting.designs import Designs, designs
 from budget.fitting.drift import covariance
 from budget.fitting.laws import Law
-from budget.fitting.noise import NoisePrior, magnitude, own_sampling, seed_covariance
+from budget.fitting.noise import Runs, magnitude
 
 if TYPE_CHECKING:
     from budget.fitting.posterior import Settings
@@ -47,12 +47,12 @@ class Batch:
 
 def noise_known(task: Cells) -> bool:
     """From its repeats; else it is looked for."""
-    return float((task.repeats - 1).sum()) >= FEW
+    return task.freedom >= FEW
 
 
-def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
+def batch(tasks: Sequence[Runs]) -> Batch:
     """Tasks with equally many varied pools, padded to the longest; the noise is known where it is in all of them."""
-    size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
+    size, count, pools = max(len(one.task.labels) for one in tasks), len(tasks), len(tasks[0].task.varied)
     labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
     noise, walk, pool = (
         PADDING * np.tile(np.eye(size), (count, 1, 1)),
@@ -60,16 +60,18 @@ def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
         np.ones((count, size, pools)),
     )
     sampling, known = np.zeros((count, size)), True
-    for i, task in enumerate(tasks):
-        n = len(task.labels)
+    for i, runs in enumerate(tasks):
+        task, n = runs.task, len(runs.task.labels)
         largest, most = task.largest
         known &= noise_known(task)
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
         error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
-        noise[i, :n, :n], sampling[i, :n] = seed_covariance(task, prior), own_sampling(task)
+        noise[i, :n, :n], sampling[i, :n] = runs.covariance, runs.by_items
         walk[i, :n, :n] = covariance(task)
-    return Batch(tuple(t.task for t in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known)
+    return Batch(
+        tuple(one.task.task for one in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known
+    )
 
 
 def natural(law: Law, pools: int, latent: Array) -> Array:

@@ -11,7 +11,7 @@ from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.noise import NoisePrior, one_run, own_sampling, seed_covariance, seen
+from budget.fitting.noise import Runs
 from budget.plan import Score
 
 Array = NDArray[np.float64]
@@ -35,8 +35,9 @@ class PoolEffect:
     harm: float | None = None
 
 
-def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, PoolEffect]:
+def pool_effects(runs: Runs, draws: Draws) -> dict[str, PoolEffect]:
     """Of every pool of the task that was varied."""
+    task = runs.task
     if not task.varied:
         return {}
     labels = task.labels / task.largest[0]
@@ -58,7 +59,7 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
             told = _told(_drawn(draws, [(at[now], ends[k])])[0])
         last = int(now[told].max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
-        p_value, harm = measured_effect(task, column, prior) or (None, None)
+        p_value, harm = measured_effect(runs, column) or (None, None)
         answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
     return answer
 
@@ -77,7 +78,7 @@ def _told(rises: Array) -> NDArray[np.bool_]:
     return np.asarray(np.quantile(rises, 0.1, axis=0) > 0)
 
 
-def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
+def measured_effect(runs: Runs, column: int) -> tuple[float, float] | None:
     """P values of what the cells themselves say of a pool (None: nothing), that it does nothing, and that it does no
     harm.
 
@@ -88,6 +89,7 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     Harm is the larger of the rises of the error, from the least to the most of the pool, at the fewest and at the most
     labels at which the pool was varied, over its standard error: Student's t, one-sided, times two where there are two.
     """
+    task = runs.task
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
@@ -100,11 +102,10 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     few, most = logs[within].min(), logs[within].max()
     terms = np.column_stack([pool, pool * (logs - few)] if few < most else [pool])
     freedom = len(task.labels) - means.shape[1] - terms.shape[1]
-    repeats = float((task.repeats - 1).sum())
+    repeats = task.freedom
     if freedom < 0 or freedom + repeats == 0:
         return None
-    covariance = seed_covariance(task, prior) + np.diag(own_sampling(task) + 1e-12)
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    whiten = np.linalg.inv(np.linalg.cholesky(runs.covariance + np.diag(runs.by_items + 1e-12)))
     # of both regressions at once: the means come first, the errors last
     table = whiten @ np.column_stack([means, terms, task.error])
     if freedom == 0:
@@ -112,7 +113,7 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     triangle = np.asarray(np.linalg.qr(table, mode="r"), np.float64)
     first = means.shape[1]
     root, found = triangle[first:-1, first:-1], triangle[first:-1, -1]
-    squares = float(triangle[-1, -1]) ** 2 + seen(task, prior)[0] / max(one_run(task, prior)[0], 1e-12)
+    squares = float(triangle[-1, -1]) ** 2 + runs.squares / max(runs.variance, 1e-12)
     spread = max(squares / (freedom + repeats), 1e-300)
     ratio = float(np.square(found).sum()) / len(found) / spread
     ends = np.ptp(pool) * np.array([[1.0, 0.0], [1.0, most - few]])[: len(found), : len(found)]

@@ -18,11 +18,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import Cells
 from budget.fitting.designs import over
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.nodes import LEAST, Array, Batch, Nodes, Whitened, batch, bent, evaluate, whiten
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.proposals import Proposal, around, middle, normals, tempered
 from budget.fitting.summits import summits
 
@@ -123,10 +122,10 @@ def _sample(law: Law, b: Batch, w: Whitened, settings: Settings, answer: Nodes) 
 
 
 def posteriors(
-    tasks: Sequence[Cells], prior: NoisePrior, settings: Settings = SETTINGS, laws: Sequence[Law] = tuple(LAWS.values())
+    tasks: Sequence[Runs], settings: Settings = SETTINGS, laws: Sequence[Law] = tuple(LAWS.values())
 ) -> list[Posterior]:
     """Posteriors of tasks with equally many varied pools."""
-    b = batch(tasks, prior)
+    b = batch(tasks)
     w = whiten(b, settings)
     laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
     joint, parameters = bool(b.pools), max(len(law.parameters(b.pools)) for law in laws)
