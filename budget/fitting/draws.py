@@ -41,12 +41,10 @@ class Group:
 
     def relative(self, shape: Array) -> Array:
         """(U, ...) error over the error at the largest pilot, up to the ceiling, from the law's shape there."""
-        floor, pilot, most = (
-            part.reshape(-1, *(1,) * (shape.ndim - 1)) for part in (self.floor, self.pilot, self.most)
-        )
-        error = shape * ((1 - floor) / pilot)
-        error += floor
-        return np.minimum(error, most, out=error)
+        each = slice(None), *(None,) * (shape.ndim - 1)
+        error = shape * ((1 - self.floor) / self.pilot)[each]
+        error += self.floor[each]
+        return np.minimum(error, self.most[each], out=error)
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,9 @@ class Draws:
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
     forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move. `middle`:
     every group with only the nodes that these follow, and their weights, the sums of the levels.
-    `sampling`: variance that all runs share through their test items, over e (1 - e). `correction` leads what is
-    expected towards the measured cells. Labels are (k,) and pools (k, J), in units of the largest pilot.
+    `shapes`: of every group's nodes at the measured cells, (U, N). `sampling`: variance that all runs share through
+    their test items, over e (1 - e). `correction` leads what is expected towards the measured cells. Labels are (k,)
+    and pools (k, J), in units of the largest pilot.
     """
 
     groups: tuple[Group, ...]
@@ -65,6 +64,7 @@ class Draws:
     deviation: Deviation
     ceiling: float
     central: Array
+    shapes: tuple[Array, ...]
     sampling: float
     correction: Correction | None = None
 
@@ -152,7 +152,10 @@ def draw(posterior: Posterior, runs: Runs, count: int, seed: int) -> Draws:
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     drift, noise = posterior.paths[posterior.path[chosen]].T
     paths = deviation(drift, task, random)
-    truths = Draws(tuple(groups), tuple(_middle(groups, central)), paths, ceiling, central, SHARED * sampling(task))
+    labels, pools = np.split(places(task).points, [1], axis=1)
+    shapes = tuple(g.law.shape(g.theta[:, None], labels[:, 0], pools) for g in groups)
+    middle = tuple(_middle(groups, central))
+    truths = Draws(tuple(groups), middle, paths, ceiling, central, shapes, SHARED * sampling(task))
     return _led(truths, runs, noise, random)
 
 
@@ -170,9 +173,7 @@ def _led(truths: Draws, runs: Runs, times: Array, random: np.random.Generator) -
     of a run is each truth's noise."""
     task, path = runs.task, truths.deviation
     points, _, _, covariances = places(task)
-    law, error = (
-        np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
-    )
+    law, error = (np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.of_shapes(truths.shapes), task.error))
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     scale = 1 / magnitude(task.error)
     seeds, items = runs.covariance * np.outer(scale, scale), runs.by_items * scale**2

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from budget.fitting.draws import Draws
-from budget.fitting.drift import places
 from budget.fitting.noise import Runs
 
 Array = NDArray[np.float64]
@@ -32,15 +31,13 @@ def misfit(draws: Draws, runs: Runs) -> Misfit:
     weighted squares over its draws, floor and scale free, against what the repeats scatter by; a task departs from
     every law only where it departs from the one that fits best."""
     task, variance = runs.task, runs.by_all
-    points = places(task).points
-    shapes = [group.law.shape(group.theta[:, None], points[:, 0], points[:, 1:]) for group in draws.groups]
-    residual = task.error - draws.central @ draws.of_shapes(shapes) / len(draws.central)
+    residual = task.error - draws.central @ draws.of_shapes(draws.shapes) / len(draws.central)
     spent = max(len(residual) - SPENT - len(task.varied), 1.0)
     deviation = max(float((residual**2 - variance).sum()) / spent, 0.0) ** 0.5
     if task.freedom < ENOUGH:
         return Misfit(deviation, None)
     weight, found = 1 / np.maximum(variance, 1e-12), []
-    for group, shape in zip(draws.groups, shapes, strict=True):
+    for group, shape in zip(draws.groups, draws.shapes, strict=True):
         left = len(residual) - 2 - group.theta.shape[1]
         if left > 0:
             squares = _least(shape, task.error, weight)

@@ -16,6 +16,7 @@ from budget.plan import Score
 
 Array = NDArray[np.float64]
 POINT = 0.01  # a pool that brings less of the way from worst to best has faded
+QUANTILES = (0.05, 0.1, 0.95)  # of the draws: the ends of an interval, and what they tell from nothing
 AT_ONCE = 8  # labels at which the draws are looked at before they are at fewer
 REACH = 100.0  # fading is looked for up to so many times the largest pilot
 
@@ -65,17 +66,18 @@ def pool_effects(runs: Runs, draws: Draws) -> dict[str, PoolEffect]:
 
 
 def _drawn(draws: Draws, wanted: Sequence[tuple[Array, Array]]) -> list[Array]:
-    """(S, k) each: what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the
+    """(3, k) each: QUANTILES, over the truths, of what a pool brings at labels (k,), from one of its ends (2, J) to the
     other."""
     labels = np.concatenate([np.tile(some, 2) for some, _ in wanted])
     errors = draws.errors(labels, np.concatenate([np.repeat(ends, len(some), 0) for some, ends in wanted]))
-    each = np.split(errors, 2 * np.cumsum([len(some) for some, _ in wanted])[:-1], axis=1)
-    return [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+    counts = np.cumsum([len(some) for some, _ in wanted])[:-1]
+    rises = np.hstack([np.subtract(*np.split(each, 2, axis=1)) for each in np.split(errors, 2 * counts, axis=1)])
+    return np.split(np.quantile(rises, QUANTILES, axis=0), counts, axis=1)
 
 
 def _told(rises: Array) -> NDArray[np.bool_]:
     """(k,): from nothing, with 90 % probability."""
-    return np.asarray(np.quantile(rises, 0.1, axis=0) > 0)
+    return np.asarray(rises[1] > 0)
 
 
 def measured_effect(runs: Runs, column: int) -> tuple[float, float] | None:
@@ -132,11 +134,10 @@ def _ends(task: Cells, index: int) -> Array:
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:
-    """Rises (k,) of the score from the smallest to the largest pool pilot and their draws (S, k), in errors, as scores
-    in the task's own unit with 90 % intervals."""
+    """Rises (k,) of the score from the smallest to the largest pool pilot and their QUANTILES (3, k), in errors, as
+    scores in the task's own unit with 90 % intervals."""
     span = abs(task.scale.best - task.scale.worst)
-    low, high = np.quantile(rises, [0.05, 0.95], axis=0)
     return [
         Score(*(span * float(v) for v in (value, min(least, value), max(most, value))))
-        for value, least, most in zip(rise, low, high, strict=True)
+        for value, least, _, most in zip(rise, *rises, strict=True)
     ]
