@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import FALLS, Cells, grown
+from budget.fitting.cells import FALLS, Cells
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
@@ -101,7 +101,7 @@ class Runs:
     @cached_property
     def growth(self) -> Array:
         """(N,) variance of a run at the largest pilot over that in each cell; 1 where labels were not varied."""
-        return np.asarray(grown(self.task.labels) ** self.fall)
+        return np.asarray(self.task.grown**self.fall)
 
     @cached_property
     def squares(self) -> float:
@@ -147,7 +147,7 @@ class Runs:
 def kinship(task: Cells) -> tuple[Array, Array]:
     """How much two runs of one seed, in cells i and j, have in common, each (N, N): their labels, of which the fewer
     are a part of the more, sqrt(n_i / n_j) for n_i <= n_j, and the pretrained network, 1 where both begin with it."""
-    sizes, pools = grown(task.labels), task.pool_labels
+    sizes, pools = task.grown, task.pool_labels
     labels = np.sqrt(np.minimum.outer(sizes, sizes) / np.maximum.outer(sizes, sizes))
     return labels, ((pools[:, None] == pools[None]).all(2) & pools.any(1)).astype(float)
 
