@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
-CHUNK = 128  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
+CHUNK = 64  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
 
 
 def fit(
@@ -104,7 +104,7 @@ def _surface(one: Forecast) -> Surface:
         unit_labels=labels,
         unit_pools=tuple(float(pools[j]) for j in task.varied),
         laws=posterior.law_weights(),
-        exponent=_score(posterior.exponents(), posterior.weight),
+        exponent=_score(*posterior.exponents()),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
         noise=float(np.sqrt(runs.variance)) * abs(task.scale.best - task.scale.worst),
         noise_fall=runs.fall,

@@ -49,13 +49,13 @@ class Correction:
     def at(self, labels: Array, pools: Array) -> Array:
         """Corrected logits at labels (k,) and pools (k, J), or at a grid of labels (k, 1) and mixes of pools (1, m,
         J)."""
-        enough = np.maximum(labels, 1.0)
+        enough, every = np.maximum(labels, 1.0), np.ones((1, pools.shape[-1]))
         rows, back = np.unique(enough, return_inverse=True)
-        whole = self.laws(rows, np.ones((1, pools.shape[-1])))[back].reshape(labels.shape)
-        if (pools == 1).all():
-            return self.led(labels, whole, whole)
-        law = self.laws(rows[:, None], pools)[back.reshape(-1)] if labels.ndim > 1 else self.laws(enough, pools)
-        return self.led(labels, law, whole)
+        if labels.ndim > 1:
+            law = self.laws(rows[:, None], np.concatenate([pools, every[None]], 1))[back.reshape(-1)]
+            return self.led(labels, law[:, :-1], law[:, -1:])
+        whole = self.laws(rows, every)[back]
+        return self.led(labels, whole if (pools == 1).all() else self.laws(enough, pools), whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:
         """Corrected logits at labels from what the laws say there, at no fewer labels than the largest pilot has: `law`

@@ -45,8 +45,7 @@ def pool_effects(runs: Runs, draws: Draws) -> dict[str, PoolEffect]:
     grid = np.geomspace(labels[labels > 0].min(initial=1.0), REACH, 40)
     at = np.array([labels.min(), 1.0, *grid])
     ends = [_ends(task, k) for k in range(len(task.varied))]
-    mixes, back = np.unique(np.concatenate(ends), axis=0, return_inverse=True)
-    expected = draws.expected(at[:, None], mixes[None])[:, back.reshape(-1)]
+    expected = draws.expected(at[:, None], np.concatenate(ends)[None])
     rise = [expected[:, 2 * k] - expected[:, 2 * k + 1] for k in range(len(ends))]
     # the draws are looked at where a pool may not have faded only, from the most labels on
     wanted = [2 + np.flatnonzero(each[2:] >= POINT) for each in rise]

@@ -71,9 +71,9 @@ class Posterior:
     path: NDArray[np.intp]
     paths: Array
 
-    def exponents(self) -> Array:
-        """(K,) exponent along labels of each weighted node: every law's first parameter."""
-        return np.concatenate([t[:, 0] for t in self.theta])[self.node]
+    def exponents(self) -> tuple[Array, Array]:
+        """Exponent along labels, every law's first parameter, of all nodes, and the weights of these, (M,)."""
+        return np.concatenate([t[:, 0] for t in self.theta]), np.bincount(self.node, self.weight)
 
     def law_weights(self) -> dict[str, float]:
         """{law: posterior weight}, adding up to 1."""
