@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
-CHUNK = 64  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
+CHUNK = 128  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
 
 
 def fit(
