@@ -18,7 +18,7 @@ from budget.fitting.cells import Cells
 from budget.fitting.designs import Designs, designs
 from budget.fitting.drift import covariance
 from budget.fitting.laws import Law
-from budget.fitting.noise import Runs, magnitude
+from budget.fitting.noise import Runs
 
 if TYPE_CHECKING:
     from budget.fitting.posterior import Settings
@@ -38,7 +38,6 @@ class Batch:
     pools: int
     places: Designs
     error: Array  # (T, N)
-    scale: Array  # (T, N) magnitude
     noise: Array  # (T, N, N) covariance of the means over seeds
     sampling: Array  # (T, N) variance by the choice of the test items
     walk: Array  # (T, N, N) covariance of the drift at rate 1
@@ -53,7 +52,7 @@ def noise_known(task: Cells) -> bool:
 def batch(tasks: Sequence[Runs]) -> Batch:
     """Tasks with equally many varied pools, padded to the longest; the noise is known where it is in all of them."""
     size, count, pools = max(len(one.task.labels) for one in tasks), len(tasks), len(tasks[0].task.varied)
-    labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
+    labels, error = np.ones((count, size)), np.ones((count, size))
     noise, walk, pool = (
         PADDING * np.tile(np.eye(size), (count, 1, 1)),
         np.zeros((count, size, size)),
@@ -66,11 +65,11 @@ def batch(tasks: Sequence[Runs]) -> Batch:
         known &= noise_known(task)
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
-        error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
+        error[i, :n] = task.error
         noise[i, :n, :n], sampling[i, :n] = runs.covariance, runs.by_items
         walk[i, :n, :n] = covariance(task)
     return Batch(
-        tuple(one.task.task for one in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known
+        tuple(one.task.task for one in tasks), pools, designs(labels, pool), error, noise, sampling, walk, known
     )
 
 

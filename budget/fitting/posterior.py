@@ -48,6 +48,10 @@ class Settings:
         3.0,
     )  # times the guessed standard deviation, where there are few repeats
 
+    def count(self, joint: bool) -> int:
+        """Nodes of a law in all."""
+        return self.nodes[joint] + self.rounds[joint] * self.near[joint]
+
 
 SETTINGS = Settings()
 
@@ -73,7 +77,8 @@ class Posterior:
 
     def exponents(self) -> tuple[Array, Array]:
         """Exponent along labels, every law's first parameter, of all nodes, and the weights of these, (M,)."""
-        return np.concatenate([t[:, 0] for t in self.theta]), np.bincount(self.node, self.weight)
+        weights = np.asarray(np.bincount(self.node, self.weight), np.float64)
+        return np.concatenate([t[:, 0] for t in self.theta]), weights
 
     def law_weights(self) -> dict[str, float]:
         """{law: posterior weight}, adding up to 1."""
@@ -127,16 +132,17 @@ def posteriors(
     """Posteriors of tasks with equally many varied pools."""
     b = batch(tasks)
     w = whiten(b, settings)
-    laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    joint, parameters = bool(b.pools), max(len(law.parameters(b.pools)) for law in laws)
-    each = settings.nodes[joint] + settings.rounds[joint] * settings.near[joint]
+    joint = bool(b.pools)
+    laws = tuple(law for law in laws if law.joint == joint and law.weight > 0)
+    each, parameters = settings.count(joint), max(len(law.parameters(b.pools)) for law in laws)
     nodes = Nodes.room(parameters, len(tasks), len(w.paths), len(laws) * each)
     parts = {law: nodes.part(slice(i * each, (i + 1) * each)) for i, law in enumerate(laws)}
-    for law, part in parts.items():
+    for law in laws:
+        if law.inside not in parts:
+            _sample(law, b, w, settings, parts[law])
+    for law in laws:
         if law.inside in parts:
-            part.copy(parts[law.inside])
-        else:
-            _sample(law, b, w, settings, part)
+            parts[law].copy(parts[law.inside])
     nodes.log[...] += np.repeat(np.log([law.weight for law in laws]), each)
     weights = np.exp(np.maximum(nodes.log - _log_sum(nodes.log)[:, None], LEAST))
     far = np.concatenate([_far(law, b.pools, part) for law, part in parts.items()], 1)
