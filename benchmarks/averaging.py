@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from budget.fitting.cells import Cells
 from budget.fitting.laws import LAWS
 from budget.fitting.nodes import Array
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.posterior import Posterior, posteriors, relative_error
 
 LABELS = [law for law in LAWS.values() if not law.joint and law.weight > 0]
@@ -129,7 +129,7 @@ def main() -> None:
         for start in range(0, len(order), 64):
             part = [every[i] for i in order[start : start + 64]]
             tasks = [pilot for _, pilot, *_ in part]
-            both = [posteriors(each, NoisePrior(), laws=LABELS) for each in (tasks, list(map(without_largest, tasks)))]
+            both = [posteriors(list(map(Runs, each)), laws=LABELS) for each in (tasks, map(without_largest, tasks))]
             curves += [nodes(*fits, *rest) for fits, (_, _, *rest) in zip(zip(*both, strict=True), part, strict=True)]
         rows: dict[str, tuple[Callable[[Nodes], Array], str]] = {"evidence": (lambda one: np.ones(len(one.law)), "")}
         for power in (0.25, 0.5, 1.0):

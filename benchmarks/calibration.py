@@ -24,7 +24,7 @@ from budget.fitting.cells import Cells, Scale
 from budget.fitting.draws import draw
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.nodes import Array
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.posterior import SETTINGS, posteriors
 
 RATIOS = (4, 16)
@@ -73,9 +73,9 @@ def figures(curves: list[Curve], laws: tuple[Law, ...], constants: Mapping[str, 
     error, covered, score = [], [], []
     for start in range(0, len(curves), 64):
         part = curves[start : start + 64]
-        fitted = posteriors([c[1] for c in part], NoisePrior(), settings, laws)
+        fitted = posteriors([Runs(c[1]) for c in part], settings, laws)
         for (_, pilot, reach, truth, _), posterior in zip(part, fitted, strict=True):
-            draws = draw(posterior, pilot, NoisePrior(), 200, 0)
+            draws = draw(posterior, Runs(pilot), 200, 0)
             at = np.array([reach]), np.zeros((1, 0))
             low, high = np.quantile(draws.errors(*at), [0.05, 0.95])
             error.append(abs(float(draws.expected(*at)[0]) - truth))

@@ -28,12 +28,13 @@ import pandas as pd
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from budget import Measurements, fit
+from budget.fitting.assemble import CHUNK
 from budget.fitting.backtest import backtest
 from budget.fitting.cells import Cells, Scale
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.laws.base import RANGE
 from budget.fitting.least_squares import least_squares
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.posterior import posteriors
 
 SIX = ("pow3", "pow4", "mmf4", "wbl4", "logarithmic", "m4")
@@ -154,8 +155,8 @@ def speed_of_posterior(curves: int) -> dict[str, float]:
         for i, (n, e) in enumerate(zip(labels, error, strict=True))
     ]
     started = time.process_time()
-    for i in range(0, curves, 64):
-        posteriors(tasks[i : i + 64], NoisePrior())
+    for i in range(0, curves, CHUNK):
+        posteriors([Runs(task) for task in tasks[i : i + CHUNK]])
     return {"posterior_ms_a_curve": 1e3 * (time.process_time() - started) / curves}
 
 

@@ -67,7 +67,7 @@ class Scenario:
 
 def told(task: Any, found: Forecast) -> Told:
     labels = np.geomspace(task["owned"], task["most"], POINTS)
-    at = labels / found.task.largest[0], np.zeros((POINTS, 0))
+    at = labels / found.runs.task.largest[0], np.zeros((POINTS, 0))
     posterior, laws = found.posterior, {}
     starts = np.cumsum([0, *map(len, posterior.theta)])
     for i, law in enumerate(posterior.laws):
@@ -90,7 +90,7 @@ def drawn(judge: Any, curves: Any, seed: int, quiet: bool) -> Scenario:
         true = np.interp(np.log(task["pilot_labels"]), np.log(task["labels"]), task["score"])
         task["pilot_scores"] = true[:, None] + 1e-4 * np.array([-1.0, 0.0, 1.0])
     pilots = Measurements.from_frame(judge.measurements(tasks))
-    found = {one.task.task: one for one in forecasts(list(cells(pilots, None).values()), 0)}
+    found = {one.runs.task.task: one for one in forecasts(list(cells(pilots, None).values()), 0)}
     return Scenario([told(task, found[task["name"]]) for task in tasks], budget)
 
 

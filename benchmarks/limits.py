@@ -26,7 +26,7 @@ from budget.fitting.cells import Cells, Scale
 from budget.fitting.draws import draw
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.nodes import Array, natural
-from budget.fitting.noise import NoisePrior, magnitude
+from budget.fitting.noise import NoisePrior, Runs, magnitude
 from budget.fitting.posterior import SETTINGS, posteriors, relative_error
 
 MOST, SIZES, SEEDS = 16.0, 6, 3
@@ -67,11 +67,9 @@ def task(name: str, laws: Sequence[Law], random: np.random.Generator) -> Task:
 
 def forecast(tasks: Sequence[Task], laws: Callable[[Task], Sequence[Law]], drifts: tuple[float, ...]) -> list[Array]:
     """Expected error on the grid for every task."""
-    settings, prior = replace(SETTINGS, drifts=drifts), NoisePrior()
-    fitted = [posteriors([one.cells], prior, settings, laws(one))[0] for one in tasks]
-    return [
-        draw(found, one.cells, prior, 200, 0).averaged(GRID, NONE) for one, found in zip(tasks, fitted, strict=True)
-    ]
+    settings = replace(SETTINGS, drifts=drifts)
+    fitted = [posteriors([Runs(one.cells)], settings, laws(one))[0] for one in tasks]
+    return [draw(found, Runs(one.cells), 200, 0).averaged(GRID, NONE) for one, found in zip(tasks, fitted, strict=True)]
 
 
 def spend(tasks: Sequence[Task], errors: Sequence[Array], money: float) -> list[float]:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from budget import Measurements
 from budget.fitting.cells import Cells, cells
-from budget.fitting.noise import NoisePrior, learn
+from budget.fitting.noise import NoisePrior, Runs, learn
 from budget.fitting.posterior import SETTINGS, Posterior, Settings, posteriors, relative_error
 
 MIXES = {0: ((),), 2: ((0, 0), (5000, 0), (20000, 0), (0, 20000), (20000, 20000))}
@@ -60,7 +60,8 @@ class Found(NamedTuple):
 
 def found(tasks: Sequence[Cells], settings: Settings) -> Found:
     prior = learn(tasks, NoisePrior())
-    parts = [posteriors(tasks[i : i + BATCH], prior, settings) for i in range(0, len(tasks), BATCH)]
+    runs = [Runs(task, prior) for task in tasks]
+    parts = [posteriors(runs[i : i + BATCH], settings) for i in range(0, len(tasks), BATCH)]
     return Found(
         *map(np.array, zip(*(_one(each, len(tasks[0].varied)) for part in parts for each in part), strict=True))
     )

@@ -14,7 +14,7 @@ from budget.fitting.cells import Cells, cells
 from budget.fitting.draws import Draws, draw
 from budget.fitting.misfit import misfit
 from budget.fitting.nodes import Array, noise_known
-from budget.fitting.noise import NoisePrior, fall, learn, one_run
+from budget.fitting.noise import NoisePrior, Runs, learn
 from budget.fitting.pool_effect import pool_effects
 from budget.fitting.posterior import Posterior, posteriors
 from budget.fitting.strategies import strategies
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
-CHUNK = 16  # tasks fitted at once: bounds the memory
+CHUNK = 128  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
 
 
 def fit(
@@ -55,8 +55,7 @@ def fit(
 class Forecast:
     """One task's posterior and its equally likely truths."""
 
-    task: Cells
-    prior: NoisePrior
+    runs: Runs
     posterior: Posterior
     truths: Draws
 
@@ -65,13 +64,14 @@ def forecasts(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: 
     """Of every task, in no order. With `hierarchy` the tasks share what they say about noise."""
     prior = learn(tasks, NoisePrior()) if hierarchy else NoisePrior()
     for alike in _alike(tasks):
-        for task, posterior in zip(alike, posteriors(alike, prior), strict=True):
-            yield Forecast(task, prior, posterior, draw(posterior, task, prior, draws, seed))
+        each = [Runs(task, prior) for task in alike]
+        for runs, posterior in zip(each, posteriors(each), strict=True):
+            yield Forecast(runs, posterior, draw(posterior, runs, draws, seed))
 
 
 def surfaces(tasks: Sequence[Cells], seed: int, hierarchy: bool = True, draws: int = DRAWS) -> dict[str, Surface]:
     """{task: Surface} by the runs of their curves."""
-    answer = {one.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy, draws)}
+    answer = {one.runs.task.task: _surface(one) for one in forecasts(tasks, seed, hierarchy, draws)}
     return {task.task: answer[task.task] for task in tasks}
 
 
@@ -88,10 +88,10 @@ def _alike(tasks: Sequence[Cells]) -> Iterator[list[Cells]]:
 
 
 def _surface(one: Forecast) -> Surface:
-    task, prior, posterior, truths = one.task, one.prior, one.posterior, one.truths
-    labels, pools = task.largest
+    runs, posterior, truths = one.runs, one.posterior, one.truths
+    task, (labels, pools) = runs.task, runs.task.largest
     most = task.pool_labels.max(axis=0, initial=0)
-    effects = pool_effects(task, truths, prior)
+    effects = pool_effects(runs, truths)
     width = _width(truths, len(task.varied))
     return Surface(
         task=task.task,
@@ -104,11 +104,11 @@ def _surface(one: Forecast) -> Surface:
         unit_labels=labels,
         unit_pools=tuple(float(pools[j]) for j in task.varied),
         laws=posterior.law_weights(),
-        exponent=_score(posterior.exponents(), posterior.weight),
+        exponent=_score(*posterior.exponents()),
         floor=_score(task.scale.score(posterior.node_floor[posterior.node] * posterior.level), posterior.weight),
-        noise=float(np.sqrt(one_run(task, prior)[0])) * abs(task.scale.best - task.scale.worst),
-        noise_fall=fall(task, prior),
-        trust=judge(task, Fitted(width, misfit(truths, task, prior), effects, prior)),
+        noise=float(np.sqrt(runs.variance)) * abs(task.scale.best - task.scale.worst),
+        noise_fall=runs.fall,
+        trust=judge(runs, Fitted(width, misfit(truths, runs), effects)),
         effects=effects,
     )
 

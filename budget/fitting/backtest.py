@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from budget.errors import Fault, InvalidInput
 from budget.fitting.cells import Cells, cells
-from budget.fitting.noise import fall, one_run, own_sampling
+from budget.fitting.noise import own_sampling
 from budget.plan import Hidden
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def hidden(
 
     kept = {task.task: (task, keep) for task in tasks if (keep := visible(task, hide)) is not None}
     parts = [_part(task, keep) for task, keep in kept.values()]
-    answer = {one.task.task: _lines(*kept[one.task.task], one) for one in forecasts(parts, seed, hierarchy=hierarchy)}
+    answer = {
+        one.runs.task.task: _lines(*kept[one.runs.task.task], one)
+        for one in forecasts(parts, seed, hierarchy=hierarchy)
+    }
     return {name: answer[name] for name in kept}
 
 
@@ -122,14 +125,15 @@ def _part(task: Cells, keep: NDArray[np.bool_]) -> Cells:
 
 def _lines(task: Cells, keep: NDArray[np.bool_], seen: Forecast) -> tuple[Hidden, ...]:
     """Intervals include the noise of the hidden cell's own mean over seeds."""
-    away, (unit, units), varied = ~keep, seen.task.largest, list(seen.task.varied)
+    away, runs = ~keep, seen.runs
+    (unit, units), varied = runs.task.largest, list(runs.task.varied)
     labels, pools = task.labels[away], task.pool_labels[away]
     at = labels / unit, pools[:, varied] / units[varied]
     expected, errors = (task.scale.score(part) for part in seen.truths.forecast(*at))
     low, high = np.quantile(errors, [0.05, 0.95], axis=0)
-    grown = (np.maximum(labels, 1) / unit) ** fall(seen.task, seen.prior)
-    run = one_run(seen.task, seen.prior)[0] / grown / task.repeats[away]
-    noise = 1.64 * np.sqrt(run + own_sampling(task)[away]) * abs(task.scale.best - task.scale.worst)
+    grown = (np.maximum(labels, 1) / unit) ** runs.fall
+    by_seeds = runs.variance / grown / task.repeats[away]
+    noise = 1.64 * np.sqrt(by_seeds + own_sampling(task)[away]) * abs(task.scale.best - task.scale.worst)
     middle = (low + high) / 2
     half = np.hypot(np.abs(high - low) / 2, noise)
     last, law = baselines(task, keep)

@@ -86,15 +86,25 @@ class Cells:
         return labels, np.where(pools > 0, pools, 1.0)
 
     @cached_property
+    def grown(self) -> Array:
+        """(N,) labels over the largest pilot's, none as half of the fewest; 1 where they were not varied."""
+        return grown(self.labels)
+
+    @cached_property
     def fall_likelihood(self) -> Array:
         """Of FALLS, the greatest being 1. The repeats' squares in a cell are s^2 x^-p times chi squares of v degrees of
         freedom; over ln s what they say of p is prod x^(p v / 2) (sum squares x^p)^(-V / 2), V being all v together."""
-        freedom, logs = self.repeats - 1, np.log(grown(self.labels))
+        freedom, logs = self.repeats - 1, np.log(self.grown)
         total = np.exp(np.outer(FALLS, logs)) @ self.squares
         if not (total > 0).all():
             return np.ones_like(FALLS)
         log = FALLS * float(freedom @ logs) / 2 - freedom.sum() / 2 * np.log(total)
         return np.asarray(np.exp(log - log.max()))
+
+    @cached_property
+    def freedom(self) -> float:
+        """Degrees of freedom between repeats."""
+        return float((self.repeats - 1).sum())
 
     @cached_property
     def varied(self) -> tuple[int, ...]:

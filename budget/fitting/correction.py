@@ -47,9 +47,14 @@ class Correction:
     missed: Missed
 
     def at(self, labels: Array, pools: Array) -> Array:
-        """Corrected logits at labels (...) and pools (..., J), or a grid of both."""
-        enough, every = np.maximum(labels, 1.0), np.ones((1,) * labels.ndim + pools.shape[-1:])
-        whole = self.laws(enough, every)
+        """Corrected logits at labels (k,) and pools (k, J), or at a grid of labels (k, 1) and mixes of pools (1, m,
+        J)."""
+        enough, every = np.maximum(labels, 1.0), np.ones((1, pools.shape[-1]))
+        rows, back = np.unique(enough, return_inverse=True)
+        if labels.ndim > 1:
+            law = self.laws(rows[:, None], np.concatenate([pools, every[None]], 1))[back.reshape(-1)]
+            return self.led(labels, law[:, :-1], law[:, -1:])
+        whole = self.laws(rows, every)[back]
         return self.led(labels, whole if (pools == 1).all() else self.laws(enough, pools), whole)
 
     def led(self, labels: Array, law: Array, whole: Array) -> Array:

@@ -32,19 +32,17 @@ class Designs:
     whole: bool
 
     @np.errstate(over="ignore", divide="ignore", invalid="ignore")
-    def shapes(self, law: Law, theta: Array, far: float) -> tuple[Array, Array]:
-        """g (T, N, M), the law's shape over its shape at the largest pilot, and the same at so many times the largest
-        pilot (T, M): theta (T, M, p), or (1, M, p) for all; (1, N, M) where these share one design, and (1, M)."""
+    def shapes(self, law: Law, theta: Array) -> tuple[Array, Array]:
+        """g (T, N, M), the law's shape over its shape at the largest pilot, and that (T, M): theta (T, M, p), or (1, M,
+        p) for all; (1, N, M) where these share one design, and (1, M)."""
         which = np.arange(len(self.entry)) if len(theta) == 1 else self.design
-        nodes, pools = theta[:, None, None], self.pools[which]
-        shape = law.shape(nodes, self.labels[which], pools)
-        ends = np.array([[1.0], [far]])
-        pilot, end = law.shape(theta[:, None], ends, np.repeat(ends[:, :, None], pools.shape[-1], 2)).swapaxes(0, 1)
-        table = over(shape, pilot[:, None, None])
-        g = table.reshape(len(which), -1, theta.shape[1])
+        pools = self.pools[which]
+        shape = law.shape(theta[:, None, None], self.labels[which], pools)
+        pilot = law.shape(theta, np.ones(1), np.ones((1, pools.shape[-1])))
+        g = over(shape, pilot[:, None, None]).reshape(len(which), -1, theta.shape[1])
         if not self.whole:
             g = np.take_along_axis(g, self.entry[which][:, :, None], 1)
-        return (g[self.design] if len(theta) == 1 and len(g) > 1 else g), over(end, pilot)
+        return (g[self.design] if len(theta) == 1 and len(g) > 1 else g), pilot
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
@@ -59,16 +57,18 @@ def designs(labels: Array, pools: Array) -> Designs:
     flat = np.concatenate([labels, pools.reshape(tasks, -1)], 1)
     _, first, design = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     labels, pools = labels[first], pools[first]
-    rows = [np.unique(one, return_inverse=True) for one in labels]
-    mixes = [np.unique(one, axis=0, return_inverse=True) for one in pools]
+    every, mix = np.unique(pools.reshape(labels.size, -1), axis=0, return_inverse=True)
+    rows, mixes = (
+        [np.unique(one, return_inverse=True) for one in each] for each in (labels, mix.reshape(labels.shape))
+    )
     down, across = (max(len(values) for values, _ in each) for each in (rows, mixes))
     order = np.tile(np.arange(cells), (len(first), 1))
     if down * across > SPARE * cells:
         return Designs(labels[:, :, None, None], pools[:, :, None, None], order, design.reshape(-1), True)
-    sizes, mix = np.ones((len(first), down)), np.ones((len(first), across, pools.shape[2]))
+    sizes, others = np.ones((len(first), down)), np.ones((len(first), across, pools.shape[2]))
     entry = np.empty_like(order)
-    for i, ((some, row), (others, column)) in enumerate(zip(rows, mixes, strict=True)):
-        sizes[i, : len(some)], mix[i, : len(others)] = some, others
-        entry[i] = row * across + column.reshape(-1)
+    for i, ((some, row), (which, column)) in enumerate(zip(rows, mixes, strict=True)):
+        sizes[i, : len(some)], others[i, : len(which)] = some, every[which]
+        entry[i] = row * across + column
     whole = down * across == cells and bool((entry == order).all())
-    return Designs(sizes[:, :, None, None], mix[:, None, :, None], entry, design.reshape(-1), whole)
+    return Designs(sizes[:, :, None, None], others[:, None, :, None], entry, design.reshape(-1), whole)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from budget.fitting.cells import Cells
 from budget.fitting.correction import Correction, correction
 from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
-from budget.fitting.noise import SHARED, NoisePrior, magnitude, own_sampling, sampling, seed_covariance
+from budget.fitting.noise import SHARED, Runs, magnitude, sampling
 from budget.fitting.posterior import Posterior
 
 Array = NDArray[np.float64]
@@ -42,12 +41,10 @@ class Group:
 
     def relative(self, shape: Array) -> Array:
         """(U, ...) error over the error at the largest pilot, up to the ceiling, from the law's shape there."""
-        floor, pilot, most = (
-            part.reshape(-1, *(1,) * (shape.ndim - 1)) for part in (self.floor, self.pilot, self.most)
-        )
-        error = shape * ((1 - floor) / pilot)
-        error += floor
-        return np.minimum(error, most, out=error)
+        each = slice(None), *(None,) * (shape.ndim - 1)
+        error = shape * ((1 - self.floor) / self.pilot)[each]
+        error += self.floor[each]
+        return np.minimum(error, self.most[each], out=error)
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,9 @@ class Draws:
     `ceiling`: no error is larger, however few the labels (chance). `central` (S,): 2 for the half of the truths whose
     forecasts lie in the middle, else 0: the expected error is their mean, which a few surprises do not move. `middle`:
     every group with only the nodes that these follow, and their weights, the sums of the levels.
-    `sampling`: variance that all runs share through their test items, over e (1 - e). `correction` leads what is
-    expected towards the measured cells. Labels are (k,) and pools (k, J), in units of the largest pilot.
+    `shapes`: of every group's nodes at the measured cells, (U, N). `sampling`: variance that all runs share through
+    their test items, over e (1 - e). `correction` leads what is expected towards the measured cells. Labels are (k,)
+    and pools (k, J), in units of the largest pilot.
     """
 
     groups: tuple[Group, ...]
@@ -66,6 +64,7 @@ class Draws:
     deviation: Deviation
     ceiling: float
     central: Array
+    shapes: tuple[Array, ...]
     sampling: float
     correction: Correction | None = None
 
@@ -81,7 +80,8 @@ class Draws:
         total = np.zeros(np.broadcast_shapes(labels.shape, pools.shape[:-1]))
         for group, weight in self.middle:
             theta = group.theta.reshape(-1, *(1,) * total.ndim, group.theta.shape[1])
-            total += np.tensordot(weight, group.relative(group.law.shape(theta, labels, pools)), 1)
+            error = group.relative(group.law.shape(theta, labels, pools))
+            total += (weight @ error.reshape(len(weight), -1)).reshape(error.shape[1:])
         return total
 
     def errors(self, labels: Array, pools: Array) -> Array:
@@ -125,9 +125,10 @@ def systematic(weights: Array, count: int) -> NDArray[np.intp]:
     return np.searchsorted(cumulative, (np.arange(count) + 0.5) / count).clip(max=len(weights) - 1)
 
 
-def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed: int) -> Draws:
+def draw(posterior: Posterior, runs: Runs, count: int, seed: int) -> Draws:
     """`count` equally likely truths: nodes spread evenly over what they forecast, levels and paths from their normals,
     all in an order of the task's own, so that what one task turns out to be says nothing of another."""
+    task = runs.task
     ceiling = max(float(task.error.max()), 1.0 if task.chance is None else task.chance, EDGE)
     starts = np.cumsum([0, *(len(theta) for theta in posterior.theta)])
     far = posterior.node_far[posterior.node]
@@ -137,21 +138,25 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     normal = ndtri((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
     nodes, back = np.unique(posterior.node[chosen], return_inverse=True)
-    highest, floor, groups = np.zeros(len(nodes)), posterior.node_floor[nodes], []
+    highest, groups = np.zeros(len(nodes)), []
+    floor, pilot = posterior.node_floor[nodes], posterior.node_pilot[nodes]
     np.maximum.at(highest, back, level)
     most = ceiling / np.maximum(highest, 1e-12)
     ends = np.searchsorted(nodes, starts)
     for law, every, start, a, b in zip(posterior.laws, posterior.theta, starts, ends, ends[1:], strict=False):
         if a < b:
             theta, inside = every[nodes[a:b] - start], np.flatnonzero((back >= a) & (back < b))
-            pilot = law.shape(theta, np.ones(1), np.ones((1, len(task.varied))))
-            groups.append(Group(law, theta, floor[a:b], pilot, most[a:b], inside, back[inside] - a, level[inside]))
+            parts = floor[a:b], pilot[a:b], most[a:b]
+            groups.append(Group(law, theta, *parts, inside, back[inside] - a, level[inside]))
     rank = np.argsort(np.argsort(level * far[chosen], kind="stable"), kind="stable")
     central = np.where(np.abs(rank - (count - 1) / 2) < count * CENTRAL / 2, 1 / CENTRAL, 0.0)
     drift, noise = posterior.paths[posterior.path[chosen]].T
     paths = deviation(drift, task, random)
-    truths = Draws(tuple(groups), tuple(_middle(groups, central)), paths, ceiling, central, SHARED * sampling(task))
-    return _led(truths, task, prior, noise, random)
+    labels, pools = np.split(places(task).points, [1], axis=1)
+    shapes = tuple(g.law.shape(g.theta[:, None], labels[:, 0], pools) for g in groups)
+    middle = tuple(_middle(groups, central))
+    truths = Draws(tuple(groups), middle, paths, ceiling, central, shapes, SHARED * sampling(task))
+    return _led(truths, runs, noise, random)
 
 
 def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Array]]:
@@ -163,16 +168,15 @@ def _middle(groups: Sequence[Group], central: Array) -> Iterator[tuple[Group, Ar
             yield nodes, weight[some]
 
 
-def _led(truths: Draws, task: Cells, prior: NoisePrior, times: Array, random: np.random.Generator) -> Draws:
+def _led(truths: Draws, runs: Runs, times: Array, random: np.random.Generator) -> Draws:
     """The truths with paths, and with what is expected, led past the measured cells: times (S,) the guessed deviation
     of a run is each truth's noise."""
-    (points, _, _, covariances), path = places(task), truths.deviation
-    law, error = (
-        np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.laws(points[:, 0], points[:, 1:]), task.error)
-    )
+    task, path = runs.task, truths.deviation
+    points, _, _, covariances = places(task)
+    law, error = (np.clip(e / truths.ceiling, EDGE, 1 - EDGE) for e in (truths.of_shapes(truths.shapes), task.error))
     off = np.log(error / (1 - error)) - np.log(law / (1 - law))
     scale = 1 / magnitude(task.error)
-    seeds, items = seed_covariance(task, prior) * np.outer(scale, scale), own_sampling(task) * scale**2
+    seeds, items = runs.covariance * np.outer(scale, scale), runs.by_items * scale**2
     paths, pull = led(path, covariances, off, Noise(times, seeds, items), random)
     mean = truths.central @ pull / len(pull)
 

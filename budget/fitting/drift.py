@@ -133,6 +133,8 @@ class Deviation:
         total = np.sqrt(FIELD) * (self.heights[:, :1] * _cos(phases) + self.heights[:, 1:] * _sin(phases))
         for i, u in enumerate(within.T):
             begun = np.flatnonzero(u)  # at the largest pilot and beyond it the walk stands at 0
+            if not len(begun):
+                continue
             level, slope = _walk(u[begun])
             basis = np.concatenate([level, slope]) / np.sqrt(2) if i else level
             phase = phases[:, begun] - np.outer(self.waves[:, i], far[begun, i])

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.drift import places
-from budget.fitting.noise import NoisePrior, cell_variance, one_run
+from budget.fitting.noise import Runs
 
 Array = NDArray[np.float64]
 SPENT = 2.0  # parameters that the averaged laws spend along labels, and one for every varied pool
@@ -28,25 +26,22 @@ class Misfit:
     p_value: float | None
 
 
-def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
+def misfit(draws: Draws, runs: Runs) -> Misfit:
     """Deviation: from the averaged laws, N / (N - parameters) times for what they absorbed. Test: every law's least
     weighted squares over its draws, floor and scale free, against what the repeats scatter by; a task departs from
     every law only where it departs from the one that fits best."""
-    points = places(task).points
-    shapes = [group.law.shape(group.theta[:, None], points[:, 0], points[:, 1:]) for group in draws.groups]
-    residual = task.error - draws.central @ draws.of_shapes(shapes) / len(draws.central)
-    variance = cell_variance(task, prior)
+    task, variance = runs.task, runs.by_all
+    residual = task.error - draws.central @ draws.of_shapes(draws.shapes) / len(draws.central)
     spent = max(len(residual) - SPENT - len(task.varied), 1.0)
     deviation = max(float((residual**2 - variance).sum()) / spent, 0.0) ** 0.5
-    repeats = one_run(task, prior)[1]
-    if repeats < ENOUGH:
+    if task.freedom < ENOUGH:
         return Misfit(deviation, None)
     weight, found = 1 / np.maximum(variance, 1e-12), []
-    for group, shape in zip(draws.groups, shapes, strict=True):
+    for group, shape in zip(draws.groups, draws.shapes, strict=True):
         left = len(residual) - 2 - group.theta.shape[1]
         if left > 0:
             squares = _least(shape, task.error, weight)
-            found.append(float(fdtrc(left, repeats + prior.runs, squares / left)))
+            found.append(float(fdtrc(left, task.freedom + runs.prior.runs, squares / left)))
     return Misfit(deviation, max(found) if found else None)
 
 

@@ -18,14 +18,13 @@ from budget.fitting.cells import Cells
 from budget.fitting.designs import Designs, designs
 from budget.fitting.drift import covariance
 from budget.fitting.laws import Law
-from budget.fitting.noise import NoisePrior, magnitude, own_sampling, seed_covariance
+from budget.fitting.noise import Runs
 
 if TYPE_CHECKING:
     from budget.fitting.posterior import Settings
 
 Array = NDArray[np.float64]
 FEW = 5.0  # degrees of freedom below which the noise is looked for on a grid
-FAR = 8.0  # times the largest pilot, where truths are told from one another
 LEAST = -80.0  # logarithm of the least weight that is reckoned with: processors are slow on smaller numbers
 PADDING = 1e6  # variance of a cell that is not there
 STEP = 1e-4  # in latent units, over which slopes are taken
@@ -39,7 +38,6 @@ class Batch:
     pools: int
     places: Designs
     error: Array  # (T, N)
-    scale: Array  # (T, N) magnitude
     noise: Array  # (T, N, N) covariance of the means over seeds
     sampling: Array  # (T, N) variance by the choice of the test items
     walk: Array  # (T, N, N) covariance of the drift at rate 1
@@ -48,29 +46,31 @@ class Batch:
 
 def noise_known(task: Cells) -> bool:
     """From its repeats; else it is looked for."""
-    return float((task.repeats - 1).sum()) >= FEW
+    return task.freedom >= FEW
 
 
-def batch(tasks: Sequence[Cells], prior: NoisePrior) -> Batch:
+def batch(tasks: Sequence[Runs]) -> Batch:
     """Tasks with equally many varied pools, padded to the longest; the noise is known where it is in all of them."""
-    size, count, pools = max(len(t.labels) for t in tasks), len(tasks), len(tasks[0].varied)
-    labels, error, scale = np.ones((count, size)), np.ones((count, size)), np.ones((count, size))
+    size, count, pools = max(len(one.task.labels) for one in tasks), len(tasks), len(tasks[0].task.varied)
+    labels, error = np.ones((count, size)), np.ones((count, size))
     noise, walk, pool = (
         PADDING * np.tile(np.eye(size), (count, 1, 1)),
         np.zeros((count, size, size)),
         np.ones((count, size, pools)),
     )
     sampling, known = np.zeros((count, size)), True
-    for i, task in enumerate(tasks):
-        n = len(task.labels)
+    for i, runs in enumerate(tasks):
+        task, n = runs.task, len(runs.task.labels)
         largest, most = task.largest
         known &= noise_known(task)
         labels[i, :n] = task.labels / largest
         pool[i, :n] = (task.pool_labels / most)[:, list(task.varied)]
-        error[i, :n], scale[i, :n] = task.error, magnitude(task.error)
-        noise[i, :n, :n], sampling[i, :n] = seed_covariance(task, prior), own_sampling(task)
+        error[i, :n] = task.error
+        noise[i, :n, :n], sampling[i, :n] = runs.covariance, runs.by_items
         walk[i, :n, :n] = covariance(task)
-    return Batch(tuple(t.task for t in tasks), pools, designs(labels, pool), error, scale, noise, sampling, walk, known)
+    return Batch(
+        tuple(one.task.task for one in tasks), pools, designs(labels, pool), error, noise, sampling, walk, known
+    )
 
 
 def natural(law: Law, pools: int, latent: Array) -> Array:
@@ -81,17 +81,13 @@ def natural(law: Law, pools: int, latent: Array) -> Array:
 class Whitened(NamedTuple):
     """All paths: C values of the drift's rate and of the noise, (C, 2). `turns` (T, N, N), one for every value of the
     noise, make noise and drift of all cells independent, the noise of variance 1. There every path has weights, the
-    inverse variances, of the squares, of ones and of errors, each (T, C, N); what ones and ones, and errors and ones,
-    come to, (T, C, 1); and the logarithm of what the level's integral is multiplied with, its prior included, (T, C,
-    1)."""
+    inverse variances, and the errors so weighted, each (T, C, N); and the logarithm of what the level's integral is
+    multiplied with, its prior included, (T, C, 1)."""
 
     paths: Array
     turns: list[Array]
     weight: Array
-    one: Array
     error: Array
-    ones: Array
-    errors: Array
     constant: Array
 
 
@@ -108,90 +104,72 @@ def whiten(b: Batch, settings: Settings) -> Whitened:
         values, vectors = np.linalg.eigh(inverse @ b.walk @ inverse.transpose(0, 2, 1))
         total = 1 + drifts[:, None] ** 2 * np.maximum(values, 0.0)[:, None]  # (T, C, N)
         turn = vectors.transpose(0, 2, 1) @ inverse
-        error, one = turn @ b.error[:, :, None], turn.sum(2)[:, :, None]
+        error, size = turn @ b.error[:, :, None], np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
         weight = 1 / total
-        weight_one, weight_error = weight * one.transpose(0, 2, 1), weight * error.transpose(0, 2, 1)
-        size = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
-        constant = prior - size[:, None] - 0.5 * np.log(total).sum(2) - 0.5 * (weight_error @ error)[:, :, 0]
+        weighted = weight * error.transpose(0, 2, 1)
+        constant = (prior - size[:, None] - 0.5 * np.log(total).sum(2))[:, :, None] - 0.5 * weighted @ error
         turns.append(turn)
-        parts.append(
-            (
-                weight,
-                weight_one,
-                weight_error,
-                *(part[:, :, None] for part in ((weight_one @ one)[:, :, 0], (weight_error @ one)[:, :, 0], constant)),
-            )
-        )
+        parts.append((weight, weighted, constant))
     paths = np.array([(drift, times) for times in noises for drift in drifts])
     return Whitened(paths, turns, *(np.concatenate(part, 1) for part in zip(*parts, strict=True)))
 
 
 class Nodes(NamedTuple):
-    """M nodes of R rows, each a law and a task: parameters (p, R, M) and floors (R, M) as the formula has them; the
-    error FAR beyond the largest pilot over that at it (R, M); and what they are worth: the log evidence (R, M), and of
-    every path its share in it, its level and the level's deviation, (R, C, M)."""
+    """M nodes for each of T tasks: parameters (p, T, M), of which a law may use fewer, and floors (T, M) as the formula
+    has them; the shape at the largest pilot (T, M); and what they are worth: the log evidence (T, M), and of every path
+    its share in it, its level and the level's deviation, (T, C, M)."""
 
     theta: Array
     floor: Array
-    far: Array
+    pilot: Array
     log: Array
     share: Array
     level: Array
     deviation: Array
 
     @staticmethod
-    def room(parameters: int, rows: int, paths: int, nodes: int) -> Nodes:
+    def room(parameters: int, tasks: int, paths: int, nodes: int) -> Nodes:
         """For what is yet to be found."""
-        each = np.empty((3, rows, nodes)), np.empty((3, rows, paths, nodes))
-        return Nodes(np.empty((parameters, rows, nodes)), *each[0], *each[1])
+        each = np.empty((3, tasks, nodes)), np.empty((3, tasks, paths, nodes))
+        return Nodes(np.empty((parameters, tasks, nodes)), *each[0], *each[1])
 
     def part(self, some: slice) -> Nodes:
-        """Some nodes of all rows."""
+        """Some nodes of all tasks."""
         return Nodes(*(each[..., some] for each in self))
 
-    def rows(self, some: slice) -> Nodes:
-        """All nodes of some rows."""
-        return Nodes(self.theta[:, some], *(each[some] for each in self[1:]))
+    def copy(self, others: Nodes) -> None:
+        """As many other nodes in the place of these."""
+        for each, other in zip(self, others, strict=True):
+            each[...] = other
 
 
-def evaluate(laws: Sequence[Law], b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[list[Array]]:
-    """Fills the answer, law by law and task by task, for latent nodes (L, T or 1, p + 1, M) of L laws and T tasks, the
-    last coordinate being the floor: h = 1 + (1 - f) (g - 1). Given back is g - 1 of every law and noise, whitened, (T,
-    N, M)."""
-    found = []
-    for i, law in enumerate(laws):
-        rows = answer.rows(slice(i * len(b.names), (i + 1) * len(b.names)))
-        theta = natural(law, b.pools, latent[i, :, :-1].swapaxes(0, 1))
-        floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[i, :, -1])
-        rise, far = b.places.shapes(law, np.moveaxis(theta, 0, -1), FAR)
-        rise -= 1
-        rows.theta[...], rows.floor[...], rows.far[...] = theta, floor, floor + (1 - floor) * far
-        whitened = [turn @ rise for turn in w.turns]
-        _weigh(w, whitened, (1 - floor)[:, None], rows)
-        found.append(whitened)
-    return found
+def evaluate(law: Law, b: Batch, w: Whitened, latent: Array, answer: Nodes) -> list[Array]:
+    """Fills the answer for latent nodes (T or 1, p + 1, M), the last coordinate being the floor. Given back is h = 1 +
+    (1 - f) (g - 1), whitened for every noise, (T, N, M)."""
+    theta = natural(law, b.pools, latent[:, :-1].swapaxes(0, 1))
+    floor = law.floor.natural(law.floor.mean + law.floor.deviation * latent[:, -1])
+    shape, pilot = b.places.shapes(law, np.moveaxis(theta, 0, -1))
+    shape -= 1
+    shape *= (1 - floor)[:, None]
+    shape += 1
+    answer.theta[: len(theta)], answer.floor[...], answer.pilot[...] = theta, floor, pilot
+    whitened = [turn @ shape for turn in w.turns]
+    _weigh(w, whitened, answer)
+    return whitened
 
 
-def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -> None:
-    """What nodes are worth whose g - 1, whitened for every noise, are these (T, N, M), for 1 - f of (T or 1, 1, M)."""
+def _weigh(w: Whitened, whitened: Sequence[Array], answer: Nodes) -> None:
+    """What nodes are worth whose h, whitened for every noise, are these (T, N, M)."""
     each = answer.share.shape[1] // len(whitened)
-    along, level, precision = np.empty((3, *answer.share.shape))
+    level, precision = np.empty((2, *answer.share.shape))
     for k, one in enumerate(whitened):
         some = slice(k * each, (k + 1) * each)
-        np.matmul(w.one[:, some], one, out=along[:, some])
         np.matmul(w.error[:, some], one, out=level[:, some])
         np.matmul(w.weight[:, some], np.square(one), out=precision[:, some])
-    precision *= rest
-    along *= 2
-    precision += along
-    precision *= rest
-    precision += w.ones
     root = np.sqrt(np.maximum(precision, 1e-12, out=precision), out=precision)
     np.divide(1, root, out=answer.deviation)
-    level *= rest
-    level += w.errors
     level *= answer.deviation  # in deviations
-    log = np.square(level, out=along)
+    log = np.square(level, out=precision)
     log *= 0.5
     log += w.constant
     most = log.max(1, keepdims=True)
@@ -204,29 +182,27 @@ def _weigh(w: Whitened, whitened: Sequence[Array], rest: Array, answer: Nodes) -
     np.add(most[:, 0], np.log(total[:, 0]), out=answer.log)
 
 
-def bent(laws: Sequence[Law], b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Array]:
-    """The log density of every row's place (R, q), up to a constant of the row, its slopes (R, q), and what it bends
-    down by, (R, q, q), after Gauss and Newton: I + sum_c s_c l_c^2 (J'V_c J - J'V_c h h'V_c J / h'V_c h), J the slopes
+def bent(law: Law, b: Batch, w: Whitened, here: Array) -> tuple[Array, Array, Array]:
+    """The log density of every task's place (T, q), up to a constant of the task, its slopes (T, q), and what it bends
+    down by, (T, q, q), after Gauss and Newton: I + sum_c s_c l_c^2 (J'V_c J - J'V_c h h'V_c J / h'V_c h), J the slopes
     of h over the cells, V_c a path's inverse variances, s_c its share, l_c its level, which is fitted (Kaufman 1975).
 
     Slopes are differences over STEP: q + 1 nodes.
     """
-    rows, q = here.shape
+    tasks, q = here.shape
     nodes = here[:, :, None] + STEP * np.eye(q, q + 1, 1)
-    answer = Nodes.room(q - 1, rows, len(w.paths), q + 1)
-    found = evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, q + 1), answer)
+    answer = Nodes.room(q - 1, tasks, len(w.paths), q + 1)
+    found = evaluate(law, b, w, nodes, answer)
     logs = answer.log - 0.5 * np.square(nodes).sum(1)
-    bend, tasks, each = np.tile(np.eye(q), (rows, 1, 1)), len(b.names), len(w.paths) // len(w.turns)
-    for i, whitened in enumerate(found):
-        some = answer.rows(slice(i * tasks, (i + 1) * tasks)).part(slice(1))
-        rest = 1 - answer.floor[i * tasks : (i + 1) * tasks, None]
-        for k, (turn, one) in enumerate(zip(w.turns, whitened, strict=True)):
-            paths = slice(k * each, (k + 1) * each)
-            shape = turn.sum(2)[:, :, None] + rest * one
-            slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
-            weight, certain = w.weight[:, paths], some.share[:, paths, 0] * np.square(some.level[:, paths, 0])
-            both = (weight * shape[:, None, :, 0]) @ slope
-            itself = weight @ np.square(shape[:, :, 0, None])
-            inner = slope.transpose(0, 2, 1) @ ((certain[:, None] @ weight).transpose(0, 2, 1) * slope)
-            bend[i * tasks : (i + 1) * tasks] += inner - both.transpose(0, 2, 1) @ (certain[:, :, None] / itself * both)
+    each = len(w.paths) // len(w.turns)
+    certain = answer.share[:, :, 0] * np.square(answer.level[:, :, 0])
+    bend = np.tile(np.eye(q), (tasks, 1, 1))
+    for k, shape in enumerate(found):
+        paths = slice(k * each, (k + 1) * each)
+        slope = (shape[:, :, 1:] - shape[:, :, :1]) / STEP
+        weight, sure = w.weight[:, paths], certain[:, paths]
+        both = (weight * shape[:, None, :, 0]) @ slope
+        itself = weight @ np.square(shape[:, :, 0, None])
+        inner = slope.transpose(0, 2, 1) @ ((sure[:, None] @ weight).transpose(0, 2, 1) * slope)
+        bend += inner - both.transpose(0, 2, 1) @ (sure[:, :, None] / itself * both)
     return logs[:, 0], (logs[:, 1:] - logs[:, :1]) / STEP, bend

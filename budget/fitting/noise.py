@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import FALLS, Cells, grown
+from budget.fitting.cells import FALLS, Cells
 
 Array = NDArray[np.float64]
 SHARED = 0.5  # of the sampling variance of a test set: common to all runs scored on it; the rest is each cell's own
@@ -51,7 +52,7 @@ def learn(tasks: Sequence[Cells], fallback: NoisePrior) -> NoisePrior:
     """
     logs, within, fallback = [], [], replace(fallback, **_common_fall(tasks, fallback))
     for task in tasks:
-        squares, freedom = seen(task, fallback)
+        squares, freedom = Runs(task, fallback).squares, task.freedom
         if freedom >= 2 and squares > 0:
             logs.append(np.log(squares / freedom / magnitude(task.error[-1:])[0]))
             within.append(2 / freedom)
@@ -84,26 +85,69 @@ def _common_fall(tasks: Sequence[Cells], fallback: NoisePrior) -> dict[str, floa
     return {"fall": mean, "fall_deviation": float(np.hypot(TASKS, np.sqrt(weight @ (FALLS - mean) ** 2)))}
 
 
-def fall(task: Cells, prior: NoisePrior) -> float:
-    """Power of labels by which the variance of a task's runs falls: its mean by its repeats and the prior."""
-    weight = _normal(prior.fall, prior.fall_deviation) * task.fall_likelihood
-    return float(weight @ FALLS / weight.sum())
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one task and what they scatter by, given what the tasks of their fit have in common."""
 
+    task: Cells
+    prior: NoisePrior = NoisePrior()
 
-def growth(task: Cells, prior: NoisePrior) -> Array:
-    """(N,) variance of a run at the largest pilot over that in each cell; 1 where labels were not varied."""
-    return np.asarray(grown(task.labels) ** fall(task, prior))
+    @cached_property
+    def fall(self) -> float:
+        """Power of labels by which the variance of the runs falls: its mean by the repeats and the prior."""
+        weight = _normal(self.prior.fall, self.prior.fall_deviation) * self.task.fall_likelihood
+        return float(weight @ FALLS / weight.sum())
 
+    @cached_property
+    def growth(self) -> Array:
+        """(N,) variance of a run at the largest pilot over that in each cell; 1 where labels were not varied."""
+        return np.asarray(self.task.grown**self.fall)
 
-def seen(task: Cells, prior: NoisePrior) -> tuple[float, float]:
-    """Sum of squares between repeats, in units of a run at the largest pilot, and its degrees of freedom."""
-    return float((task.squares * growth(task, prior)).sum()), float((task.repeats - 1).sum())
+    @cached_property
+    def squares(self) -> float:
+        """Between repeats, their sum in units of a run at the largest pilot."""
+        return float((self.task.squares * self.growth).sum())
+
+    @cached_property
+    def variance(self) -> float:
+        """Of one run at the largest pilot."""
+        guess = self.prior.variance * float(magnitude(self.task.error[-1:])[0])
+        return (self.prior.runs * guess + self.squares) / (self.prior.runs + self.task.freedom)
+
+    @cached_property
+    def by_seeds(self) -> Array:
+        """(N,) variance of every cell's mean that its seeds explain."""
+        return np.asarray(self.variance / self.growth / self.task.repeats)
+
+    @cached_property
+    def covariance(self) -> Array:
+        """(N, N) of the cells' means by seeds: `by_seeds` on the diagonal, and what runs with one seed have in common
+        beside it."""
+        task, prior = self.task, self.prior
+        if not task.by_seed.size or prior.subset + prior.network == 0:
+            return np.diag(self.by_seeds)
+        there = np.isfinite(task.by_seed).astype(float)
+        labels, networks = kinship(task)
+        run = np.sqrt(self.by_seeds / task.repeats)  # of the sum of the runs over their number, one run's part
+        common = (prior.subset * labels + prior.network * networks) * (there @ there.T) * np.outer(run, run)
+        np.fill_diagonal(common, self.by_seeds)
+        return np.asarray(common)
+
+    @cached_property
+    def by_items(self) -> Array:
+        """(N,) sampling variance that each cell has for itself: no number of seeds averages it out."""
+        return own_sampling(self.task)
+
+    @property
+    def by_all(self) -> Array:
+        """(N,) variance of every cell's mean: seeds and test items."""
+        return self.by_seeds + self.by_items
 
 
 def kinship(task: Cells) -> tuple[Array, Array]:
     """How much two runs of one seed, in cells i and j, have in common, each (N, N): their labels, of which the fewer
     are a part of the more, sqrt(n_i / n_j) for n_i <= n_j, and the pretrained network, 1 where both begin with it."""
-    sizes, pools = grown(task.labels), task.pool_labels
+    sizes, pools = task.grown, task.pool_labels
     labels = np.sqrt(np.minimum.outer(sizes, sizes) / np.maximum.outer(sizes, sizes))
     return labels, ((pools[:, None] == pools[None]).all(2) & pools.any(1)).astype(float)
 
@@ -123,7 +167,8 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
         upper = np.triu_indices(len(task.labels), 1)
         there, off = np.isfinite(task.by_seed).astype(float), np.nan_to_num(task.by_seed)
         seeds, each = there @ there.T, 1 / task.repeats
-        deviation = np.sqrt(max(one_run(task, prior)[0], 1e-12) / growth(task, prior))
+        runs = Runs(task, prior)
+        deviation = np.sqrt(max(runs.variance, 1e-12) / runs.growth)
         kept = seeds * (1 - each[:, None] - each + seeds * np.outer(each, each))
         alike = np.stack(kinship(task), -1)[upper]
         matrix += (kept[upper][:, None] * alike).T @ alike
@@ -134,32 +179,6 @@ def common_shares(tasks: Sequence[Cells], prior: NoisePrior) -> tuple[float, flo
         subset, network = alone * (np.array([1.0, 0.0]) if network < 0 else np.array([0.0, 1.0]))
     most = max((subset + network) / COMMON, 1.0)
     return float(subset / most), float(network / most)
-
-
-def one_run(task: Cells, prior: NoisePrior) -> tuple[float, float]:
-    """Variance of one run at the largest pilot, and how many degrees of freedom it rests on."""
-    squares, freedom = seen(task, prior)
-    guess = prior.variance * float(magnitude(task.error[-1:])[0])
-    return (prior.runs * guess + squares) / (prior.runs + freedom), freedom
-
-
-def seed_variance(task: Cells, prior: NoisePrior) -> Array:
-    """(N,) variance of every cell's mean that its seeds explain."""
-    return np.asarray(one_run(task, prior)[0] / growth(task, prior) / task.repeats)
-
-
-def seed_covariance(task: Cells, prior: NoisePrior) -> Array:
-    """(N, N) of the cells' means by seeds: `seed_variance` on the diagonal, and what runs with one seed have in common
-    beside it."""
-    variance = seed_variance(task, prior)
-    if not task.by_seed.size or prior.subset + prior.network == 0:
-        return np.diag(variance)
-    there = np.isfinite(task.by_seed).astype(float)
-    labels, networks = kinship(task)
-    run = np.sqrt(variance / task.repeats)  # of the sum of the runs over their number, one run's part
-    common = (prior.subset * labels + prior.network * networks) * (there @ there.T) * np.outer(run, run)
-    np.fill_diagonal(common, variance)
-    return np.asarray(common)
 
 
 def sampling(task: Cells) -> float:
@@ -173,8 +192,3 @@ def sampling(task: Cells) -> float:
 def own_sampling(task: Cells) -> Array:
     """(N,) sampling variance that each cell has for itself: no number of seeds averages it out."""
     return (1 - SHARED) * sampling(task) * magnitude(task.error)
-
-
-def cell_variance(task: Cells, prior: NoisePrior) -> Array:
-    """(N,) variance of every cell's mean: seeds and test items."""
-    return seed_variance(task, prior) + own_sampling(task)

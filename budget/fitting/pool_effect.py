@@ -11,11 +11,12 @@ from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
 from budget.fitting.draws import Draws
-from budget.fitting.noise import NoisePrior, one_run, own_sampling, seed_covariance, seen
+from budget.fitting.noise import Runs
 from budget.plan import Score
 
 Array = NDArray[np.float64]
 POINT = 0.01  # a pool that brings less of the way from worst to best has faded
+QUANTILES = (0.05, 0.1, 0.95)  # of the draws: the ends of an interval, and what they tell from nothing
 AT_ONCE = 8  # labels at which the draws are looked at before they are at fewer
 REACH = 100.0  # fading is looked for up to so many times the largest pilot
 
@@ -35,8 +36,9 @@ class PoolEffect:
     harm: float | None = None
 
 
-def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, PoolEffect]:
+def pool_effects(runs: Runs, draws: Draws) -> dict[str, PoolEffect]:
     """Of every pool of the task that was varied."""
+    task = runs.task
     if not task.varied:
         return {}
     labels = task.labels / task.largest[0]
@@ -57,26 +59,27 @@ def pool_effects(task: Cells, draws: Draws, prior: NoisePrior) -> dict[str, Pool
             told = _told(_drawn(draws, [(at[now], ends[k])])[0])
         last = int(now[told].max(initial=2)) - 2
         fades_at = float(grid[last] * task.largest[0]) if last < len(grid) - 1 else None
-        p_value, harm = measured_effect(task, column, prior) or (None, None)
+        p_value, harm = measured_effect(runs, column) or (None, None)
         answer[task.pools[column]] = PoolEffect(few, most, p_value, fades_at, harm)
     return answer
 
 
 def _drawn(draws: Draws, wanted: Sequence[tuple[Array, Array]]) -> list[Array]:
-    """(S, k) each: what every truth says that a pool brings at labels (k,), from one of its ends (2, J) to the
+    """(3, k) each: QUANTILES, over the truths, of what a pool brings at labels (k,), from one of its ends (2, J) to the
     other."""
     labels = np.concatenate([np.tile(some, 2) for some, _ in wanted])
     errors = draws.errors(labels, np.concatenate([np.repeat(ends, len(some), 0) for some, ends in wanted]))
-    each = np.split(errors, 2 * np.cumsum([len(some) for some, _ in wanted])[:-1], axis=1)
-    return [np.subtract(*np.split(some, 2, axis=1)) for some in each]
+    counts = np.cumsum([len(some) for some, _ in wanted])[:-1]
+    rises = np.hstack([np.subtract(*np.split(each, 2, axis=1)) for each in np.split(errors, 2 * counts, axis=1)])
+    return np.split(np.quantile(rises, QUANTILES, axis=0), counts, axis=1)
 
 
 def _told(rises: Array) -> NDArray[np.bool_]:
     """(k,): from nothing, with 90 % probability."""
-    return np.asarray(np.quantile(rises, 0.1, axis=0) > 0)
+    return np.asarray(rises[1] > 0)
 
 
-def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float, float] | None:
+def measured_effect(runs: Runs, column: int) -> tuple[float, float] | None:
     """P values of what the cells themselves say of a pool (None: nothing), that it does nothing, and that it does no
     harm.
 
@@ -87,22 +90,23 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     Harm is the larger of the rises of the error, from the least to the most of the pool, at the fewest and at the most
     labels at which the pool was varied, over its standard error: Student's t, one-sided, times two where there are two.
     """
+    task = runs.task
     others = np.delete(task.pool_labels, column, axis=1)
     _, group = np.unique(np.column_stack([task.labels, others]), axis=0, return_inverse=True)
     means = np.eye(group.max() + 1)[group.reshape(-1)]
     pool = np.log1p(task.pool_labels[:, column] / task.pool_labels[:, column].max() * 100)
-    within = means @ np.array([np.ptp(pool[one > 0]) for one in means.T]) > 0
+    most, least = np.where(means, pool[:, None], -np.inf).max(0), np.where(means, pool[:, None], np.inf).min(0)
+    within = means @ (most - least) > 0
     if not within.any():
         return None
     logs = np.log(task.labels + max(task.labels.max(), 1.0) * 1e-3)
     few, most = logs[within].min(), logs[within].max()
     terms = np.column_stack([pool, pool * (logs - few)] if few < most else [pool])
     freedom = len(task.labels) - means.shape[1] - terms.shape[1]
-    repeats = float((task.repeats - 1).sum())
+    repeats = task.freedom
     if freedom < 0 or freedom + repeats == 0:
         return None
-    covariance = seed_covariance(task, prior) + np.diag(own_sampling(task) + 1e-12)
-    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    whiten = np.linalg.inv(np.linalg.cholesky(runs.covariance + np.diag(runs.by_items + 1e-12)))
     # of both regressions at once: the means come first, the errors last
     table = whiten @ np.column_stack([means, terms, task.error])
     if freedom == 0:
@@ -110,7 +114,7 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     triangle = np.asarray(np.linalg.qr(table, mode="r"), np.float64)
     first = means.shape[1]
     root, found = triangle[first:-1, first:-1], triangle[first:-1, -1]
-    squares = float(triangle[-1, -1]) ** 2 + seen(task, prior)[0] / max(one_run(task, prior)[0], 1e-12)
+    squares = float(triangle[-1, -1]) ** 2 + runs.squares / max(runs.variance, 1e-12)
     spread = max(squares / (freedom + repeats), 1e-300)
     ratio = float(np.square(found).sum()) / len(found) / spread
     ends = np.ptp(pool) * np.array([[1.0, 0.0], [1.0, most - few]])[: len(found), : len(found)]
@@ -129,11 +133,10 @@ def _ends(task: Cells, index: int) -> Array:
 
 
 def _rises(task: Cells, rise: Array, rises: Array) -> list[Score]:
-    """Rises (k,) of the score from the smallest to the largest pool pilot and their draws (S, k), in errors, as scores
-    in the task's own unit with 90 % intervals."""
+    """Rises (k,) of the score from the smallest to the largest pool pilot and their QUANTILES (3, k), in errors, as
+    scores in the task's own unit with 90 % intervals."""
     span = abs(task.scale.best - task.scale.worst)
-    low, high = np.quantile(rises, [0.05, 0.95], axis=0)
     return [
         Score(*(span * float(v) for v in (value, min(least, value), max(most, value))))
-        for value, least, most in zip(rise, low, high, strict=True)
+        for value, least, _, most in zip(rise, *rises, strict=True)
     ]

@@ -14,21 +14,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from budget.fitting.cells import Cells
 from budget.fitting.designs import over
 from budget.fitting.laws import LAWS, Law
 from budget.fitting.nodes import LEAST, Array, Batch, Nodes, Whitened, batch, bent, evaluate, whiten
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.proposals import Proposal, around, middle, normals, tempered
 from budget.fitting.summits import summits
 
 ENOUGH = 2.0  # effective nodes per parameter that a proposal must rest on
 NEGLIGIBLE = 1e-7  # a node that weighs less is left out
+FAR = 8.0  # times the largest pilot, where truths are told from one another
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,25 @@ class Settings:
         3.0,
     )  # times the guessed standard deviation, where there are few repeats
 
+    def count(self, joint: bool) -> int:
+        """Nodes of a law in all."""
+        return self.nodes[joint] + self.rounds[joint] * self.near[joint]
+
 
 SETTINGS = Settings()
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, and their errors FAR beyond the largest
-    pilot over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over all laws' nodes,
-    weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how many times the
-    guessed deviation of a run its noise is."""
+    """One task, all laws. Nodes of law l: theta[l] (M_l, p); all nodes' floors, their shapes at the largest pilot and
+    their errors FAR beyond it over those at it, (M,); and K weighted pairs of a node and a path: `node` (K,) index over
+    all laws' nodes, weight (adding up to 1), level, its deviation and path, each (K,). `paths` (C, 2): a drift, and how
+    many times the guessed deviation of a run its noise is."""
 
     laws: tuple[Law, ...]
     theta: tuple[Array, ...]
     node_floor: Array
+    node_pilot: Array
     node_far: Array
     node: NDArray[np.intp]
     weight: Array
@@ -71,9 +75,10 @@ class Posterior:
     path: NDArray[np.intp]
     paths: Array
 
-    def exponents(self) -> Array:
-        """(K,) exponent along labels of each weighted node: every law's first parameter."""
-        return np.concatenate([t[:, 0] for t in self.theta])[self.node]
+    def exponents(self) -> tuple[Array, Array]:
+        """Exponent along labels, every law's first parameter, of all nodes, and the weights of these, (M,)."""
+        weights = np.asarray(np.bincount(self.node, self.weight), np.float64)
+        return np.concatenate([t[:, 0] for t in self.theta]), weights
 
     def law_weights(self) -> dict[str, float]:
         """{law: posterior weight}, adding up to 1."""
@@ -91,19 +96,18 @@ def relative_error(law: Law, theta: Array, floor: Array, labels: Array, pools: A
     return np.asarray(floor[:, None] + (1 - floor[:, None]) * shape)
 
 
-def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> Nodes:
-    """Nodes of laws with equally many parameters, law by law and task by task, and what they are worth, weighted by the
-    mixture of the prior and of all proposals."""
-    joint, q, rows = laws[0].joint, len(laws[0].parameters(b.pools)) + 1, len(laws) * len(b.names)
-    first, near, rounds = settings.nodes[joint], settings.near[joint], settings.rounds[joint]
-    answer = Nodes.room(q - 1, rows, len(w.paths), first + rounds * near)
-    latent, half = np.empty((rows, q, first + rounds * near)), np.empty((rows, first + rounds * near))
+def _sample(law: Law, b: Batch, w: Whitened, settings: Settings, answer: Nodes) -> None:
+    """Fills the answer: nodes of one law for every task, and what they are worth, weighted by the mixture of the prior
+    and of all proposals; the law's own weight aside."""
+    tasks, q = len(b.names), len(law.parameters(b.pools)) + 1
+    first, near, rounds = settings.nodes[law.joint], settings.near[law.joint], settings.rounds[law.joint]
+    latent, half = np.empty((tasks, q, answer.log.shape[1])), np.empty_like(answer.log)
     mixture = np.ones_like(half)
     prior, normal = normals(first, q), normals(near, q)
     latent[:, :, :first], half[:, :first] = prior, 0.5 * np.square(prior).sum(0)  # less the prior's log density
-    evaluate(laws, b, w, np.broadcast_to(prior, (len(laws), 1, q, first)), answer.part(slice(first)))
-    start = latent[np.arange(rows), :, (answer.log[:, :first] - half[:, :first]).argmax(1)]
-    center = summits(partial(bent, laws, b, w), start, settings.steps[joint])
+    evaluate(law, b, w, prior[None], answer.part(slice(first)))
+    start = latent[np.arange(tasks), :, (answer.log[:, :first] - half[:, :first]).argmax(1)]
+    center = summits(partial(bent, law, b, w), start, settings.steps[law.joint])
     proposals: list[Proposal] = []
     for done in range(first, first + rounds * near, near):
         before, new = slice(done), slice(done, done + near)
@@ -112,34 +116,37 @@ def _sample(laws: Sequence[Law], b: Batch, w: Whitened, settings: Settings) -> N
             center = middle(latent[:, :, before], weight)
         latent[:, :, new], proposal = around(*center, normal)
         nodes = latent[:, :, new]
-        evaluate(laws, b, w, nodes.reshape(len(laws), -1, q, near), answer.part(new))
+        evaluate(law, b, w, nodes, answer.part(new))
         half[:, new] = 0.5 * np.square(nodes).sum(1)
         for each in proposals:
             mixture[:, new] += near / first * np.exp(each.density(nodes) + half[:, new])
         proposals.append(proposal)
         until = slice(done + near)
         mixture[:, until] += near / first * np.exp(proposal.density(latent[:, :, until]) + half[:, until])
-    weights = np.repeat([law.weight / first for law in laws], len(b.names))
-    answer.log[...] += np.log(weights)[:, None] - np.log(mixture)
-    return answer
+    answer.log[...] -= np.log(first * mixture)
 
 
 def posteriors(
-    tasks: Sequence[Cells], prior: NoisePrior, settings: Settings = SETTINGS, laws: Sequence[Law] = tuple(LAWS.values())
+    tasks: Sequence[Runs], settings: Settings = SETTINGS, laws: Sequence[Law] = tuple(LAWS.values())
 ) -> list[Posterior]:
     """Posteriors of tasks with equally many varied pools."""
-    b = batch(tasks, prior)
+    b = batch(tasks)
     w = whiten(b, settings)
-    laws = tuple(law for law in laws if law.joint == bool(b.pools) and law.weight > 0)
-    found: dict[Law, Nodes] = {}
-    for count in sorted({len(law.parameters(b.pools)) for law in laws}):
-        alike = [law for law in laws if len(law.parameters(b.pools)) == count]
-        rows = _sample(alike, b, w, settings)
-        found |= {law: rows.rows(slice(i * len(tasks), (i + 1) * len(tasks))) for i, law in enumerate(alike)}
-    nodes = [found[law] for law in laws]
-    total = _log_sum(np.stack([_log_sum(each.log) for each in nodes], 1))
-    kept = zip(*(_keep(each, total) for each in nodes), strict=True)
-    return [_together(laws, w.paths, parts) for parts in kept]
+    joint = bool(b.pools)
+    laws = tuple(law for law in laws if law.joint == joint and law.weight > 0)
+    each, parameters = settings.count(joint), max(len(law.parameters(b.pools)) for law in laws)
+    nodes = Nodes.room(parameters, len(tasks), len(w.paths), len(laws) * each)
+    parts = {law: nodes.part(slice(i * each, (i + 1) * each)) for i, law in enumerate(laws)}
+    for law in laws:
+        if law.inside not in parts:
+            _sample(law, b, w, settings, parts[law])
+    for law in laws:
+        if law.inside in parts:
+            parts[law].copy(parts[law.inside])
+    nodes.log[...] += np.repeat(np.log([law.weight for law in laws]), each)
+    weights = np.exp(np.maximum(nodes.log - _log_sum(nodes.log)[:, None], LEAST))
+    far = np.concatenate([_far(law, b.pools, part) for law, part in parts.items()], 1)
+    return [_kept(i, laws, b.pools, nodes, weights, far, w.paths) for i in range(len(tasks))]
 
 
 def _log_sum(logs: Array) -> Array:
@@ -148,44 +155,34 @@ def _log_sum(logs: Array) -> Array:
     return np.asarray(most + np.log(np.exp(np.maximum(logs - most[:, None], LEAST)).sum(1)))
 
 
-class _Kept(NamedTuple):
-    """One task's nodes of one law that weigh anything: theta (M, p), floor and far (M,); and of the pairs with a path
-    that do: the node, the path, weight, level and its deviation, (K,)."""
-
-    theta: Array
-    floor: Array
-    far: Array
-    node: NDArray[np.intp]
-    path: NDArray[np.intp]
-    weight: Array
-    level: Array
-    deviation: Array
+def _far(law: Law, pools: int, nodes: Nodes) -> Array:
+    """(T, M) error of a law's nodes FAR beyond the largest pilot over that at it."""
+    shape = law.shape(np.moveaxis(nodes.theta, 0, -1), np.array([FAR]), np.full((1, pools), FAR))
+    return np.asarray(nodes.floor + (1 - nodes.floor) * over(shape, nodes.pilot))
 
 
-def _keep(nodes: Nodes, total: Array) -> list[_Kept]:
-    """Of every task, with weights that add up to 1 over all laws: `total` (T,), the evidence of all."""
-    weight = nodes.share * np.exp(np.maximum(nodes.log - total[:, None], LEAST))[:, None]
+def _kept(
+    i: int, laws: tuple[Law, ...], pools: int, nodes: Nodes, weights: Array, far: Array, paths: Array
+) -> Posterior:
+    """Of task i: the nodes, all laws side by side, that weigh anything with some path; their weights and errors far on,
+    (T, M)."""
+    weight = nodes.share[i] * weights[i]
     keep = weight > NEGLIGIBLE
-    some = keep.any(1)
-    pairs = np.flatnonzero(keep)
-    task, path, node = np.unravel_index(pairs, keep.shape)
-    counts = some.sum(1)
-    place = np.cumsum(some, 1)[task, node] - 1
-    theta = nodes.theta[:, some].T
-    of_nodes, of_pairs = np.cumsum(counts)[:-1], np.cumsum(keep.sum((1, 2)))[:-1]
-    parts = [np.split(part, of_nodes) for part in (theta, nodes.floor[some], nodes.far[some])]
-    parts += [np.split(part, of_pairs) for part in (place, path)]
-    parts += [np.split(part.ravel()[pairs], of_pairs) for part in (weight, nodes.level, nodes.deviation)]
-    return [_Kept(*each) for each in zip(*parts, strict=True)]
-
-
-def _together(laws: tuple[Law, ...], paths: Array, parts: Sequence[_Kept]) -> Posterior:
-    """One task's nodes of all laws, side by side."""
-    starts = np.cumsum([0, *(len(part.floor) for part in parts[:-1])])
-    floor, far, path, weight, level, deviation = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("floor", "far", "path", "weight", "level", "deviation")
+    some, (path, node) = keep.any(0), np.nonzero(keep)
+    of_law = some.reshape(len(laws), -1)
+    theta = nodes.theta[:, i].reshape(-1, *of_law.shape).swapaxes(0, 1)
+    return Posterior(
+        laws=laws,
+        theta=tuple(
+            each[: len(law.parameters(pools)), own].T for law, each, own in zip(laws, theta, of_law, strict=True)
+        ),
+        node_floor=nodes.floor[i, some],
+        node_pilot=nodes.pilot[i, some],
+        node_far=far[i, some],
+        node=(np.cumsum(some) - 1)[node],
+        weight=weight[keep],
+        level=nodes.level[i][keep],
+        deviation=nodes.deviation[i][keep],
+        path=path,
+        paths=paths,
     )
-    node = np.concatenate([part.node + start for part, start in zip(parts, starts, strict=True)])
-    theta = tuple(part.theta for part in parts)
-    return Posterior(laws, theta, floor, far, node, weight, level, deviation, path, paths)

@@ -34,36 +34,36 @@ def normals(nodes: int, dimensions: int) -> Array:
 
 
 class Proposal(NamedTuple):
-    """A normal for every row: mean (R, q, 1), the inverse of its covariance's Cholesky factor (R, q, q), and the
-    logarithm of the factor's determinant (R, 1)."""
+    """A normal for every task: mean (T, q, 1), the inverse of its covariance's Cholesky factor (T, q, q), and the
+    logarithm of the factor's determinant (T, 1)."""
 
     mean: Array
     inverse: Array
     spread: Array
 
     def density(self, latent: Array) -> Array:
-        """Log density (R, M) at latents (R, q, M), without the constant that all share."""
+        """Log density (T, M) at latents (T, q, M), without the constant that all share."""
         white = self.inverse @ latent
         white -= self.inverse @ self.mean
         return np.asarray(-0.5 * np.einsum("rqm,rqm->rm", white, white) - self.spread)
 
 
 def middle(latent: Array, weight: Array) -> tuple[Array, Array]:
-    """Mean (R, q, 1) and covariance (R, q, q) of nodes (R, q, M) with weights (R, M)."""
+    """Mean (T, q, 1) and covariance (T, q, q) of nodes (T, q, M) with weights (T, M)."""
     weighted = latent * (weight / weight.sum(1, keepdims=True))[:, None]
     mean = weighted.sum(2, keepdims=True)
     return mean, weighted @ latent.transpose(0, 2, 1) - mean @ mean.transpose(0, 2, 1)
 
 
 def around(mean: Array, covariance: Array, normal: Array) -> tuple[Array, Proposal]:
-    """Nodes (R, q, M) of normals with these means (R, q, 1) and about these covariances (R, q, q), a little wider."""
+    """Nodes (T, q, M) of normals with these means (T, q, 1) and about these covariances (T, q, q), a little wider."""
     factor = np.linalg.cholesky(WIDER * covariance + NARROWEST * np.eye(covariance.shape[1]))
     spread = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1, keepdims=True)
     return mean + factor @ normal, Proposal(mean, np.linalg.inv(factor), spread)
 
 
 def tempered(evidence: Array, mixture: Array, enough: float) -> Array:
-    """Weights (R, M) in proportion to (e^evidence / mixture)^power, with the largest power <= 1 under which so many
+    """Weights (T, M) in proportion to (e^evidence / mixture)^power, with the largest power <= 1 under which so many
     nodes count."""
     answer: Array = np.exp(np.maximum(evidence - evidence.max(1, keepdims=True), LEAST)) / mixture
     for power in (0.5, 0.25, 0.12, 0.06, 0.03, 0.01):

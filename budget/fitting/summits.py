@@ -1,4 +1,4 @@
-"""The summit of every row's posterior density and the normal that has its bend there (Laplace's method).
+"""The summit of every task's posterior density and the normal that has its bend there (Laplace's method).
 
 Where many exact measurements leave little open, next to no node that is placed around others lies where the density
 does: it is a thin, bent ridge. Steps between those of Gauss and Newton and those straight uphill (Levenberg 1944) go
@@ -19,11 +19,11 @@ EASED, FIRMED = 3.0, 10.0  # what the damping is divided by after a step uphill,
 LEAST, MOST = 1e-4, 1e8  # damping
 SINGULAR = 1e-9  # added to the diagonal of what is solved, scaled to ones
 
-Bent = Callable[[Array], tuple[Array, Array, Array]]  # log density (R,), slopes (R, q), bend down (R, q, q) at (R, q)
+Bent = Callable[[Array], tuple[Array, Array, Array]]  # log density (T,), slopes (T, q), bend down (T, q, q) at (T, q)
 
 
 def summits(bent: Bent, start: Array, steps: int) -> tuple[Array, Array]:
-    """Means (R, q, 1) and covariances (R, q, q) from starts (R, q)."""
+    """Means (T, q, 1) and covariances (T, q, q) from starts (T, q)."""
     here, damping = start, np.ones(len(start))
     log, slope, bend = bent(here)
     for _ in range(steps):

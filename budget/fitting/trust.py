@@ -13,7 +13,7 @@ from budget.fitting.capacity import Capacity
 from budget.fitting.cells import Cells
 from budget.fitting.isotonic import falling
 from budget.fitting.misfit import Misfit
-from budget.fitting.noise import NoisePrior, cell_variance, one_run
+from budget.fitting.noise import Runs
 from budget.fitting.pool_effect import PoolEffect
 
 Array = NDArray[np.float64]
@@ -51,22 +51,21 @@ class Trust:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the checks look at beside the cells: width of the interval at 4 times the pilot over the error there,
-    what the laws leave over, pool effects, and the noise that the tasks of the fit share."""
+    """What the checks look at beside the runs: width of the interval at 4 times the pilot over the error there, what
+    the laws leave over, and pool effects."""
 
     width: float
     misfit: Misfit
     effects: Mapping[str, PoolEffect]
-    noise: NoisePrior
 
 
-def judge(task: Cells, fitted: Fitted, limits: Thresholds = THRESHOLDS) -> Trust:
+def judge(runs: Runs, fitted: Fitted, limits: Thresholds = THRESHOLDS) -> Trust:
     """The gravest finding decides the status; every finding is in the reason."""
     findings = [
-        *_data(task, limits),
-        *_scores(task, fitted, limits),
-        *_fit(task, fitted, limits),
-        *_pools(task, fitted, limits),
+        *_data(runs.task, limits),
+        *_scores(runs, limits),
+        *_fit(runs, fitted, limits),
+        *_pools(runs.task, fitted, limits),
     ]
     if not findings:
         return Trust()
@@ -83,7 +82,7 @@ def _data(task: Cells, limits: Thresholds) -> Iterator[Trust]:
         yield Trust("FAIL", f"only {cells} pilot sizes", "Measure at least four sizes, each twice as large.")
     elif not task.varied and sizes < limits.few_cells:
         yield Trust("REVIEW", f"only {sizes} pilot sizes", "Measure one or two more sizes.")
-    if float((task.repeats - 1).sum()) < limits.few_repeats:
+    if task.freedom < limits.few_repeats:
         yield Trust("REVIEW", "no repeats, so the noise is a guess", "Run two or three seeds at the small sizes.")
     yield from _spread(task, limits)
     runs = int(task.repeats.sum()) + task.failed
@@ -121,8 +120,9 @@ def _narrow(sizes: Array, limits: Thresholds) -> bool:
     return bool(len(sizes)) and bool(sizes.min() < sizes.max() < limits.span * sizes.min())
 
 
-def _scores(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
-    if (task.error < -limits.beyond * np.sqrt(cell_variance(task, fitted.noise)) - 1e-9).any():
+def _scores(runs: Runs, limits: Thresholds) -> Iterator[Trust]:
+    task = runs.task
+    if (task.error < -limits.beyond * np.sqrt(runs.by_all) - 1e-9).any():
         yield Trust("FAIL", "scores above the metric's best", "Correct the metric's best and worst in the brief.")
     elif task.error.min() < limits.ceiling:
         yield Trust("REVIEW", "the score is at its ceiling", "Spend on other tasks, or use a harder test set.")
@@ -134,8 +134,8 @@ def _scores(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
         yield Trust("REVIEW", "the score is still at chance", "Pilot with more labels until the score leaves chance.")
 
 
-def _fit(task: Cells, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
-    yield from dips(task, fitted.noise, limits.significance)
+def _fit(runs: Runs, fitted: Fitted, limits: Thresholds) -> Iterator[Trust]:
+    yield from dips(runs, limits.significance)
     if fitted.width > limits.open_share:
         yield Trust(
             "REVIEW", "floor and exponent are not determined by the pilots", "Add a pilot at twice the largest size."
@@ -196,7 +196,7 @@ def _too_small(found: Capacity) -> Trust:
     )
 
 
-def dips(task: Cells, prior: NoisePrior, significance: float) -> Iterator[Trust]:
+def dips(runs: Runs, significance: float) -> Iterator[Trust]:
     """Isotonic test along labels at the pool labels with most cells: does the score fall where it should rise?
 
     Given its number of blocks, the weighted squares between cells of equal truth and their isotonic fit are those of as
@@ -205,12 +205,13 @@ def dips(task: Cells, prior: NoisePrior, significance: float) -> Iterator[Trust]
     peaks; where no single one does and the score has clearly come back, it is sample-wise double descent (Nakkiran and
     others 2019).
     """
+    task = runs.task
     mixes, where, count = np.unique(task.pool_labels, axis=0, return_inverse=True, return_counts=True)
     rows = np.flatnonzero(where.reshape(-1) == int(count.argmax())) if len(mixes) else np.arange(len(task.labels))
     rows = rows[np.argsort(task.labels[rows], kind="stable")]
     labels, error = task.labels[rows], task.error[rows]
-    variance = np.maximum(cell_variance(task, prior)[rows], 1e-12)
-    freedom = max(one_run(task, prior)[1] + prior.runs - 1, 1.0)  # one is spent on how the variance falls
+    variance = np.maximum(runs.by_all[rows], 1e-12)
+    freedom = max(task.freedom + runs.prior.runs - 1, 1.0)  # one is spent on how the variance falls
     if _rises(error, variance, freedom) >= significance:
         return
     odd = [i for i in range(len(rows)) if _rises(np.delete(error, i), np.delete(variance, i), freedom) >= significance]

@@ -73,7 +73,8 @@ class Law:
     pilot, `f` the share of it that no label removes. `own` are the parameters of the labels, `each_pool` those of every
     pool. `derivatives` gives the shape and its derivatives by the logarithm (logit, for a share) of every parameter.
     `convex(theta)` says where the shape of these parameters (p,) is convex, `curvature` the same in words.
-    `weight` is the prior weight in the average; a law with 0 is fitted only where it is asked for.
+    `weight` is the prior weight in the average; a law with 0 is fitted only where it is asked for. `inside`: another
+    law with the same parameters that is the same up to the largest pilot, so that no pilot tells the two apart.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Law:
     curvature: str
     convex: Callable[[Array], Convex] = lambda theta: Convex()
     weight: float = 1.0
+    inside: Law | None = None
     floor: Parameter = Parameter(
         "floor share", "share of the error at the largest pilot that no label removes", "none", -1.6, 2.0, scale="logit"
     )

@@ -41,6 +41,7 @@ LAW = Law(
     shape,
     derivatives,
     "convex in labels",
+    inside=pow4.LAW,
 )
 POOL_LAW = Law(
     "no further gain from pools",
@@ -51,4 +52,5 @@ POOL_LAW = Law(
     pool_shape,
     pool_derivatives,
     "jointly convex",
+    inside=multiplicative.LAW,
 )

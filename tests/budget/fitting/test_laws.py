@@ -50,6 +50,17 @@ def test_a_law_is_finite_and_never_rises_with_labels_or_pools(law: Law, data: st
         assert (np.diff(along_pool) <= 1e-12 * np.abs(along_pool[:-1])).all()
 
 
+@EACH
+@given(data=st.data())
+def test_a_law_is_the_one_inside_it_up_to_the_largest_pilot(law: Law, data: st.DataObject) -> None:
+    if law.inside is not None:
+        theta, labels = data.draw(parameters(law)), np.repeat(GRID[GRID <= 1], 3)
+        pools = np.tile([[0.0, 0.0], [0.3, 1.0], [1.0, 0.001]], (len(labels) // 3, 1))
+        assert law.parameters(2) == law.inside.parameters(2)
+        assert law.floor == law.inside.floor
+        np.testing.assert_array_equal(law.shape(theta, labels, pools), law.inside.shape(theta, labels, pools))
+
+
 @JOINT
 def test_pools_are_exchangeable(law: Law) -> None:
     theta = typical(law)

@@ -14,7 +14,7 @@ from scipy import stats
 from budget import Measurements
 from budget.fitting.assemble import surfaces
 from budget.fitting.cells import Cells, Scale, cells
-from budget.fitting.noise import NoisePrior, common_shares, fall, learn, one_run, seed_covariance, seed_variance, seen
+from budget.fitting.noise import NoisePrior, Runs, common_shares, learn
 from budget.fitting.pool_effect import measured_effect
 from tests.budget.fitting.curves import Truth, pooled
 
@@ -63,9 +63,9 @@ def falling(power: float, tasks: int, seed: int = 0) -> list[Cells]:
 def test_noise_at_the_largest_pilot_is_found_however_it_falls_with_labels(power):
     """Of one task the power is known to 0.35 by its repeats, shrunk to 0.6; all tasks together know it."""
     alone, together = falling(power, 100), learn(falling(power, 100), NoisePrior())
-    assert np.mean([fall(task, NoisePrior()) for task in alone]) == pytest.approx(0.6 + (power - 0.6) * 0.7, abs=0.15)
+    assert np.mean([Runs(task).fall for task in alone]) == pytest.approx(0.6 + (power - 0.6) * 0.7, abs=0.15)
     assert together.fall == pytest.approx(power, abs=0.1)
-    noise = [one_run(task, together)[0] ** 0.5 for task in alone]
+    noise = [Runs(task, together).variance ** 0.5 for task in alone]
     assert np.mean(noise) == pytest.approx(0.01, rel=0.05)
 
 
@@ -74,7 +74,7 @@ def test_noise_at_the_largest_pilot_is_found_however_it_falls_with_labels(power)
 def test_a_pool_that_does_nothing_is_called_something_as_often_as_the_test_says_however_noise_falls(power):
     tasks = world(200, 0.0, 0.0, FLAT, 6, power=power)
     prior = learn(tasks, NoisePrior())
-    found = np.array([measured_effect(task, 0, prior) for task in tasks])
+    found = np.array([measured_effect(Runs(task, prior), 0) for task in tasks])
     assert np.mean(found[:, 0] < 0.05) < 0.1
     assert np.mean(found[:, 1] < 0.05) < 0.1
 
@@ -107,8 +107,9 @@ def test_the_covariance_of_the_means_is_that_of_simulated_runs():
     seen = np.cov(np.array([(scatter(random, 0.4, 0.3) * spread).mean(axis=0).ravel() for _ in range(20_000)]).T)
     task = world(1, 0.4, 0.3, pooled, 0)[0]
     prior = NoisePrior(subset=0.4, network=0.3, fall=1.0, fall_deviation=1e-3)
-    ours = seed_covariance(task, prior)
-    np.testing.assert_allclose(np.diag(ours), seed_variance(task, prior))
+    known = Runs(task, prior)
+    ours = known.covariance
+    np.testing.assert_allclose(np.diag(ours), known.by_seeds)
     unit = ours[-1, -1] / seen[-1, -1]
     np.testing.assert_allclose(ours / unit, seen, atol=0.06 * np.sqrt(np.outer(np.diag(seen), np.diag(seen))).max())
 
@@ -117,22 +118,22 @@ def test_runs_whose_seeds_differ_have_nothing_in_common():
     task = world(1, 0.6, 0.0, pooled, 0)[0]
     alone = replace(task, by_seed=np.zeros((0, 0)))
     prior = NoisePrior(subset=0.6)
-    np.testing.assert_array_equal(seed_covariance(alone, prior), np.diag(seed_variance(task, prior)))
+    np.testing.assert_array_equal(Runs(alone, prior).covariance, np.diag(Runs(task, prior).by_seeds))
     assert common_shares([alone], prior) == (0.0, 0.0)
 
 
 def test_the_f_test_of_a_pool_on_shared_labels_is_that_of_generalised_least_squares():
-    task, prior = world(1, 0.6, 0.0, pooled, 4)[0], NoisePrior(subset=0.6)
+    task = world(1, 0.6, 0.0, pooled, 4)[0]
+    known = Runs(task, NoisePrior(subset=0.6))
     pool = np.log1p(task.pool_labels[:, 0] / task.pool_labels.max() * 100)
     pool, logs = pool - pool.mean(), np.log(task.labels + 0.8)
     means = np.array([[float(n == m) for m in SIZES] for n in task.labels])
     design = np.column_stack([means, pool, pool * (logs - logs.mean())])
-    without, whole = (sm.GLS(task.error, part, seed_covariance(task, prior)).fit() for part in (means, design))
-    repeats, freedom = seen(task, prior)
-    left = (whole.ssr + repeats / one_run(task, prior)[0]) / (whole.df_resid + freedom)
-    found = measured_effect(task, 0, prior)
+    without, whole = (sm.GLS(task.error, part, known.covariance).fit() for part in (means, design))
+    left = (whole.ssr + known.squares / known.variance) / (whole.df_resid + task.freedom)
+    found = measured_effect(known, 0)
     assert found is not None
-    nothing = stats.f.sf((without.ssr - whole.ssr) / 2 / left, 2, whole.df_resid + freedom)
+    nothing = stats.f.sf((without.ssr - whole.ssr) / 2 / left, 2, whole.df_resid + task.freedom)
     assert found[0] == pytest.approx(nothing, rel=1e-5, abs=1e-300)
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 from budget import Measurements
 from budget.fitting.assemble import surfaces
 from budget.fitting.cells import cells
-from budget.fitting.noise import NoisePrior, fall
+from budget.fitting.noise import Runs
 from budget.fitting.pool_effect import measured_effect
 from tests.budget.fitting.curves import measured, pooled, power, rows
 
@@ -29,12 +29,12 @@ def test_the_f_test_of_a_pool_is_that_of_nested_weighted_regressions_of_the_runs
     table = runs.assign(
         error=1 - runs.score, pool=np.log1p(100 * bought / bought.max()), logs=np.log(runs.labels + 0.8)
     )
-    weight = table.labels ** fall(task, NoisePrior())
+    weight = table.labels ** Runs(task).fall
     without, with_pool = (
         formula.wls(f"error ~ {terms}", table, weights=weight).fit()
         for terms in ("C(labels)", "C(labels) + pool + pool:logs")
     )
-    found = measured_effect(task, 0, NoisePrior())
+    found = measured_effect(Runs(task), 0)
     assert found is not None
     nothing, harm = found
     assert nothing == pytest.approx(with_pool.compare_f_test(without)[1], rel=1e-5, abs=1e-300)
@@ -52,11 +52,11 @@ def test_a_pool_that_was_varied_at_one_number_of_labels_is_tested_there(pools):
     )
     task = cells(Measurements.from_frame(runs), None)["a"]
     table = runs.assign(error=1 - runs.score, pool=np.log1p(100 * runs["pool:general"] / 4000))
-    weight = table.labels ** fall(task, NoisePrior())
+    weight = table.labels ** Runs(task).fall
     without, with_pool = (
         formula.wls(f"error ~ {terms}", table, weights=weight).fit() for terms in ("C(labels)", "C(labels) + pool")
     )
-    found = measured_effect(task, 0, NoisePrior())
+    found = measured_effect(Runs(task), 0)
     assert found is not None
     assert found[0] == pytest.approx(with_pool.compare_f_test(without)[1], rel=1e-5, abs=1e-300)
     assert found[1] == pytest.approx(float(stats.t.sf(with_pool.tvalues["pool"], with_pool.df_resid)), rel=1e-5)
@@ -65,7 +65,7 @@ def test_a_pool_that_was_varied_at_one_number_of_labels_is_tested_there(pools):
 def test_a_pool_that_was_varied_along_with_the_labels_only_is_not_tested():
     runs = pd.concat([rows("a", pooled, (size,), (mix,)) for size, mix in zip(SIZES, POOLS, strict=False)])
     task = cells(Measurements.from_frame(runs), None)["a"]
-    assert measured_effect(task, 0, NoisePrior()) is None
+    assert measured_effect(Runs(task), 0) is None
 
 
 def test_more_of_a_pool_that_does_nothing_is_forecast_to_bring_next_to_nothing():

@@ -13,7 +13,7 @@ from budget.fitting.assemble import surfaces
 from budget.fitting.cells import cells
 from budget.fitting.laws import LAWS
 from budget.fitting.nodes import Array, Nodes, batch, bent, evaluate, natural, whiten
-from budget.fitting.noise import NoisePrior
+from budget.fitting.noise import Runs
 from budget.fitting.posterior import SETTINGS, posteriors, relative_error
 from budget.fitting.summits import summits
 
@@ -52,7 +52,7 @@ def test_along_a_bent_ridge_the_density_rises_to_its_summit() -> None:
 def test_where_a_curve_fits_the_bend_is_that_of_the_density(name: str) -> None:
     """There what Gauss and Newton leave out is next to nothing: against second differences of the density alone."""
     tasks, law = list(cells(exact(2)[0], None).values()), LAWS[name]
-    b, q = batch(tasks, NoisePrior()), len(law.parameters(2)) + 1
+    b, q = batch(list(map(Runs, tasks))), len(law.parameters(2)) + 1
     here = 0.3 * np.random.default_rng(1).standard_normal((len(tasks), q))
     theta = natural(law, 2, here[:, :-1].T[:, :, None])[:, :, 0].T
     floor = law.floor.natural(law.floor.mean + law.floor.deviation * here[:, -1])
@@ -63,10 +63,10 @@ def test_where_a_curve_fits_the_bend_is_that_of_the_density(name: str) -> None:
 
     def density(at: Array) -> Array:
         answer = Nodes.room(q - 1, len(at), len(w.paths), 1)
-        evaluate([law], b, w, at[None, :, :, None], answer)
+        evaluate(law, b, w, at[:, :, None], answer)
         return np.asarray(answer.log[:, 0] - 0.5 * np.square(at).sum(1))
 
-    log, slope, bend = bent([law], b, w, here)
+    log, slope, bend = bent(law, b, w, here)
     assert log == pytest.approx(density(here), rel=1e-9)
     step = 1e-3 * np.eye(q)
     first = [(density(here + unit) - density(here - unit)) / 2e-3 for unit in step]
@@ -105,7 +105,7 @@ def test_where_pilots_are_all_but_exact_many_nodes_count_and_intervals_far_on_ho
     known, truths = exact(16)
     tasks = list(cells(known, None).values())
     counts = []
-    for found in posteriors(tasks, NoisePrior()):
+    for found in posteriors(list(map(Runs, tasks))):
         weight = np.bincount(found.node, found.weight)
         counts.append(1 / np.square(weight / weight.sum()).sum())
     assert np.median(counts) > 200

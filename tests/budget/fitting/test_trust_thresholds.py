@@ -16,7 +16,7 @@ from budget.fitting.assemble import surfaces
 from budget.fitting.cells import Cells, Scale
 from budget.fitting.cells import cells as cells_by_task
 from budget.fitting.misfit import Misfit
-from budget.fitting.noise import NoisePrior, cell_variance
+from budget.fitting.noise import NoisePrior, Runs
 from budget.fitting.pool_effect import PoolEffect, measured_effect
 from budget.fitting.trust import THRESHOLDS, Fitted, Trust, dips, judge
 from budget.plan import Score
@@ -37,7 +37,7 @@ def cells(labels: Any = LABELS, error: Any = ERROR, repeats: Any = 3.0, pools: A
 
 def verdict(task: Cells, width: float = 0.5, misfit: Misfit | None = None, **effect: Any) -> Trust:
     effects = {"web": replace(FAULTLESS, **effect)} if len(task.varied) else {}
-    return judge(task, Fitted(width, misfit or Misfit(0.0, None), effects, NoisePrior()))
+    return judge(Runs(task), Fitted(width, misfit or Misfit(0.0, None), effects))
 
 
 def with_pool(labels: Any, **others: Any) -> Cells:
@@ -50,8 +50,8 @@ def a_fall(times: float) -> Cells:
     """The last error so far above the one before as is `times` what the test at 1 % allows two cells."""
     task, error = cells(), np.array([0.5, 0.4, 0.2, 0.2])
     for _ in range(50):  # what a run scatters by depends a little on the error itself
-        variance = cell_variance(replace(task, error=error), NoisePrior())
-        runs = (task.repeats - 1).sum() + NoisePrior().runs - 1
+        variance = Runs(replace(task, error=error)).by_all
+        runs = task.freedom + NoisePrior().runs - 1
         error[3] = 0.2 + times * np.sqrt(fdtri(1, runs, 1 - THRESHOLDS.significance) * variance[2:].sum())
     return replace(task, error=error)
 
@@ -61,7 +61,7 @@ def above_best(deviations: float) -> Cells:
     task = cells()
     error = np.array([*ERROR[:3], 0.0])
     for _ in range(50):  # what a run scatters by depends a little on the error itself
-        error[3] = -deviations * np.sqrt(cell_variance(replace(task, error=error), NoisePrior())[3])
+        error[3] = -deviations * np.sqrt(Runs(replace(task, error=error)).by_all[3])
     return replace(task, error=error)
 
 
@@ -243,9 +243,9 @@ def test_the_test_for_dips_fires_in_one_of_a_hundred_flat_curves(repeats: int, d
     outweigh the guess at once. Of 1,000 a share of 0.01 has a standard error of 0.003."""
     random = np.random.default_rng(0)
     flat, falls = np.full(6, 0.3), np.linspace(0.5, 0.2, 6)
-    fired = [any(dips(simulated(random, flat, repeats, deviation), NoisePrior(), 0.01)) for _ in range(1000)]
+    fired = [any(dips(Runs(simulated(random, flat, repeats, deviation)), 0.01)) for _ in range(1000)]
     assert np.mean(fired) <= most
-    assert not any(any(dips(simulated(random, falls, repeats, 0.003), NoisePrior(), 0.01)) for _ in range(200))
+    assert not any(any(dips(Runs(simulated(random, falls, repeats, 0.003)), 0.01)) for _ in range(200))
 
 
 def test_the_test_for_dips_finds_dips_of_eight_standard_errors() -> None:
@@ -256,7 +256,7 @@ def test_the_test_for_dips_finds_dips_of_eight_standard_errors() -> None:
         size = int(random.integers(1, 5))
         dip = truth.copy()
         dip[size] = truth[size - 1] + 8 * 0.005 * 2 ** ((5 - size) / 2) / np.sqrt(3)
-        found.append(any(dips(simulated(random, dip, 3, 0.005), NoisePrior(), 0.01)))
+        found.append(any(dips(Runs(simulated(random, dip, 3, 0.005)), 0.01)))
     assert np.mean(found) > 0.75
 
 
@@ -294,7 +294,7 @@ def harm_and_nothing(kind: str, count: int) -> tuple[float, float]:
         return plain(n, {}) + help_ * np.log1p(pools.get("web", 0) / 300) / np.log(11)
 
     tasks = [cells_of(rows("a", truth, SIX, MIXES, noise=0.004, seed=i)) for i in range(count)]
-    found = [measured_effect(task, 0, NoisePrior()) for task in tasks]
+    found = [measured_effect(Runs(task), 0) for task in tasks]
     assert None not in found
     nothing, harm = np.array(found, float).T
     return float(np.mean(harm < 0.01)), float(np.mean(nothing > 0.01))
