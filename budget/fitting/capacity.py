@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
+from budget.fitting.distributions import t_above, t_reached
 from budget.plan import Score
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _compared(rows: pd.DataFrame, pools: list[str], pool: str, own: str, other: 
     if len(sizes) < 2 or freedom < 1:
         return None
     variance = float(sum(np.square(runs - runs.mean()).sum() for runs in used)) / freedom
-    wide = float(stdtrit(freedom, 0.95))
+    wide = t_reached(freedom, 0.05)
 
     def mean(size: int, backbone: str) -> float:
         return float(np.mean([cells[cell, size, backbone].mean() for cell in shared]))
@@ -100,6 +100,6 @@ def _compared(rows: pd.DataFrame, pools: list[str], pool: str, own: str, other: 
         own=gain(rises[own], error(own)),
         other=gain(rises[other], error(other)),
         more=more,
-        p_value=float(stdtr(freedom, -more.expected / off)) if off > 0 else float(more.expected <= 0),
+        p_value=t_above(freedom, more.expected / off) if off > 0 else float(more.expected <= 0),
         ahead=mean(most, other) - mean(most, own),
     )

@@ -9,10 +9,10 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
 from budget.fitting.correction import Correction, correction
+from budget.fitting.distributions import normal_quantiles
 from budget.fitting.drift import Deviation, Noise, deviation, distance, kernel, led, places
 from budget.fitting.laws import Law
 from budget.fitting.laws.base import decline
@@ -134,7 +134,7 @@ def draw(posterior: Posterior, task: Cells, prior: NoisePrior, count: int, seed:
     order = np.argsort(far * posterior.level)
     random = np.random.default_rng([seed, crc32(task.task.encode())])
     chosen = random.permutation(order[systematic(posterior.weight[order], count)])
-    normal = ndtri((np.arange(count) + 0.5) / count)
+    normal = normal_quantiles((np.arange(count) + 0.5) / count)
     level = np.clip(posterior.level[chosen] + posterior.deviation[chosen] * random.permutation(normal), 0.0, ceiling)
     nodes, back = np.unique(posterior.node[chosen], return_inverse=True)
     highest, floor, groups = np.zeros(len(nodes)), posterior.node_floor[nodes], []

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from budget.fitting.cells import Cells
+from budget.fitting.distributions import normal_quantiles
 from budget.fitting.noise import magnitude
 
 Array = NDArray[np.float64]
@@ -175,7 +175,7 @@ class Noise:
 
 def deviation(rate: Array, task: Cells, random: np.random.Generator) -> Deviation:
     """Paths at these rates (S,), evenly spread over their normals, not yet led past the cells."""
-    normal = ndtri((np.arange(len(rate)) + 0.5) / len(rate))
+    normal = normal_quantiles((np.arange(len(rate)) + 0.5) / len(rate))
 
     def normals(columns: int) -> Array:
         return np.stack([random.permutation(normal) for _ in range(columns)], 1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from budget.fitting.cells import Cells
+from budget.fitting.distributions import f_above
 from budget.fitting.draws import Draws
 from budget.fitting.drift import places
 from budget.fitting.noise import NoisePrior, cell_variance, one_run
@@ -46,7 +46,7 @@ def misfit(draws: Draws, task: Cells, prior: NoisePrior) -> Misfit:
         left = len(residual) - 2 - group.theta.shape[1]
         if left > 0:
             squares = _least(shape, task.error, weight)
-            found.append(float(fdtrc(left, repeats + prior.runs, squares / left)))
+            found.append(f_above(left, repeats + prior.runs, squares / left))
     return Misfit(deviation, max(found) if found else None)
 
 

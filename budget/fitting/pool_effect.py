@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc, stdtr
 
 from budget.fitting.cells import Cells
+from budget.fitting.distributions import f_above, t_above
 from budget.fitting.draws import Draws
 from budget.fitting.noise import NoisePrior, one_run, own_sampling, seed_covariance, seen
 from budget.plan import Score
@@ -116,8 +116,8 @@ def measured_effect(task: Cells, column: int, prior: NoisePrior) -> tuple[float,
     ends = np.ptp(pool) * np.array([[1.0, 0.0], [1.0, most - few]])[: len(found), : len(found)]
     turned = np.linalg.solve(root.T, ends.T)
     rises = found @ turned / np.sqrt(spread * np.square(turned).sum(0))
-    harm = min(len(ends) * float(stdtr(freedom + repeats, -rises.max())), 1.0)
-    return float(fdtrc(len(found), freedom + repeats, ratio)), harm
+    harm = min(len(ends) * t_above(freedom + repeats, float(rises.max())), 1.0)
+    return f_above(len(found), freedom + repeats, ratio), harm
 
 
 def _ends(task: Cells, index: int) -> Array:

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
+from budget.fitting.distributions import normal_quantiles
 from budget.fitting.nodes import LEAST, Array
 
 WIDER = 1.5  # times the variance of what fitted
@@ -30,7 +30,7 @@ def sequence(count: int, dimensions: int) -> Array:
 @lru_cache(maxsize=32)
 def normals(nodes: int, dimensions: int) -> Array:
     """(q, M) standard normals, evenly spread."""
-    return np.ascontiguousarray(ndtri(sequence(nodes, dimensions)).T)
+    return np.ascontiguousarray(normal_quantiles(sequence(nodes, dimensions)).T)
 
 
 class Proposal(NamedTuple):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from budget.fitting.capacity import Capacity
 from budget.fitting.cells import Cells
+from budget.fitting.distributions import f_above
 from budget.fitting.isotonic import falling
 from budget.fitting.misfit import Misfit
 from budget.fitting.noise import NoisePrior, cell_variance, one_run
@@ -248,4 +248,4 @@ def _rises(error: Array, variance: Array, freedom: float) -> float:
     fit = falling(error, 1 / variance)
     pooled = len(error) - len(np.unique(fit))
     squares = float(((error - fit) ** 2 / variance).sum())
-    return float(fdtrc(pooled, freedom, squares / pooled)) if pooled else 1.0
+    return f_above(pooled, freedom, squares / pooled) if pooled else 1.0
