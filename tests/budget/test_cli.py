@@ -69,6 +69,11 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_after(code) == set()
 
 
+def test_a_plan_loads_no_tables_statistics_or_networks_of_others(inputs: tuple[str, str]) -> None:
+    code = f"from budget.cli import main\ntry: main({['plan', *inputs, '-o', 'out']!r})\nexcept SystemExit: pass"
+    assert loaded_after(code) == {"numpy", "pydantic", "jinja2", "yaml"}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, call: Call) -> None:
     assert name in call("--help").stdout
