@@ -22,7 +22,7 @@ from budget.allocation.problem import Problem, Whole
 
 WIDTH, LEAST = 1e-4, 1e-3  # of the labels there are: over which slopes and bends are taken; in labels, at least
 WIDE = 1e-2  # the same for draws, whose paths are reckoned in single precision: over less, bends are but rounding
-ROUNDS, SETTLED, SAME = 40, 1e-5, 1e-13  # a step of fewer of a point's labels than this ends the search
+ROUNDS, SETTLED, SAME = 40, 1e-7, 1e-13  # a step of fewer of a point's labels than this ends the search
 RISE, STALE = 1e-10, 4  # so do so many rounds, one after the other, that raise the score by less: it has a kink there
 SHRINK, GROW = 0.9, 9.0  # of a point's labels: how far one step may go
 LEVEL = 1e-3  # of a slope: how much a score is taken to bend down at least
