@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from budget.errors import Fault, InvalidInput
 from budget.inputs import read_bytes, read_text
 from budget.messages import nearest, shown
+from budget.runs import Column, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,17 +28,19 @@ if TYPE_CHECKING:
 POOL = "pool:"
 REQUIRED = ("task", "labels", "seed", "score")
 KIND = ("mode", "annotators", "backbone")  # what the runs of one curve have in common
+Kind = tuple[str, int, str]
 BOOKKEEPING = ("seconds", "device", "run", "started")
 MOST_SHOWN = 20  # faults of one kind; the rest is counted
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """`frame`: one row a run, in canonical order, index 0..R-1, columns
+    """`runs` in canonical order, columns
 
     task str · labels int64 · seed int64 · score float64 (NaN: failed) · pool:NAME int64 (every pool named anywhere) ·
     strategy str · annotators int64 · mode str · backbone str ("" where nobody said) · test_size float64 (NaN unknown) ·
-    and the bookkeeping that was there. `annotators`: by task, the people an item whose labels are asked about.
+    and the bookkeeping that was there; `frame`: the same for pandas. `annotators`: by task, the people an item whose
+    labels are asked about.
 
     >>> import pandas as pd
     >>> rows = {"task": "cars", "labels": [200, 100], "seed": 0, "score": [0.7, None], "pool:web": 5000}
@@ -40,9 +48,13 @@ class Measurements:
     [[100.0, nan, 5000.0], [200.0, 0.7, 5000.0]]
     """
 
-    frame: pd.DataFrame
+    runs: Runs
     source: str = ""
     annotators: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        return self.runs.frame()
 
     def asked_by(self, brief: Brief | None) -> Measurements:
         """What a brief asks of these measurements: the runs of its tasks, as it pays for their labels. Its pools are
@@ -50,23 +62,28 @@ class Measurements:
         Without a brief all of them."""
         if brief is None:
             return self
-        rows = self.frame[self.frame["task"].isin(list(brief.tasks))].reset_index(drop=True)
-        others = [POOL + name for name in self.pools if name not in brief.pools]
-        rows = rows.drop(columns=[each for each in others if not (rows.groupby("task")[each].nunique() > 1).any()])
-        rows = rows.assign(**{POOL + name: 0 for name in brief.pools if name not in self.pools})
+        runs = self.runs.take(self.runs.among("task", brief.tasks))
+        of_tasks = runs.places("task").values()
+        idle = {
+            POOL + name
+            for name in self.pools
+            if name not in brief.pools and not any(np.ptp(runs[POOL + name][rows]) > 0 for rows in of_tasks)
+        }
+        columns = {name: column for name, column in runs.columns.items() if name not in idle}
+        columns |= {POOL + name: np.zeros(len(runs), np.int64) for name in brief.pools if name not in self.pools}
         paid = {name: brief.tasks[brief.labels_of(name)].annotators for name in brief.tasks}
-        return replace(self, frame=rows, annotators=paid)
+        return replace(self, runs=Runs(columns), annotators=paid)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        return tuple(sorted(self.frame["task"].unique()))
+        return tuple(self.runs.places("task"))
 
     @property
     def pools(self) -> tuple[str, ...]:
-        return tuple(c.removeprefix(POOL) for c in self.frame.columns if c.startswith(POOL))
+        return tuple(name.removeprefix(POOL) for name in self.runs.columns if name.startswith(POOL))
 
     @property
-    def of_curves(self) -> pd.DataFrame:
+    def of_curves(self) -> Runs:
         """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
         annotators and the network that most of its runs with a score have (of all its runs where none has a score); of
         equals the first by alphabet and number. Runs with the number of annotators that is asked about go before all
@@ -74,40 +91,62 @@ class Measurements:
 
         A run from scratch without pool labels has no pretrained network to adapt: it belongs to every mode.
         """
-        return self._of_one_kind(self.frame["strategy"] == "random")
+        return self.runs.take(self._at_random & self._of_one_kind)
 
     @property
-    def of_strategies(self) -> pd.DataFrame:
-        """The runs of the same kinds whose labels were not chosen at random."""
-        return self._of_one_kind(self.frame["strategy"] != "random")
+    def beside_curves(self) -> Runs:
+        """The other runs whose labels were chosen at random."""
+        return self.runs.take(self._at_random & ~self._of_one_kind)
 
-    def _of_one_kind(self, wanted: pd.Series[bool]) -> pd.DataFrame:
-        rows, frame = self.frame[wanted], self.frame[self.frame["strategy"] == "random"]
-        if rows.empty or (self.frame[list(KIND)].nunique() <= 1).all():
-            return rows
-        bare = (self.frame["mode"] == "scratch") & (self.frame[[POOL + name for name in self.pools]] == 0).all(axis=1)
-        failed = frame["score"].isna()
-        told = frame[~failed | failed.groupby(frame["task"]).transform("all")]
-        told = told[~bare[told.index] | bare[told.index].groupby(told["task"]).transform("all")]
-        runs = told.groupby(["task", *KIND]).size().reset_index(name="runs")
-        runs["asked"] = runs["annotators"] == runs["task"].map(self.annotators)
-        ranked = runs.sort_values(["asked", "runs"], ascending=False, kind="stable")
-        most = ranked.drop_duplicates("task").set_index("task")
-        same = {name: rows[name] == rows["task"].map(most[name]) for name in KIND}
-        return rows[(same["mode"] | bare[rows.index]) & same["annotators"] & same["backbone"]]
+    @property
+    def of_strategies(self) -> Runs:
+        """The runs of the same kinds as those of the curves whose labels were not chosen at random."""
+        return self.runs.take(~self._at_random & self._of_one_kind)
+
+    @property
+    def _at_random(self) -> NDArray[np.bool_]:
+        return np.asarray(self.runs["strategy"] == "random", bool)
+
+    @cached_property
+    def _of_one_kind(self) -> NDArray[np.bool_]:
+        """(R,) which runs are of the kind that their task's curve is of."""
+        kinds = list(zip(*(self.runs[name].tolist() for name in KIND), strict=True))
+        if len(set(kinds)) <= 1:
+            return np.ones(len(self.runs), bool)
+        bare = np.asarray(self.runs["mode"] == "scratch", bool)
+        for name in self.pools:
+            bare &= self.runs[POOL + name] == 0
+        of_task = {
+            task: self._most(task, rows[self._at_random[rows]], kinds, bare)
+            for task, rows in self.runs.places("task").items()
+        }
+        same = [
+            most is not None and kind[1:] == most[1:] and (kind[0] == most[0] or every)
+            for kind, most, every in zip(
+                kinds, (of_task[task] for task in self.runs["task"].tolist()), bare.tolist(), strict=True
+            )
+        ]
+        return np.array(same, bool)
+
+    def _most(self, task: str, rows: NDArray[np.intp], kinds: Sequence[Kind], bare: NDArray[np.bool_]) -> Kind | None:
+        """The kind that most of a task's runs have whose labels were chosen at random."""
+        for which in (self.runs.scored, ~bare):
+            rows = rows[which[rows]] if which[rows].any() else rows
+        counts = Counter(kinds[row] for row in rows)
+        asked = self.annotators.get(task)
+        return min(counts, key=lambda kind: (kind[1] != asked, -counts[kind], kind), default=None)
 
     @property
     def sha256(self) -> str:
         """Of what was measured: the same for another order of rows or columns, or another file format."""
         digest = hashlib.sha256()
-        one_network = not self.frame["backbone"].any()
-        for column in sorted(c for c in self.frame.columns if c not in BOOKKEEPING):
-            values = self.frame[column]
-            if column == "backbone" and one_network:
+        one_network = not self.runs["backbone"].any()
+        for name in sorted(name for name in self.runs.columns if name not in BOOKKEEPING):
+            column = self.runs[name]
+            if name == "backbone" and one_network:
                 continue  # as if there were no such column
-            numeric = values.dtype.kind in "if"
-            content = values.to_numpy("<f8").tobytes() if numeric else "\0".join(values).encode()
-            digest.update(f"{column}\0{len(content)}\0".encode() + content)
+            content = "\0".join(column).encode() if column.dtype == object else column.astype("<f8").tobytes()
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
 
     @classmethod
@@ -118,18 +157,17 @@ class Measurements:
         """
         from budget.measurement_checks import checked
 
-        return cls(checked(frame, range(1, len(frame) + 1), source), source)
+        columns = [(name, _plain(frame.iloc[:, place])) for place, name in enumerate(frame.columns)]
+        return cls(checked(columns, range(1, len(frame) + 1), source), source)
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Measurements:
         """The runs of a CSV file: UTF-8, commas, a header. Raises InvalidInput; the header is row 1 there."""
-        import pandas as pd
-
         from budget.measurement_checks import checked
 
         header, rows = _read_csv(path)
-        cells = pd.DataFrame(list(rows.values()), columns=header, dtype=object)
-        return cls(checked(cells, list(rows), str(path)), str(path))
+        columns = [(name, np.array([row[j] for row in rows.values()], dtype=object)) for j, name in enumerate(header)]
+        return cls(checked(columns, list(rows), str(path)), str(path))
 
     @classmethod
     def from_parquet(cls, path: str | Path) -> Measurements:
@@ -152,8 +190,7 @@ class Measurements:
 
         Tasks and pools that only the measurements know are no fault: a brief may ask about fewer.
         """
-        told = self.frame["score"].notna() & (self.frame["strategy"] == "random")
-        measured = sorted(self.frame.loc[told, "task"].unique())
+        measured = list(self.runs.take(self.runs.scored & self._at_random).places("task"))
         other = "of which no run on labels chosen at random has a score"
         allowed = f"a task measured in {self.source or 'the measurements'}: {', '.join(measured) or 'none'}"
         return tuple(
@@ -166,6 +203,15 @@ class Measurements:
             for name in brief.tasks
             if name not in measured
         )
+
+
+def _plain(series: pd.Series[Any]) -> Column:
+    """A column of pandas' as numpy has it, None where anything is missing among what are not plain numbers."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
+        return series.to_numpy()
+    cells = series.to_numpy(dtype=object).copy()
+    cells[series.isna().to_numpy(bool)] = None
+    return cells
 
 
 def _read_csv(path: str | Path) -> tuple[list[str], dict[int, list[str]]]:

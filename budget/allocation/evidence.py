@@ -93,12 +93,12 @@ def _curves(surface: Surface, levels: Sequence[dict[str, int]], labels: np.ndarr
 
 def dots(measurements: Measurements) -> dict[str, tuple[Dot, ...]]:
     """Every run that may feed a curve, by task; a failed one has no score."""
-    frame, pools = measurements.of_curves, measurements.pools
+    runs, pools = measurements.of_curves, measurements.pools
     found: dict[str, list[Dot]] = {}
-    columns = [frame[column].tolist() for column in ("task", "labels", "score", "seed", *(f"pool:{p}" for p in pools))]
+    columns = [runs[column].tolist() for column in ("task", "labels", "score", "seed", *(f"pool:{p}" for p in pools))]
     for task, labels, score, seed, *mix in zip(*columns, strict=True):
-        value = None if np.isnan(score) else float(score)
-        found.setdefault(str(task), []).append(
-            Dot(int(labels), value, int(seed), {pool: int(n) for pool, n in zip(pools, mix, strict=True) if n})
+        value = None if np.isnan(score) else score
+        found.setdefault(task, []).append(
+            Dot(labels, value, seed, {pool: n for pool, n in zip(pools, mix, strict=True) if n})
         )
     return {task: tuple(each) for task, each in found.items()}

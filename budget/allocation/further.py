@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from budget.allocation.information import in_turn
 from budget.durations import expected_seconds
 from budget.measurements import POOL
@@ -52,18 +54,19 @@ def further_pilots(
     >>> [(pilot.labels, pilot.seconds) for pilot in found if pilot.repeats == 1]
     [(10, 1.0), (20, 2.0), (40, 4.0)]
     """
-    frame, extra = measurements.of_curves, sizes or {}
-    frame = frame[frame["score"].notna()]
+    runs, extra = measurements.of_curves, sizes or {}
+    runs = runs.take(runs.scored)
     pools = [name for name in measurements.pools if name in brief.pools]
-    mixes = _mixes(brief, [tuple(row) for row in frame[[POOL + name for name in pools]].to_numpy(int)], pools, extra)
-    used = {name: int(frame[POOL + name].max()) for name in pools if len(frame)}
+    mixes = _mixes(brief, list(zip(*(runs[POOL + name].tolist() for name in pools), strict=True)), pools, extra)
+    used = {name: int(runs[POOL + name].max()) for name in pools if len(runs)}
+    places = runs.places("task")
     cells = []
     for name, task in brief.tasks.items():
         if task.measured_on is not None:
             continue  # it has no labels of its own
-        measured = frame.loc[frame["task"] == name, "labels"]
-        used[name] = int(measured.max()) if len(measured) else 0
-        found = {*map(int, measured), task.owned, *extra.get(name, ())} - {0}
+        measured = runs["labels"][places[name]].tolist() if name in places else []
+        used[name] = max(measured, default=0)
+        found = {*measured, task.owned, *extra.get(name, ())} - {0}
         cells += list(product([name], sorted(found), mixes))
     seconds = _seconds(measurements, [(task, labels) for task, labels, _ in cells])
     prices = [_price(brief, used, task, labels, mix) for task, labels, mix in cells]
@@ -85,10 +88,10 @@ def _mixes(
 
 
 def _seconds(measurements: Measurements, cells: list[tuple[str, int]]) -> Sequence[float | None]:
-    frame = measurements.of_curves
-    if "seconds" in frame:
-        known = frame[frame["score"].notna() & frame["seconds"].notna()]
-        timed = zip(known["task"], known["labels"].astype(float), known["seconds"].astype(float), strict=True)
+    runs = measurements.of_curves
+    if "seconds" in runs:
+        known = runs.take(runs.scored & ~np.isnan(runs["seconds"]))
+        timed = zip(*(known[name].tolist() for name in ("task", "labels", "seconds")), strict=True)
         found = expected_seconds(timed, cells)
         if found is not None:
             return found

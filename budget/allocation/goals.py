@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -49,6 +50,18 @@ def goal_values(problem: Problem, choices: Sequence[Choice]) -> list[float]:
     if problem.goal == "mean" and problem.risk == 0 and choices:
         return [float(value) for value in means(problem, choices) @ problem.weights]
     return [goal_value(problem, choice) for choice in choices]
+
+
+def values_in(cases: Sequence[Problem], choices: Sequence[Sequence[Choice]]) -> list[list[float]]:
+    """The same for some plans in each of several cases over the same lines and surfaces, the mean score of all of them
+    at once."""
+    if any(case.goal != "mean" or case.risk > 0 for case in cases):
+        return [goal_values(case, some) for case, some in zip(cases, choices, strict=True)]
+    every = list(dict.fromkeys(chain.from_iterable(choices)))
+    scores = dict(zip(every, means(cases[0], every) if every else (), strict=True))
+    return [
+        [float(scores[choice] @ case.weights) for choice in some] for case, some in zip(cases, choices, strict=True)
+    ]
 
 
 def scale(problem: Problem, index: int) -> float:

@@ -1,14 +1,19 @@
-"""The plans of the least purchases: at given pools, what targets and least labels need, and nothing beyond it.
+"""The plans of the least purchases: at given pools, what targets, least labels and rows that ask for more of one line
+need, and nothing beyond it.
+
+A row that only one line's purchases ease (`a.cost <= 2 * b.cost`, `b.buy >= 100`) asks for the more of that line the
+more there is of the others. Of plans that keep to such rows the least purchases of each line make one again (Cottle and
+Veinott, 1972), which is found by raising each line as far as its rows ask until none asks for more.
 
 Rows that rise with every purchase, and the budget, are kept by such a plan if by any at these pools. So where it breaks
 one of them there is no plan at these pools; where it keeps to all rows it is one; and only where it breaks a row that
-more purchases may mend, a program has to tell.
+several lines' purchases ease, a program has to tell.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -75,8 +80,8 @@ def least_plans(
             return LeastPlans(choice, float(given[k]), open_, far, cost)
         open_[k] = not any(row is None or _rises(row, extra) for row in broken)
         whole[k] = False
-    if all(_rises(row, extra) or (row.key not in soft and _least(case, row) is not None) for row in case.rows):
-        open_[:] = False
+    if all(_rises(row, extra) or (row.key not in soft and _asked(case, row) is not None) for row in case.rows):
+        open_ &= ~whole  # but for where the least plan was not found in time, or breaks a row by less than a hair
     return LeastPlans(None, np.inf, open_, far, cost)
 
 
@@ -152,23 +157,55 @@ def _rises(row: Row, extra: float | None) -> bool:
 
 
 def _purchases(case: Problem, soft: Collection[str], low: Array) -> Array:
-    """(m, lines) the least purchases allowed from these on, infinite where there are none, that keep to rows which only
-    ask for more of one line."""
-    for row in case.rows:
-        asked = None if row.key in soft else _least(case, row)
-        if asked is not None:
-            low[:, asked[0]] = np.maximum(low[:, asked[0]], asked[1])
-    return np.stack([line.up(low[:, j]) for j, line in enumerate(case.lines)], axis=1)
+    """(m, lines) the least purchases allowed from these on, infinite where there are none, that keep to rows which ask
+    for more of one line; or less than these, where rows ask in a circle and are not through in as many rounds as there
+    are of them."""
+    asking = [
+        (_terms(case, row), float(row.right), *asked)
+        for row in case.rows
+        if row.key not in soft and (asked := _asked(case, row)) is not None
+    ]
+    buys = np.stack([line.up(low[:, j]) for j, line in enumerate(case.lines)], axis=1)
+    for _ in range(len(asking) + 1):
+        before = buys.copy()
+        for terms, right, j, each in asking:
+            over = _over(terms, right, buys)
+            if over.any():
+                buys[:, j] = np.maximum(buys[:, j], case.lines[j].up(buys[:, j] + over / each))
+        if (buys == before).all():
+            break
+    return buys
 
 
-def _least(case: Problem, row: Row) -> tuple[int, float] | None:
-    """The line of which alone a row asks for more, and how many labels it asks for; None if it is no such row."""
-    if len(row.buy) + len(row.cost) != 1 or row.of_budget:
+def _terms(case: Problem, row: Row) -> list[tuple[int, Line, float, float]]:
+    """The lines of a row, with what it takes a label of each and a unit of its cost."""
+    return [
+        (j, line, float(row.buy.get(line.name, 0)), float(row.cost.get(line.name, 0)))
+        for j, line in enumerate(case.lines)
+        if line.name in row.buy or line.name in row.cost
+    ]
+
+
+@np.errstate(invalid="ignore")
+def _over(terms: Sequence[tuple[int, Line, float, float]], right: float, buys: Array) -> Array:
+    """(m,) how far purchases (m, lines) are over a row of these terms; 0 for less than a hair, and where one of them is
+    infinite."""
+    parts = [buy * buys[:, j] + cost * line.costs(buys[:, j]) for j, line, buy, cost in terms]
+    over, size = sum(parts) - right, sum(map(np.abs, parts)) + abs(right)
+    return np.where(over > HAIR * size, over, 0.0)
+
+
+def _asked(case: Problem, row: Row) -> tuple[int, float] | None:
+    """The only line whose purchases ease a row, and by how much a label of it does; None if it is no such row."""
+    easing = {name for side in (row.buy, row.cost) for name, factor in side.items() if factor < 0}
+    if len(easing) != 1 or row.of_budget:
         return None
-    ((name, factor),) = (row.buy or row.cost).items()
+    (name,) = easing
     index, line = next((j, line) for j, line in enumerate(case.lines) if line.name == name)
-    each = factor if row.buy else factor * line.price if _one_price(line) else Fraction(0)
-    return (index, float(row.right / each)) if each < 0 else None
+    if name in row.cost and not _one_price(line):
+        return None
+    each = row.buy.get(name, Fraction(0)) + row.cost.get(name, Fraction(0)) * line.price
+    return (index, -float(each)) if each < 0 else None
 
 
 def _one_price(line: Line) -> bool:

@@ -196,11 +196,10 @@ def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stab
 def _provenance(brief: Brief, measurements: Measurements, seed: int, started: float) -> Provenance:
     from budget import __version__
 
-    scores = measurements.asked_by(brief).frame["score"]
-    failed = int(scores.isna().sum())
+    scored = measurements.asked_by(brief).runs.scored
     return Provenance(
         version=__version__, brief_sha256=brief.sha256, measurements_sha256=measurements.sha256, seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"), seconds=time.perf_counter() - started,
         versions={"numpy": np.__version__, "pulp": pulp.VERSION},
-        measured_runs=len(scores) - failed, failed_runs=failed,
+        measured_runs=int(scored.sum()), failed_runs=int((~scored).sum()),
     )  # fmt: skip

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from budget.allocation.evaluation import Evaluated, means
-from budget.allocation.goals import goal_values, kept
+from budget.allocation.goals import kept, values_in
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.quick import quick
@@ -45,7 +45,7 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
         return ()
     nothing = Choice((0,) * len(problem.tasks), (0,) * len(problem.pools))
     quickly = quick(table, [side.problem for side in moved], prices, near=plan.choice)
-    plans = [_best(side.problem, (each.choice, plan.choice)) for side, each in zip(moved, quickly, strict=True)]
+    plans = _best([side.problem for side in moved], [(each.choice, plan.choice) for each in quickly])
     before, *scored = means(problem, [nothing, *(each or nothing for each in plans)])
     ends = [
         (float(side.weights @ (before + side.factor * (each - before))), _elsewhere(problem, plan, choice or nothing))
@@ -68,11 +68,14 @@ def sensitivity(table: Table, problem: Problem, plan: Evaluated, prices: Array |
     return tuple(sorted(found, key=_size)[:KEPT])
 
 
-def _best(case: Problem, plans: Iterable[Choice | None]) -> Choice | None:
-    """The best of those that keep to a case; None where none does."""
-    good = [choice for choice in plans if choice is not None and kept(case, choice)]
-    values = goal_values(case, good)
-    return good[int(np.argmax(values))] if good else None
+def _best(cases: Sequence[Problem], plans: Sequence[Sequence[Choice | None]]) -> list[Choice | None]:
+    """For every case the best of those plans that keep to it; None where none does."""
+    good = [
+        [choice for choice in some if choice is not None and kept(case, choice)]
+        for case, some in zip(cases, plans, strict=True)
+    ]
+    values = values_in(cases, good)
+    return [some[int(np.argmax(each))] if some else None for some, each in zip(good, values, strict=True)]
 
 
 def _size(each: Sensitivity) -> tuple[float, float, str, str]:

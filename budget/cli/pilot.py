@@ -292,7 +292,7 @@ def import_(
     imported = []
     if tables:
         with opened(store_path, create=True) as store:
-            imported = [(str(path), len(table.frame), keep(store, table)) for path, table in tables.items()]
+            imported = [(str(path), len(table.runs), keep(store, table)) for path, table in tables.items()]
     if as_json:
         runs = [dict(zip(("file", "runs", "new"), each, strict=True)) for each in imported]
         output.answer_json({"imported": runs, "brief": part.document(), "notes": part.notes})

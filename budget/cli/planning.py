@@ -101,7 +101,7 @@ def fitted(brief: Brief, measurements: Measurements, seed: int) -> Mapping[str, 
     """The surfaces of a brief's tasks; with -v, how long that took."""
     import budget
 
-    runs = len(measurements.asked_by(brief).frame)
+    runs = len(measurements.asked_by(brief).runs)
     with step(f"fitted {len(brief.tasks)} tasks on {runs} runs"):
         return budget.fit(measurements, brief, seed=seed)
 

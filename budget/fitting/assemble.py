@@ -45,8 +45,9 @@ def fit(
     chosen = measurements.of_strategies
     if not len(chosen):
         return fitted
+    places = chosen.places("task")
     return {
-        name: replace(surface, strategies=strategies(surface, chosen[chosen["task"] == name]))
+        name: replace(surface, strategies=strategies(surface, chosen.take(places[name]))) if name in places else surface
         for name, surface in fitted.items()
     }
 

@@ -43,15 +43,12 @@ def backtest(
     Hidden is what has more than 1/`hide` of the labels of the largest pilot or, where only pools vary, of its pool
     labels. Raises InvalidInput for scores above 1 where no brief says what is best.
     """
-    most = measurements.frame.groupby("task")["score"].max()
-    if brief is None and (most > 1).any():
+    score, places = measurements.runs["score"], measurements.runs.places("task")
+    above = {task: top for task, rows in places.items() if (top := np.fmax.reduce(score[rows])) > 1}
+    if brief is None and above:
         allowed, hint = "scores up to 1 without a brief", "--brief BRIEF, which names each metric's best and worst"
         raise InvalidInput(
-            tuple(
-                Fault(measurements.source, str(t), f"a score of {top:g}", allowed, hint)
-                for t, top in most.items()
-                if top > 1
-            )
+            tuple(Fault(measurements.source, task, f"a score of {top:g}", allowed, hint) for task, top in above.items())
         )
     measurements = measurements.asked_by(brief)
     return hidden(list(cells(measurements, brief).values()), seed, hide)

@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 from budget.plan import Score
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from budget.runs import Runs
 
 POOL = "pool:"
 
@@ -35,7 +35,7 @@ class Capacity:
     ahead: float
 
 
-def capacities(rows: pd.DataFrame, own: str, sign: int = 1) -> tuple[Capacity, ...]:
+def capacities(runs: Runs, own: str, sign: int = 1) -> tuple[Capacity, ...]:
     """Of one task's runs, for each pool and each network beside `own` that ran at the same cells, repeats included;
     `sign`: -1 where a lower score is better.
 
@@ -45,45 +45,47 @@ def capacities(rows: pd.DataFrame, own: str, sign: int = 1) -> tuple[Capacity, .
     seed learn from the same labels and vary together, so that the interval is rather too wide.
 
     >>> import pandas as pd
-    >>> runs = [("", 0, 0.50), ("", 9, 0.51), ("large", 0, 0.50), ("large", 9, 0.70)]
-    >>> table = [{"labels": 50, "mode": "finetune", "annotators": 1, "backbone": b, "pool:web": p, "score": y + s / 100}
-    ...          for b, p, y in runs for s in (0, 1)]
-    >>> (found,) = capacities(pd.DataFrame(table), "")
+    >>> from budget import Measurements
+    >>> cells = [("", 0, 0.50), ("", 9, 0.51), ("large", 0, 0.50), ("large", 9, 0.70)]
+    >>> table = [{"task": "cars", "labels": 50, "seed": s, "backbone": b, "pool:web": p, "score": y + s / 100}
+    ...          for b, p, y in cells for s in (0, 1)]
+    >>> (found,) = capacities(Measurements.from_frame(pd.DataFrame(table)).runs, "")
     >>> found.backbone, found.few, found.most, round(found.more.expected, 3), found.p_value < 0.01
     ('large', 0, 9, 0.19, True)
     """
-    rows = rows[rows["score"].notna()]
-    pools = [str(name) for name in rows.columns if str(name).startswith(POOL)]
-    others = sorted(set(rows["backbone"]) - {own})
-    found = [_compared(rows, pools, pool, own, other, sign) for other in others for pool in pools]
+    runs = runs.take(runs.scored)
+    pools = [name for name in runs.columns if name.startswith(POOL)]
+    others = sorted(set(runs["backbone"].tolist()) - {own})
+    found = [_compared(runs, pools, pool, own, other, sign) for other in others for pool in pools]
     return tuple(each for each in found if each is not None)
 
 
-def _compared(rows: pd.DataFrame, pools: list[str], pool: str, own: str, other: str, sign: int) -> Capacity | None:
+def _compared(runs: Runs, pools: list[str], pool: str, own: str, other: str, sign: int) -> Capacity | None:
     """One pool, two networks; None where they have no two sizes of the pool in common, or no repeats."""
     same = ["labels", "mode", "annotators", *(each for each in pools if each != pool)]
-    rows = rows[rows["backbone"].isin((own, other))]
-    keys = zip(zip(*(rows[name] for name in same), strict=True), rows[pool], rows["backbone"], strict=True)
+    some = runs.take(runs.among("backbone", (own, other)))
+    cell = zip(*(some[name].tolist() for name in same), strict=True)
+    keys = zip(cell, some[pool].tolist(), some["backbone"].tolist(), strict=True)
     scores: dict[tuple[tuple[Any, ...], int, str], list[float]] = {}
-    for key, score in zip(keys, rows["score"], strict=True):
-        scores.setdefault(key, []).append(sign * float(score))
-    cells = {key: np.array(runs) for key, runs in scores.items()}
+    for key, score in zip(keys, some["score"].tolist(), strict=True):
+        scores.setdefault(key, []).append(sign * score)
+    cells = {key: np.array(each) for key, each in scores.items()}
     both = {(cell, size) for cell, size, backbone in cells if {(cell, size, own), (cell, size, other)} <= set(cells)}
     sizes = sorted({size for _, size in both})[-2:]
     shared = sorted(cell for cell, size in both if size == sizes[0] and (cell, sizes[-1]) in both)
     used = [cells[cell, size, backbone] for cell in shared for size in sizes for backbone in (own, other)]
-    freedom = sum(len(runs) - 1 for runs in used)
+    freedom = sum(len(each) - 1 for each in used)
     if len(sizes) < 2 or freedom < 1:
         return None
-    variance = float(sum(np.square(runs - runs.mean()).sum() for runs in used)) / freedom
+    variance = float(sum(np.square(each - each.mean()).sum() for each in used)) / freedom
     wide = float(stdtrit(freedom, 0.95))
 
     def mean(size: int, backbone: str) -> float:
         return float(np.mean([cells[cell, size, backbone].mean() for cell in shared]))
 
     def error(*backbones: str) -> float:
-        runs = [len(cells[cell, size, backbone]) for cell in shared for size in sizes for backbone in backbones]
-        return float(np.sqrt(variance * sum(1 / count for count in runs))) / len(shared)
+        counts = [len(cells[cell, size, backbone]) for cell in shared for size in sizes for backbone in backbones]
+        return float(np.sqrt(variance * sum(1 / count for count in counts))) / len(shared)
 
     def gain(value: float, off: float) -> Score:
         return Score(value, value - wide * off, value + wide * off)

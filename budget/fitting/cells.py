@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from budget.fitting.capacity import Capacity, capacities
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from budget.brief import Brief
     from budget.measurements import Measurements
+    from budget.runs import Runs
 
 Array = NDArray[np.float64]
 BEYOND = 1.1  # mean errors above it are no noise around chance: the metric's worst is none
@@ -115,18 +114,19 @@ class Cells:
 def cells(measurements: Measurements, brief: Brief | None) -> dict[str, Cells]:
     """The runs of every task's curves, averaged over seeds."""
     pools = tuple(sorted(measurements.pools))
-    answer, curves = {}, measurements.of_curves
-    beside = measurements.frame.drop(curves.index)
-    others = dict(list(beside[beside["strategy"] == "random"].groupby("task")))
+    answer, curves, beside = {}, measurements.of_curves, measurements.beside_curves
+    others = beside.places("task")
     names = ("score", "test_size", "labels", *(f"pool:{p}" for p in pools))
-    table, seeds = np.column_stack([curves[name].to_numpy(float) for name in names]), curves["seed"].to_numpy()
-    for task, rows in sorted((str(name), rows) for name, rows in curves.groupby("task").indices.items()):
+    table, seeds = np.column_stack([curves[name] for name in names]), curves["seed"]
+    for task, rows in curves.places("task").items():
         metric = brief.tasks[task].metric if brief is not None and task in brief.tasks else None
         scale = Scale(metric.best, metric.worst, metric.direction) if metric else Scale()
         found = _cells(task, scale, pools, table[rows], seeds[rows])
         if (most := _worst(found)) > BEYOND:
             found = replace(_cells(task, scale.reaching(most), pools, table[rows], seeds[rows]), worse=True)
-        answer[task] = _beside(found, curves.iloc[rows], others[task]) if task in others else found
+        answer[task] = found
+        if task in others:
+            answer[task] = _beside(found, curves.take(rows), beside.take(others[task]))
     return answer
 
 
@@ -136,16 +136,16 @@ def _worst(task: Cells) -> float:
     return float(every[every <= DIVERGED * np.median(every)].max(initial=0)) if len(every) else 0.0
 
 
-def _beside(task: Cells, rows: pd.DataFrame, others: pd.DataFrame) -> Cells:
-    """The task of these rows with what is known of its runs of other networks, modes and numbers of annotators."""
-    import pandas as pd
-
-    own, sign = str(rows["backbone"].iloc[0]), 1 if task.scale.best > task.scale.worst else -1
-    adapted = rows.loc[rows["mode"] != "scratch", "mode"]  # from scratch without pools belongs to every mode
-    kind = f"{adapted.iloc[0] if len(adapted) else 'scratch'}, annotators {rows['annotators'].iloc[0]}"
-    apart = others["backbone"] == own
-    capacity = () if apart.all() else capacities(pd.concat([rows, others]), own, sign)
-    return replace(task, capacity=capacity, others=int(others.loc[apart, "score"].notna().sum()), kind=kind)
+def _beside(task: Cells, runs: Runs, others: Runs) -> Cells:
+    """The task of these runs with what is known of its runs of other networks, modes and numbers of annotators."""
+    own, sign = runs["backbone"][0], 1 if task.scale.best > task.scale.worst else -1
+    adapted = [
+        mode for mode in runs["mode"].tolist() if mode != "scratch"
+    ]  # which, without pools, belongs to every mode
+    kind = f"{adapted[0] if adapted else 'scratch'}, annotators {runs['annotators'][0]}"
+    alike = others["backbone"] == own
+    capacity = () if alike.all() else capacities(runs.with_more(others), own, sign)
+    return replace(task, capacity=capacity, others=int((others.scored & alike).sum()), kind=kind)
 
 
 def _cells(task: str, scale: Scale, pools: tuple[str, ...], runs: Array, seed: Array) -> Cells:

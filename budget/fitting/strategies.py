@@ -10,9 +10,8 @@ import numpy as np
 from budget.plan import Score
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from budget.fitting.surface import Surface
+    from budget.runs import Runs
 
 LEAST = 1e-9  # of the metric's range: no run is measured without any scatter
 
@@ -26,7 +25,7 @@ class Strategy:
     runs: int
 
 
-def strategies(surface: Surface, runs: pd.DataFrame) -> dict[str, Strategy]:
+def strategies(surface: Surface, runs: Runs) -> dict[str, Strategy]:
     """{strategy: gain} of runs of one task, in the columns of Measurements, whose labels were not chosen at random.
 
     Every run's score less what is expected at its labels and pools, weighted by the inverse variance of a run there.
@@ -34,14 +33,14 @@ def strategies(surface: Surface, runs: pd.DataFrame) -> dict[str, Strategy]:
     """
     answer = {}
     way = 1.0 if surface.best > surface.worst else -1.0
-    scored = runs[runs["score"].notna()]
-    for name, rows in scored.groupby("strategy", sort=True):
-        labels, pools = rows["labels"].to_numpy(float), {p: rows[f"pool:{p}"].to_numpy(float) for p in surface.pools}
+    scored = runs.take(runs.scored)
+    for name, places in scored.places("strategy").items():
+        rows = scored.take(places)
+        labels, pools = rows["labels"], {pool: rows[f"pool:{pool}"] for pool in surface.pools}
         scatter = np.maximum(surface.scatter(labels, pools), LEAST * abs(surface.best - surface.worst))
         weight = scatter**-2 / (scatter**-2).sum()
-        score = rows["score"].to_numpy(float)
-        gain = way * float(weight @ (score - surface.expected(labels, pools)))
+        gain = way * float(weight @ (rows["score"] - surface.expected(labels, pools)))
         curve = surface.draws(labels, pools) @ weight
         half = 1.645 * float(np.sqrt(curve.var() + 1 / (scatter**-2).sum()))
-        answer[str(name)] = Strategy(Score(gain, gain - half, gain + half), len(rows))
+        answer[name] = Strategy(Score(gain, gain - half, gain + half), len(rows))
     return answer

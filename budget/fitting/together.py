@@ -41,7 +41,7 @@ class OfLaw:
     starts: NDArray[np.intp]
 
     def add(self, total: Array, labels: Array, pools: Array) -> None:
-        """Add what these nodes say to the errors (n, k) at labels (n, k) and pools (n, k, J)."""
+        """Add what these nodes say to the errors (n, k) at labels (n, k) and pools (n, k or 1, J)."""
         ends = [*self.starts[1:].tolist(), len(self.owner)]
         first = 0
         while first < len(self.tasks):
@@ -107,7 +107,7 @@ class Alike:
     def _whole(self, labels: Array, pools: Array) -> Array:
         """The same with as many pool labels as were measured; on a grid the same labels come again and again."""
         columns, back = np.unique(labels, axis=1, return_inverse=True)
-        return self._logits(columns, np.ones((*columns.shape, pools.shape[2])))[:, back.reshape(-1)]
+        return self._logits(columns, np.ones((len(columns), 1, pools.shape[2])))[:, back.reshape(-1)]
 
 
 def _error(one: Surface, labels: Array, law: Array, whole: Array) -> Array:

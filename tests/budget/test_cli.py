@@ -69,6 +69,11 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_after(code) == set()
 
 
+def test_a_plan_loads_neither_pandas_nor_torch(inputs: tuple[str, str]) -> None:
+    code = f"from budget.cli import main\ntry: main({['plan', *inputs, '-o', 'out']!r})\nexcept SystemExit: pass"
+    assert {"numpy", "scipy"} <= (loaded := loaded_after(code)) and not {"pandas", "torch"} & loaded
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, call: Call) -> None:
     assert name in call("--help").stdout

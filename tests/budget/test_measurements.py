@@ -180,7 +180,7 @@ def test_a_curve_has_runs_of_one_kind_and_runs_from_scratch_without_pools_belong
     clever = frame.iloc[[1, 3]].assign(strategy="margin")
     measurements = Measurements.from_frame(pd.concat([frame, clever]))
     assert measurements.of_strategies["mode"].tolist() == ["frozen"]
-    found = measurements.of_curves
+    found = measurements.of_curves.frame()
     kept = [tuple(row) for row in found[["task", "labels", "mode", "annotators", "backbone"]].to_numpy()]
     assert kept == [
         ("a", 100, "scratch", 1, ""),
@@ -202,7 +202,7 @@ def test_a_brief_is_answered_by_runs_of_its_tasks_with_as_many_annotators_as_it_
     asked = Measurements.from_frame(frame.assign(seed=0, score=0.5)).asked_by(brief)
     assert asked.pools == ("own", "new")  # `web` was not varied in any task
     assert not asked.frame["pool:new"].any()
-    kept = asked.of_curves[["task", "labels", "annotators"]]
+    kept = asked.of_curves.frame()[["task", "labels", "annotators"]]
     assert [tuple(row) for row in kept.to_numpy()] == [("a", 40, 3), ("c", 10, 2), ("night", 10, 3)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from budget import Brief, Plan, plan
 from budget.allocation import limits
 from budget.allocation.audit import plan_within
 from budget.allocation.goals import kept
-from budget.allocation.problem import problem
+from budget.allocation.problem import Choice, problem
+from budget.allocation.program import Program
 from budget.errors import CannotBeMet
+from budget.prices import exact
 from tests.budget.allocation.surfaces import Known, measured
 
 
@@ -239,3 +242,43 @@ def least_money(surfaces: list[Known], prices: Any, targets: list[float], pools:
         k = int(cost.argmin())
         best, middle, width = min(best, float(cost[k])), [float(first[k]), float(second[k])], width**0.4
     return best
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_that_ask_for_more_of_one_line_are_settled_without_a_program(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against every plan there is: three lines in chains, so that what the first needs comes back to the last."""
+    random = np.random.default_rng(seed)
+    tasks = {
+        name: {"label_cost": int(random.integers(1, 9)) / 4, "lot": int(random.integers(1, 9)), "max_labels": 40}
+        for name in "abc"
+    }
+    factor, more = random.uniform(0.3, 3.0, 3).round(2).tolist(), random.integers(0, 9, 2).tolist()
+    rows = [
+        f"a.cost <= {factor[0]} * b.cost", f"b.buy <= {factor[1]} * c.buy + {more[0]}", f"a.buy >= {more[1]}",
+        f"a.buy + b.cost <= {factor[2]} * c.cost + {more[0]}", f"c.cost <= {int(random.integers(20, 80))}",
+    ]  # fmt: skip
+    brief = Brief.from_dict({"budget": int(random.integers(5, 90)), "tasks": tasks, "constraints": rows})
+    surfaces = {name: Known(name) for name in "abc"}
+    asked = problem(brief, surfaces)
+    every = [range(0, 41, line.lot) for line in asked.lines]
+    plans = (Choice(buys, ()) for buys in product(*every))
+    costs = [asked.cost(choice) for choice in plans if not asked.broken(choice)]
+    monkeypatch.setattr(Program, "solve", None)
+    limited = limits.Limits(brief, surfaces, exact(brief.budget), "highs")
+    found = limited.find(limited.all)
+    assert (None if found is None else asked.cost(found.choice)) == min(costs, default=None)
+
+
+def test_rows_that_ask_in_a_circle_are_settled_too() -> None:
+    """n of box ask for 1.001 n of mask, which ask for more of box than that: without end; or, where n + 1 of mask ask
+    for 0.9989 (n + 1) of box, up to n = 909, the first number that is as many."""
+    brief, surfaces = two()
+    brief["constraints"] = ["mask.buy >= 1.001 * box.buy", "box.buy >= 0.9995 * mask.buy", "box.buy >= 1"]
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert "these limits contradict each other" in shortfall.reason
+    brief["constraints"][1] = "box.buy >= 0.9989 * mask.buy"
+    (shortfall,) = reasons(brief, surfaces).shortfalls
+    assert shortfall.path == "budget"
+    assert shortfall.value == pytest.approx(0.3 * 909 + 1.1 * 910)

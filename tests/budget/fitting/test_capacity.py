@@ -26,6 +26,11 @@ def runs(own_gain, other_gain, noise=0.01, seeds=3, labels=(50, 800), ahead=0.0,
     ).assign(score=lambda frame: frame["score"] + random.normal(0, noise, len(frame)))
 
 
+def compared(frame):
+    """The networks of a frame of runs."""
+    return capacities(Measurements.from_frame(frame).runs, "")
+
+
 def with_more_labels(frame):
     """The same with further sizes of the curves' own network, so that a curve can be fitted."""
     own = frame[(frame["backbone"] == "") & (frame["labels"] == 50)]
@@ -36,7 +41,7 @@ def with_more_labels(frame):
 def test_the_figures_are_those_of_the_textbook():
     """Differences of means of three runs, their pooled variance, the 95 % point of Student's t with 8 degrees."""
     frame = runs(0.0, 0.02, labels=(50,))
-    (found,) = capacities(frame, "")
+    (found,) = compared(frame)
     cell = frame.set_index(["backbone", "pool:web"])["score"]
     high, low, high_own, low_own = (cell[name, pool].to_numpy() for name in ("large", "") for pool in (4000, 1000))
     assert found.own.expected == pytest.approx(high_own.mean() - low_own.mean())
@@ -46,7 +51,7 @@ def test_the_figures_are_those_of_the_textbook():
 
 
 def test_no_difference_is_taken_for_one_as_often_as_the_test_says():
-    found = [capacities(runs(0.02, 0.02, rng=k), "")[0] for k in range(200)]
+    found = [compared(runs(0.02, 0.02, rng=k))[0] for k in range(200)]
     assert np.mean([each.p_value < 0.1 for each in found]) == pytest.approx(0.1, abs=0.07)
     assert np.mean([each.more.low <= 0 <= each.more.high for each in found]) == pytest.approx(0.9, abs=0.07)
 
@@ -93,8 +98,8 @@ def test_where_a_lower_score_is_better_a_gain_is_a_fall():
 
 def test_without_repeats_or_a_second_size_in_common_nothing_is_said():
     frame = runs(0.0, 0.1)
-    assert capacities(frame[frame["seed"] == 0], "") == ()
-    assert capacities(frame[(frame["backbone"] == "") | (frame["pool:web"] == 4000)], "") == ()
+    assert compared(frame[frame["seed"] == 0]) == ()
+    assert compared(frame[(frame["backbone"] == "") | (frame["pool:web"] == 4000)]) == ()
 
 
 def test_a_column_that_names_no_network_changes_no_checksum():
