@@ -17,7 +17,7 @@ from budget.brief_checks import NAME_ALLOWED, is_name
 from budget.errors import Fault, InvalidInput
 from budget.measurements import MOST_SHOWN, POOL, REQUIRED
 from budget.messages import nearest, number_hint, shown
-from budget.runs import Column, Runs
+from budget.run_table import Column, RunTable
 
 OPTIONAL = ("strategy", "annotators", "mode", "backbone", "test_size", "seconds", "device", "run", "started")
 MODES = ("finetune", "frozen", "scratch")
@@ -26,7 +26,7 @@ EMPTY = ("", "nan", "na", "n/a", "null", "none")  # what tools write for a numbe
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 
 
-def checked(columns: Sequence[tuple[object, Column]], rows: Sequence[int], source: str) -> Runs:
+def checked(columns: Sequence[tuple[object, Column]], rows: Sequence[int], source: str) -> RunTable:
     """The canonical table. `columns`: names and cells, these numbers or any objects; `rows`: the number of each row in
     its source. Raises InvalidInput."""
     reader = _Reader(columns, rows, source)
@@ -51,7 +51,7 @@ def checked(columns: Sequence[tuple[object, Column]], rows: Sequence[int], sourc
     reader.check_repeats(runs, failed, key)
     reader.stop_if_faulty()
     order = sorted(range(len(runs)), key=lambda row: (runs[row], failed[row], 0.0 if failed[row] else score[row]))
-    return Runs(table).take(np.array(order))
+    return RunTable(table).take(np.array(order))
 
 
 def _missing(cell: object) -> bool:

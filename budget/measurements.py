@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from budget.errors import Fault, InvalidInput
 from budget.inputs import read_bytes, read_text
 from budget.messages import nearest, shown
-from budget.runs import Column, Runs
+from budget.run_table import Column, RunTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Measurements:
     [[100.0, nan, 5000.0], [200.0, 0.7, 5000.0]]
     """
 
-    runs: Runs
+    runs: RunTable
     source: str = ""
     annotators: Mapping[str, int] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Measurements:
         columns = {name: column for name, column in runs.columns.items() if name not in idle}
         columns |= {POOL + name: np.zeros(len(runs), np.int64) for name in brief.pools if name not in self.pools}
         paid = {name: brief.tasks[brief.labels_of(name)].annotators for name in brief.tasks}
-        return replace(self, runs=Runs(columns), annotators=paid)
+        return replace(self, runs=RunTable(columns), annotators=paid)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Measurements:
         return tuple(name.removeprefix(POOL) for name in self.runs.columns if name.startswith(POOL))
 
     @property
-    def of_curves(self) -> Runs:
+    def of_curves(self) -> RunTable:
         """The runs that surfaces are fitted to: labels chosen at random, and of each task the mode, the number of
         annotators and the network that most of its runs with a score have (of all its runs where none has a score); of
         equals the first by alphabet and number. Runs with the number of annotators that is asked about go before all
@@ -94,12 +94,12 @@ class Measurements:
         return self.runs.take(self._at_random & self._of_one_kind)
 
     @property
-    def beside_curves(self) -> Runs:
+    def beside_curves(self) -> RunTable:
         """The other runs whose labels were chosen at random."""
         return self.runs.take(self._at_random & ~self._of_one_kind)
 
     @property
-    def of_strategies(self) -> Runs:
+    def of_strategies(self) -> RunTable:
         """The runs of the same kinds as those of the curves whose labels were not chosen at random."""
         return self.runs.take(~self._at_random & self._of_one_kind)
 

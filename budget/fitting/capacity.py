@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 from budget.plan import Score
 
 if TYPE_CHECKING:
-    from budget.runs import Runs
+    from budget.run_table import RunTable
 
 POOL = "pool:"
 
@@ -35,7 +35,7 @@ class Capacity:
     ahead: float
 
 
-def capacities(runs: Runs, own: str, sign: int = 1) -> tuple[Capacity, ...]:
+def capacities(runs: RunTable, own: str, sign: int = 1) -> tuple[Capacity, ...]:
     """Of one task's runs, for each pool and each network beside `own` that ran at the same cells, repeats included;
     `sign`: -1 where a lower score is better.
 
@@ -60,7 +60,7 @@ def capacities(runs: Runs, own: str, sign: int = 1) -> tuple[Capacity, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _compared(runs: Runs, pools: list[str], pool: str, own: str, other: str, sign: int) -> Capacity | None:
+def _compared(runs: RunTable, pools: list[str], pool: str, own: str, other: str, sign: int) -> Capacity | None:
     """One pool, two networks; None where they have no two sizes of the pool in common, or no repeats."""
     same = ["labels", "mode", "annotators", *(each for each in pools if each != pool)]
     some = runs.take(runs.among("backbone", (own, other)))

@@ -15,7 +15,7 @@ from budget.fitting.capacity import Capacity, capacities
 if TYPE_CHECKING:
     from budget.brief import Brief
     from budget.measurements import Measurements
-    from budget.runs import Runs
+    from budget.run_table import RunTable
 
 Array = NDArray[np.float64]
 BEYOND = 1.1  # mean errors above it are no noise around chance: the metric's worst is none
@@ -136,7 +136,7 @@ def _worst(task: Cells) -> float:
     return float(every[every <= DIVERGED * np.median(every)].max(initial=0)) if len(every) else 0.0
 
 
-def _beside(task: Cells, runs: Runs, others: Runs) -> Cells:
+def _beside(task: Cells, runs: RunTable, others: RunTable) -> Cells:
     """The task of these runs with what is known of its runs of other networks, modes and numbers of annotators."""
     own, sign = runs["backbone"][0], 1 if task.scale.best > task.scale.worst else -1
     adapted = [

@@ -11,7 +11,7 @@ from budget.plan import Score
 
 if TYPE_CHECKING:
     from budget.fitting.surface import Surface
-    from budget.runs import Runs
+    from budget.run_table import RunTable
 
 LEAST = 1e-9  # of the metric's range: no run is measured without any scatter
 
@@ -25,7 +25,7 @@ class Strategy:
     runs: int
 
 
-def strategies(surface: Surface, runs: Runs) -> dict[str, Strategy]:
+def strategies(surface: Surface, runs: RunTable) -> dict[str, Strategy]:
     """{strategy: gain} of runs of one task, in the columns of Measurements, whose labels were not chosen at random.
 
     Every run's score less what is expected at its labels and pools, weighted by the inverse variance of a run there.

@@ -17,10 +17,10 @@ Column = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Runs:
+class RunTable:
     """R runs: by name a column (R,), numbers as int64 or float64, text as objects.
 
-    >>> runs = Runs({"task": np.array(["cars", "cats"], dtype=object), "labels": np.array([100, 200])})
+    >>> runs = RunTable({"task": np.array(["cars", "cats"], dtype=object), "labels": np.array([100, 200])})
     >>> runs.take(runs["labels"] > 100)["task"].tolist(), runs.places("task")["cats"].tolist()
     (['cats'], [1])
     """
@@ -36,13 +36,13 @@ class Runs:
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
 
-    def take(self, rows: NDArray[Any]) -> Runs:
+    def take(self, rows: NDArray[Any]) -> RunTable:
         """Some of the runs: which (R,), true or false, or their places."""
-        return Runs({name: column[rows] for name, column in self.columns.items()})
+        return RunTable({name: column[rows] for name, column in self.columns.items()})
 
-    def with_more(self, others: Runs) -> Runs:
+    def with_more(self, others: RunTable) -> RunTable:
         """These runs and then the others, which have the same columns."""
-        return Runs({name: np.concatenate([column, others[name]]) for name, column in self.columns.items()})
+        return RunTable({name: np.concatenate([column, others[name]]) for name, column in self.columns.items()})
 
     def places(self, name: str) -> dict[str, NDArray[np.intp]]:
         """Where each value of a column is, sorted by the value."""
