@@ -93,7 +93,7 @@ def _ranges(
 
 
 def _inside(line: Line, buy: int, low: float, high: float) -> Band:
-    """The allowed purchases between a plan's and these ends, next to the ends: what lies beyond may be far from good."""
+    """The allowed purchases between a plan's and these ends, next to the ends: what lies beyond may be no good."""
     return min(int(line.up(np.array([min(low, buy)]))[0]), buy), max(line.down(max(high, buy)), buy)
 
 
