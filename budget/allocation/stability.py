@@ -181,6 +181,6 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
         price *= sign
         price = price or (found[row.key].price if row.key in found else 0.0)
         found[row.key] = Limit(
-            row.key, row.text, sign * float(row.use(problem.lines, buys)), sign * float(limit), price
+            row.key, row.text, sign * float(row.use(problem.lines, buys)) + 0.0, sign * float(limit) + 0.0, price
         )
     return tuple(found.values())

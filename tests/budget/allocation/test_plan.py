@@ -394,6 +394,14 @@ def test_a_limit_stands_as_it_is_written_and_an_equation_once() -> None:
     assert loose.price == 0
 
 
+def test_nothing_used_of_a_limit_from_below_is_no_minus_nothing() -> None:
+    brief, surfaces = three()
+    brief["tasks"]["mask"]["max_labels"] = 50
+    answer = planned(brief | {"constraints": ["mask.buy >= 0", "-mask.cost >= -50"]}, surfaces)
+    assert [(str(each.used), each.limit) for each in answer.limits] == [("0.0", 0), ("0.0", -50)]
+    assert "-0.0" not in answer.to_json()
+
+
 def test_where_more_money_leaves_no_plan_the_next_money_brings_nothing() -> None:
     tasks = {"a": {"label_cost": 1, "group": "g", "max_labels": 30}, "b": {"label_cost": 1}}
     answer = planned(
