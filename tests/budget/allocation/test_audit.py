@@ -239,3 +239,15 @@ def least_money(surfaces: list[Known], prices: Any, targets: list[float], pools:
         k = int(cost.argmin())
         best, middle, width = min(best, float(cost[k])), [float(first[k]), float(second[k])], width**0.4
     return best
+
+
+def test_where_not_even_the_worst_score_is_reached_with_the_confidence_nothing_else_is_blamed() -> None:
+    """Draws may lie below a metric's worst: then no target is low enough."""
+    task = {"label_cost": 1, "max_labels": 50, "target": 0.05, "target_confidence": 0.95}
+    with pytest.raises(CannotBeMet, match="or a target_confidence have to give") as error:
+        plan_within(
+            Brief.from_dict({"budget": 40, "tasks": {"a": task}}),
+            {"a": Known("a", 0.3, 0.68, 0.1, 10.0, spread=0.4)},
+            "highs",
+        )
+    assert "scores fall" not in str(error.value)
