@@ -21,6 +21,7 @@ from budget.yaml_positions import Places, read_file
 
 MOST_LABELS = 10**12
 MOST_MONEY = 1e12
+MOST_SCORE = 1e12
 
 
 def _whole(value: Any) -> Any:
@@ -43,8 +44,8 @@ class Metric(_Part):
     """A score's name and its two ends: `best` and `worst` in its own unit."""
 
     name: str = Field("score", min_length=1, max_length=200, description="text of 1 to 200 characters")
-    best: float = Field(1.0, description="a number: the best score there is")
-    worst: float = Field(0.0, description="a number: the score of knowing nothing")
+    best: float = Field(1.0, ge=-MOST_SCORE, le=MOST_SCORE, description="a number: the best score there is")
+    worst: float = Field(0.0, ge=-MOST_SCORE, le=MOST_SCORE, description="a number: the score of knowing nothing")
     direction: Literal["maximize", "minimize"] = Field("maximize", description="maximize or minimize")
 
 
@@ -178,7 +179,7 @@ def _checked(values: object, places: Places, faults: list[Fault]) -> Brief:
         brief = Brief.model_validate(plain)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        faults += [_field_fault(each["type"], each["loc"], plain, places) for each in found]
+        faults += [_field_fault(each["type"], each["loc"], each.get("ctx", {}), plain, places) for each in found]
         broken = [each["loc"] for each in found]
         brief = Brief.model_construct(**_sound(plain, broken))
     brief._places = places
@@ -218,8 +219,8 @@ def _sound(values: dict[str, Any], broken: list[KeyPath]) -> dict[str, Any]:
     return kept
 
 
-def _field_fault(kind: str, path: KeyPath, values: object, places: Places) -> Fault:
-    """One error of pydantic in our words."""
+def _field_fault(kind: str, path: KeyPath, limits: Mapping[str, Any], values: object, places: Places) -> Fault:
+    """One error of pydantic in our words; `limits`: those that were broken."""
     model, key = _model_at(path)
     if kind == "extra_forbidden":
         allowed = tuple(model.model_fields)
@@ -234,6 +235,8 @@ def _field_fault(kind: str, path: KeyPath, values: object, places: Places) -> Fa
     allowed_text = model.model_fields[key].description if key in model.model_fields else None
     if allowed_text is None:
         allowed_text = f"a mapping with some of the keys {', '.join(model.model_fields)}"
+    if "le" in limits and f"{limits['le']:g}" not in allowed_text:
+        allowed_text += f"; {limits['le']:g} at most"
     options = {"goal": ("mean", "worst", "cheapest"), "direction": ("maximize", "minimize")}.get(key, ())
     hint = nearest(found_value, options) if isinstance(found_value, str) and options else number_hint(found_value)
     return Fault(places.place(*path), path_text(path), shown(found_value), allowed_text, hint)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from budget import prices
 from budget.constraints import TOTAL, parse
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from budget.messages import KeyPath
 
 LONGEST_NAME = 200
+LEAST_PRICE = Fraction(1, 10**15)  # of a label that is not free: below it numbers have too few digits
+CLOSEST = 1e-9  # ends of a metric, in parts of the larger: between nearer ones numbers have too few digits
 OWN_LABELS = (
     *("label_cost", "label_seconds", "hourly_wage", "annotators", "review", "owned", "max_labels", "min_labels", "lot"),
     *("setup_cost", "min_buy", "tiers", "group", "objects_per_label"),
@@ -32,7 +36,7 @@ _JOINERS = "\u200c\u200d"  # unprintable by the book, but letters and emoji of m
 
 def relation_faults(brief: Brief, broken: set[KeyPath]) -> list[Fault]:
     """Faults between fields. `broken`: (section, name) of parts left out of `brief` for faults of their own."""
-    faults = [*_names(brief, broken)]
+    faults = [*_names(brief, broken), *_texts(brief)]
     for name, pool in brief.pools.items():
         faults += _line(brief, ("pools", name), pool)
     for name, task in brief.tasks.items():
@@ -63,6 +67,15 @@ def _names(brief: Brief, broken: set[KeyPath]) -> Iterator[Fault]:
             )
 
 
+def _texts(brief: Brief) -> Iterator[Fault]:
+    """Texts that stand on terminals and pages: no control characters."""
+    texts: list[tuple[KeyPath, str]] = [(("title",), brief.title), (("currency",), brief.currency)]
+    texts += [(("tasks", name, "metric", "name"), task.metric.name) for name, task in brief.tasks.items()]
+    for path, text in texts:
+        if any(category(letter) == "Cc" and letter not in "\t\n\r" for letter in text):
+            yield brief.fault(path, shown(text), "text without control characters")
+
+
 def is_name(name: str) -> bool:
     """Whether a task, a pool or a group may be called this."""
     printable = all(letter.isprintable() or letter in _JOINERS for letter in name)
@@ -88,6 +101,11 @@ def _line(brief: Brief, where: KeyPath, line: Priced) -> Iterator[Fault]:
         if starts[0] != 0 or any(later <= start for start, later in pairwise(starts)):
             allowed = "numbers of labels that rise from 0: [[0, price], [1000, price], …]"
             yield brief.fault((*where, "tiers"), f"tiers from {', '.join(map(str, starts))} labels", allowed)
+    if len(given) == 1 and (line.hourly_wage is None or line.label_seconds is not None):
+        low = min((price for _, price in prices.exact_tiers(line) if price), default=LEAST_PRICE)
+        if low < LEAST_PRICE:
+            allowed = f"0, or at least {float(LEAST_PRICE):g} money a label"
+            yield brief.fault(where, f"a price of {float(low):.3g} a label", allowed)
     if line.max_labels is None and given and _is_free(line):
         yield brief.fault(
             where, "labels that cost nothing, without end", "a max_labels where the price is 0", "add max_labels"
@@ -143,6 +161,9 @@ def _task(brief: Brief, where: KeyPath, task: Task) -> Iterator[Fault]:
         yield brief.fault(
             (*where, "metric"), found, f"{order}, for {metric.direction}", f"swap them, or direction: {other}"
         )
+    elif abs(metric.best - metric.worst) < CLOSEST * max(abs(metric.best), abs(metric.worst), CLOSEST):
+        allowed = f"ends of the metric that differ by more than {CLOSEST:g} of their size"
+        yield brief.fault((*where, "metric"), f"best {metric.best!r} and worst {metric.worst!r}", allowed)
     elif task.target is not None and not min(metric.best, metric.worst) <= task.target <= max(
         metric.best, metric.worst
     ):

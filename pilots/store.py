@@ -169,6 +169,8 @@ class Store:
         path = Path(path)
         if not create and not path.is_file():
             raise _refuse(path, "no such file", "a store of pilots", "begin one with `labelbudget pilot run`")
+        if not create and not path.stat().st_size:
+            raise _refuse(path, "an empty file", "a store of pilots", "begin one with `labelbudget pilot run`")
         try:
             connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         except sqlite3.Error as error:

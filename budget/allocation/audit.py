@@ -106,8 +106,8 @@ def _shortfalls(asked: Limits) -> tuple[Shortfall, ...]:
             repair.add(target, [*keys, *[*limits.targets][:k]])
     repair.add(BUDGET, [*keys, *limits.targets])
     if not repair.reasons:
-        reason = "no plan was found that keeps to all limits, though none of them rules it out"
-        looser = "looser limits; no figure can be named, for scores fall where more is bought"
+        reason = "no plan keeps to all limits wherever one of them is moved"
+        looser = "looser limits; several at once or a target_confidence have to give; no figure can be named"
         return _unsettled(asked) or (Shortfall(reason, looser),)
     found = []
     for key, reason in repair.reasons.items():

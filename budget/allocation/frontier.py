@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -13,12 +13,14 @@ from budget.allocation.goals import goal_values, kept, meets_targets
 from budget.allocation.lines import Array
 from budget.allocation.problem import Choice, Problem
 from budget.allocation.quick import quick
+from budget.allocation.relaxation import relax
 from budget.allocation.rows import Row
-from budget.allocation.search import search_at
+from budget.allocation.search import CLOSED, Search, search_at
 from budget.allocation.table import Table
 
 STEPS, REACH = 24, 2  # budgets from nothing to so many times the brief's
 SHARES = 10
+TURNS = 3  # of looking for pools by the prices of the last plan
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def along_budgets(
     some = [case for case in cases if least <= case.money]
     found = dict(zip((case.budget for case in some), quick(table, some, prices, solver, proofs=True), strict=True))
     plans = list(dict.fromkeys([*(each.choice for each in found.values() if each.choice is not None), *known]))
-    best = _best_of(asked, cases, plans, solver)
+    own = {budget for budget, each in found.items() if each.choice is not None}
+    best = _best_of(table, asked, cases, plans, known, own, solver)
     scored = dict(zip(best, evaluate(problem, [choice for _, choice in best.values()]), strict=True))
     return [
         Point(b, scored[b], best[b][0], found[b].bound if b in found else np.inf)
@@ -64,36 +67,51 @@ def along_budgets(
 
 
 def _best_of(
-    problem: Problem, cases: Sequence[Problem], plans: Sequence[Choice], solver: str
+    table: Table,
+    problem: Problem,
+    cases: Sequence[Problem],
+    plans: Sequence[Choice],
+    known: Sequence[Choice],
+    own: Collection[float],
+    solver: str,
 ) -> dict[float, tuple[float, Choice]]:
     """By budget the best of the plans that keep to its case, and what the goal makes of it; where a poorer case has a
-    better one, plans like that one are looked for."""
+    better one, or no plan was found for this very budget (it is none of its `own`), plans like that one are looked
+    for; before there is any, plans like the first of the `known`."""
     reaching = [choice for choice in plans if meets_targets(problem, choice)]
     ranked = sorted(zip(goal_values(problem, reaching), reaching, strict=True), key=lambda pair: -pair[0])
     priced = [(problem.cost(choice), value, choice) for value, choice in ranked]
     best: dict[float, tuple[float, Choice]] = {}
-    below: float | None = None
+    money, near = problem.budget, next(iter(known), None)
     for case in cases:
         each = ((value, choice) for cost, value, choice in priced if cost <= case.money and not case.broken(choice))
         first = next(each, None)
-        if below is not None and (first is None or first[0] < best[below][0]):
-            made = _from_below(case, best[below][1], below, solver)
+        short = first is None or case.budget not in own or (money in best and first[0] < best[money][0])
+        if short and near is not None:
+            made = _like(table, case, near, money, solver)
             tried = [*zip(goal_values(problem, made), made, strict=True), *([] if first is None else [first])]
             first = max(tried, key=lambda pair: pair[0], default=None)
         if first is not None:
-            below, best[case.budget] = case.budget, first
+            best[case.budget] = first
+            money, near = case.budget, first[1]
     return best
 
 
-def _from_below(case: Problem, plan: Choice, money: float, solver: str) -> list[Choice]:
-    """Plans at the pools of a poorer one, which had `money`, and at as large a share of the budget: rows that move with
-    the budget may leave no plan at the pools that were looked at first."""
+def _like(table: Table, case: Problem, plan: Choice, money: float, solver: str) -> list[Choice]:
+    """The best plan at the pools of another one, which had `money`, at as large a share of the budget, and at those
+    that the table calls best at the prices of the rows there: they may leave no plan at the pools that were looked at
+    first."""
     more = case.budget / money if money > 0 else 1.0
-    larger = tuple(line.down(buy * more) for line, buy in zip(case.pools, plan.pools, strict=True))
-    made = (
-        search_at(case, pools, np.array(plan.tasks, float), solver) for pools in dict.fromkeys((plan.pools, larger))
-    )
-    return [choice for choice in made if choice is not None and kept(case, choice)]
+    shared = tuple(line.down(buy * more) for line, buy in zip(case.pools, plan.pools, strict=True))
+    search = Search(case, solver, None, CLOSED)
+    for pools in (plan.pools, shared):
+        search.attempt(pools, np.array(plan.tasks, float))
+    for _ in range(TURNS if case.linear else 0):
+        if search.best is None or not search.best.rows[1:].any():
+            break
+        tasks, pools = relax(table, case, search.best.rows[1:])
+        search.attempt(pools, tasks)
+    return [search.choice] if search.choice is not None and kept(case, search.choice) else []
 
 
 def _reason(problem: Problem, case: Problem, least: Fraction) -> str:

@@ -25,6 +25,7 @@ from budget.allocation.search import CLOSED
 from budget.allocation.sensitivity import sensitivity
 from budget.allocation.solver import SOLVERS
 from budget.allocation.table import Table, tabulate
+from budget.allocation.whole_lots import reach
 from budget.errors import Fault, InvalidInput
 from budget.plan import Certificate, Plan, Provenance
 
@@ -190,7 +191,11 @@ def _firmness(solved: Solved) -> tuple[dict[str, stability.Band], dict[str, stab
         return {}, {}
     names = [line.name for line in asked.lines]
     near = stability.nearly_as_good(scope.table, asked, scope.best.choice, prices)
-    return dict(zip(names, stability.bands(asked, prices), strict=True)), dict(zip(names, near, strict=True))
+    bands = stability.bands(asked, prices)
+    if asked.rows:
+        ends = reach(asked, solved.solver)
+        bands, near = (stability.within(asked, scope.best.choice, some, ends) for some in (bands, near))
+    return dict(zip(names, bands, strict=True)), dict(zip(names, near, strict=True))
 
 
 def _provenance(brief: Brief, measurements: Measurements, seed: int, started: float) -> Provenance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def quick(
         for k, each in _all_plain(table, cases, near, solver, proofs) + _all_mixtures(table, cases, solver, proofs):
             found[k] = each
     rest = [k for k in range(len(cases)) if found[k].choice is None]
-    slow = _filled(table, [cases[k] for k in rest], prices, solver) if rest else []
+    slow = _filled(table, [cases[k] for k in rest], prices, solver, near) if rest else []
     for k, choice in zip(rest, slow, strict=True):
         bound, provable = found[k].bound, proofs and cases[k].linear and cases[k].budget > 0
         if choice is not None and provable and bound - goal_value(cases[k], choice) > NEARLY:
@@ -130,8 +131,11 @@ def _closer(table: Table, case: Problem, quick: Quick, near: Mixed, solver: str)
     return Quick(search.choice, min(quick.bound, again.cuts(table).bounds(solver)[0]))
 
 
-def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: str) -> list[Choice | None]:
-    """Good plans by water-filling, or by whole choices where that does not do."""
+def _filled(
+    table: Table, cases: list[Problem], prices: Array | None, solver: str, near: Choice | None
+) -> list[Choice | None]:
+    """Good plans by water-filling, or by whole choices where that does not do: at the pools that it calls best with
+    rows at these prices (without a plan `near`, at none, too), or, where there is no plan at those, at its pools."""
     found: list[Choice | None] = [None] * len(cases)
     relaxed = relax_all(table, cases, prices)
     for dearer in DEARER if prices is not None and prices.any() else (1.0,):
@@ -145,11 +149,18 @@ def _filled(table: Table, cases: list[Problem], prices: Array | None, solver: st
         least = least_at([cases[k] for k in left], [relaxed[k][1] for k in left])
         reached = {k: case for k, case in zip(left, least, strict=True) if case is not None}
         if reached:
-            near, pools = zip(*(relaxed[k] for k in reached), strict=True)
+            tasks, pools = zip(*(relaxed[k] for k in reached), strict=True)
             each = None if paid is None else np.tile(paid, (len(reached), 1))
-            for k, choice in zip(reached, to_lots([*reached.values()], near, pools, each), strict=True):
+            for k, choice in zip(reached, to_lots([*reached.values()], tasks, pools, each), strict=True):
                 found[k] = choice if kept(cases[k], choice) else None
-    for k, case in enumerate(cases):
-        if found[k] is None:
-            found[k] = search_at(case, relaxed[k][1], relaxed[k][0], solver)
+    left = [k for k, case in enumerate(cases) if found[k] is None]
+    far = left if near is None and prices is not None and prices.any() else []  # rows may have other prices there
+    free = dict(zip(far, relax_all(table, [cases[k] for k in far]), strict=True))
+    for k in left:
+        places = {pools: tasks for tasks, pools in (relaxed[k], *([free[k]] if far else []))}
+        made = [search_at(cases[k], pools, tasks, solver) for pools, tasks in places.items()]
+        if near is not None and made == [None]:
+            made = [search_at(cases[k], near.pools, np.array(near.tasks, float), solver)]
+        good = [choice for choice in made if choice is not None]
+        found[k] = max(good, key=partial(goal_value, cases[k]), default=None)
     return found

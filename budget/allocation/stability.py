@@ -88,8 +88,25 @@ def _ranges(
         last = np.cumprod(fine, axis=1).sum(axis=1)  # so many from the plan on are good
         each = np.arange(len(tried))
         near[open_], far[open_] = tried[each, last], tried[each, last + 1]
-    whole = [int(problem.lines[j].near(np.array([buy]))[0]) for j, buy in zip(lines, near, strict=True)]
-    return tuple(zip(whole[::2], whole[1::2], strict=True))
+    ends = zip(which, near[::2].tolist(), near[1::2].tolist(), strict=True)
+    return tuple(_inside(problem.lines[j], plan.all[j], low, high) for j, low, high in ends)
+
+
+def _inside(line: Line, buy: int, low: float, high: float) -> Band:
+    """The allowed purchases between a plan's and these ends, next to the ends: what lies beyond may be no good."""
+    return min(int(line.up(np.array([min(low, buy)]))[0]), buy), max(line.down(max(high, buy)), buy)
+
+
+def within(
+    problem: Problem, plan: Choice, ranges: Sequence[Band], reach: Sequence[tuple[float, float]]
+) -> tuple[Band, ...]:
+    """Ranges within the fewest and the most labels that plans buy at all."""
+    found = []
+    each = zip(problem.lines, plan.all, ranges, reach, strict=True)
+    for line, buy, (low, high), (fewest, most) in each:
+        first, last = _inside(line, buy, fewest, most)
+        found.append((min(max(low, first), last), min(max(high, first), last)))
+    return tuple(found)
 
 
 def _most(problem: Problem, line: Line) -> int:
@@ -164,6 +181,6 @@ def limits(table: Table, problem: Problem, plan: Choice, prices: Array, solver: 
         price *= sign
         price = price or (found[row.key].price if row.key in found else 0.0)
         found[row.key] = Limit(
-            row.key, row.text, sign * float(row.use(problem.lines, buys)), sign * float(limit), price
+            row.key, row.text, sign * float(row.use(problem.lines, buys)) + 0.0, sign * float(limit) + 0.0, price
         )
     return tuple(found.values())

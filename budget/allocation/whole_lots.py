@@ -61,6 +61,21 @@ def nearest(problem: Problem, choice: Choice, solver: str, seconds: float | None
     return None if found is None or problem.broken(found) else found
 
 
+def reach(problem: Problem, solver: str) -> tuple[tuple[float, float], ...]:
+    """By line, no plan within every row, limit and the money buys fewer or more labels than that: in parts of lots."""
+    program, parts = _program(problem)
+    program.whole = [False] * len(program.whole)
+    found = []
+    for part, line in zip(parts, problem.lines, strict=True):
+        ends, most = [], float(max(line.most // line.lot, 1))
+        for way in (-1, 1):
+            program.gain = [0.0] * len(program.gain)
+            program.gain[part.index[0]] = way / most
+            ends.append(way * program.solve(solver).bound * most * line.lot)
+        found.append((max(ends[0], float(line.least)), min(ends[1], float(line.most))))
+    return tuple(found)
+
+
 def _program(problem: Problem) -> tuple[Program, list[Lots]]:
     """All lots within the money, the rows and the limits."""
     program = Program()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from budget import __version__
-from budget.cli.output import refuse, refuse_json
+from budget.cli.output import escape_what_cannot_be_shown, refuse, refuse_json
 from budget.errors import LabelBudgetError
 
 INTERRUPTED = 130
@@ -31,6 +31,10 @@ COMMANDS = {
 
 class Commands(click.Group):
     """A group that knows its commands by name, and turns our errors into messages and exit statuses."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        escape_what_cannot_be_shown()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -38,6 +38,14 @@ def read_others(paths: Iterable[Path], brief: Brief) -> dict[str, dict[str, int]
 
 def _read(path: Path, brief: Brief) -> dict[str, int]:
     rows = csv.DictReader(io.StringIO(read_text(path)))
+    try:
+        return _buys(path, rows, brief)
+    except csv.Error as error:
+        fault = Fault(f"{path}:{rows.line_num + 1}", "", f"no readable CSV ({error})", "CSV, separated by commas")
+        raise InvalidInput((fault,)) from None
+
+
+def _buys(path: Path, rows: csv.DictReader[str], brief: Brief) -> dict[str, int]:
     missing = [column for column in ("name", "buy") if column not in (rows.fieldnames or ())]
     if missing:
         found = ", ".join(rows.fieldnames or ()) or "nothing"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
 import os
 import shlex
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -21,6 +24,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_THE_ANSWER = ("--output", "--language", "--force", "--json", "--color", "--verbose", "--quiet")
 _META = "budget.cli."  # of keys in click's `ctx.meta`, which a whole command line shares
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What a stream cannot show, as JSON writes it: so that documents stay JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Streams of any encoding take any text: what theirs lacks is escaped."""
+    codecs.register_error("labelbudget", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="labelbudget")
 
 
 class Number(click.FloatRange):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from budget.measurements import Measurements
 
 DRAWS = 200
+FARTHEST = 1e6  # ranges of its metric that a score may lie from the best: beyond is a slip, and too much for the laws
 CHUNK = 128  # tasks fitted at once: enough for the calls not to count, and a bound of the memory
 
 
@@ -41,6 +42,22 @@ def fit(
     if empty:
         allowed = "at least one run with labels or pool labels and a score"
         raise InvalidInput(tuple(Fault(measurements.source, name, "no such run", allowed) for name in empty))
+    farthest = {task.task: float(np.abs(task.error).max()) for task in tasks}
+    far = [name for name, error in farthest.items() if not error <= FARTHEST]
+    if far:
+        allowed, hint = f"scores at most {FARTHEST:g} of them", "correct the score, or best and worst of the metric"
+        raise InvalidInput(
+            tuple(
+                Fault(
+                    measurements.source,
+                    name,
+                    f"a score {farthest[name]:.3g} ranges of its metric from the best",
+                    allowed,
+                    hint,
+                )
+                for name in far
+            )
+        )
     fitted = surfaces(tasks, seed, hierarchy, draws)
     chosen = measurements.of_strategies
     if not len(chosen):

@@ -161,6 +161,38 @@ def test_what_is_no_amount_of_money_is_refused_at_its_place(scalar: str, hint: s
     assert (fault.place[:3], fault.path, fault.hint) == (":2:", "budget", hint)
 
 
+@pytest.mark.parametrize(
+    ("best", "worst"), [(1e300, 0.0), (1e308, -1e308), (1e-310, 0.0), (1.0000000000000002, 1.0), (1e12, 1e12 - 1)]
+)
+def test_ends_of_a_metric_that_nobody_can_reckon_with_are_refused(best: float, worst: float) -> None:
+    metric = {"best": best, "worst": worst}
+    with pytest.raises(InvalidInput, match="metric"):
+        Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1, "metric": metric}}})
+
+
+@pytest.mark.parametrize(
+    "priced", [{"label_cost": 1e-320}, {"tiers": [[0, 1], [9, 1e-16]]}, {"label_seconds": 1e-9, "hourly_wage": 1e-9}]
+)
+def test_a_price_next_to_nothing_is_refused(priced: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"tasks\.a: found a price of .* allowed: 0, or at least 1e-15"):
+        Brief.from_dict({"budget": 1, "tasks": {"a": priced}})
+    assert Brief.from_dict({"budget": 1, "tasks": {"a": {"label_cost": 1e-15}}}).budget == 1
+
+
+@pytest.mark.parametrize("key", ["title", "currency", "metric"])
+def test_a_text_that_would_command_a_terminal_is_refused(key: str) -> None:
+    text, task = "\x1b[31mred", {"label_cost": 1}
+    values = {"budget": 1, "tasks": {"a": task | ({"metric": {"name": text}} if key == "metric" else {})}}
+    with pytest.raises(InvalidInput, match="text without control characters"):
+        Brief.from_dict(values | ({key: text} if key != "metric" else {}))
+    assert Brief.from_dict(values | {"tasks": {"a": task}, "title": "two\nlines"}).title == "two\nlines"
+
+
+def test_a_number_that_is_too_large_is_told_how_large_it_may_be(tmp_path: Path) -> None:
+    money, labels = faults_of("budget: 1e13\ntasks: {a: {label_cost: 1, max_labels: 1e30}}", tmp_path)
+    assert (money.allowed, labels.allowed[-15:]) == ("money, 0 or more; 1e+12 at most", "; 1e+12 at most")
+
+
 def test_names_that_other_readers_would_change_stay_as_they_are_written(tmp_path: Path) -> None:
     brief = brief_of("budget: 1\ntasks: {no: {label_cost: 1}, 010: {label_cost: 1}, 1: {label_cost: 1}}", tmp_path)
     assert list(brief.tasks) == ["no", "010", "1"]

@@ -124,6 +124,16 @@ def test_faults_of_both_inputs_come_at_once_and_nothing_is_written(call: Call, t
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_a_stream_that_lacks_a_letter_gets_it_escaped_and_json_stays_json(encoding: str, tmp_path: Path) -> None:
+    name, environment = "\u20bf \U0001f697 \xe9.yaml", {"PYTHONIOENCODING": encoding}
+    words = [COMMAND, "fit", name, "m.csv", "--json"]
+    result = subprocess.run(words, capture_output=True, cwd=tmp_path, env=os.environ | environment)
+    assert result.returncode == 2
+    assert json.loads(result.stdout.decode(encoding))["faults"][0]["place"] == name
+    assert b"Traceback" not in result.stderr
+
+
 def test_with_json_an_error_is_one_document_too(call: Call, tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("budget: 1\n")
     document = json.loads(call("plan", "b.yaml", "nowhere.csv", "--json", status=2).stdout)

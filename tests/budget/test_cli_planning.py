@@ -403,6 +403,7 @@ def test_an_allocation_of_ours_is_read_again_whatever_its_names_and_with_scores_
         ("name,buy\ndetection,1\ndetection,2\n", "o.csv:3: name: found detection a second time"),
         ("task,labels\ndetection,1\n", "o.csv:1: columns: found task, labels"),
         ("", "o.csv:1: columns: found nothing"),
+        ("name,buy\n" + "x" * 200_000 + ",1\n", "o.csv:2: found no readable CSV"),
     ],
 )
 def test_a_compared_plan_that_cannot_be_read_is_refused(text: str, fault: str, call: Call, tmp_path: Path) -> None:

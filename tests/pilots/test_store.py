@@ -201,6 +201,13 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
         Store.open(tmp_path / "nowhere" / "pilots.sqlite")
 
 
+def test_an_empty_file_is_no_store_to_read_from_and_stays_empty(path):
+    path.touch()
+    with pytest.raises(InvalidInput, match="an empty file"):
+        Store.open(path, create=False)
+    assert path.stat().st_size == 0
+
+
 def test_many_may_begin_and_write_one_store_at_once(path):
     def write(seed):
         with Store.open(path) as store:

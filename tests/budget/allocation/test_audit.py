@@ -282,3 +282,15 @@ def test_rows_that_ask_in_a_circle_are_settled_too() -> None:
     (shortfall,) = reasons(brief, surfaces).shortfalls
     assert shortfall.path == "budget"
     assert shortfall.value == pytest.approx(0.3 * 909 + 1.1 * 910)
+
+
+def test_where_not_even_the_worst_score_is_reached_with_the_confidence_nothing_else_is_blamed() -> None:
+    """Draws may lie below a metric's worst: then no target is low enough."""
+    task = {"label_cost": 1, "max_labels": 50, "target": 0.05, "target_confidence": 0.95}
+    with pytest.raises(CannotBeMet, match="or a target_confidence have to give") as error:
+        plan_within(
+            Brief.from_dict({"budget": 40, "tasks": {"a": task}}),
+            {"a": Known("a", 0.3, 0.68, 0.1, 10.0, spread=0.4)},
+            "highs",
+        )
+    assert "scores fall" not in str(error.value)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from budget import Brief
+from budget import Brief, plan
 from budget.allocation.evaluation import means
 from budget.allocation.frontier import REACH, along_budgets
 from budget.allocation.goals import goal_value
@@ -18,7 +18,7 @@ from budget.allocation.relaxation import level
 from budget.allocation.search import CLOSED, search_at
 from budget.allocation.stability import NEAR, SHARE, bands, nearly_as_good
 from budget.allocation.table import tabulate
-from tests.budget.allocation.surfaces import Known
+from tests.budget.allocation.surfaces import Known, measured
 
 
 def posed(seed: int, row: str | None = None, goal: str = "worst", risk: float = 0.0, lot: int = 1) -> Problem:
@@ -156,3 +156,26 @@ def _held(asked: Problem, index: int, buy: int) -> Problem:
     lines[index] = replace(lines[index], least=buy, most=buy)
     count = len(asked.tasks)
     return replace(asked, tasks=tuple(lines[:count]), pools=tuple(lines[count:]))
+
+
+def test_a_pool_that_is_bought_whole_or_not_at_all_is_not_said_to_be_dispensable_where_most_of_it_would_do() -> None:
+    tasks = {"a": {"label_cost": 1}, "b": {"label_cost": 1}}
+    surfaces = {name: Known(name, 0.1, 0.8, 0.3, 20.0, {"p": 30.0}, power=0.01, seed=i) for i, name in enumerate(tasks)}
+    whole = {"label_cost": 0.01, "min_buy": 10_000, "lot": 5000, "max_labels": 10_000}
+    brief = Brief.from_dict({"budget": 200, "goal": "worst", "tasks": tasks, "pools": {"p": whole}})
+    answer = plan(brief, measured(surfaces), surfaces)  # type: ignore[arg-type]
+    assert answer.pools["p"].buy == 10_000
+    assert answer.pools["p"].could_be == (10_000, 10_000)
+
+
+@pytest.mark.parametrize("goal", ["mean", "worst"])
+def test_no_line_is_said_to_be_movable_to_where_rows_leave_no_plan(goal: str) -> None:
+    tasks = {"a": {"label_cost": 1, "setup_cost": 1}, "b": {"label_cost": 1}, "c": {"label_cost": 1}}
+    surfaces = {name: Known(name, 0.1 * i, 0.5, 0.1 + 0.3 * i, 20.0, seed=i) for i, name in enumerate(tasks)}
+    rows = ["a.buy <= 15", "b.buy == c.buy", "2 * b.buy + a.buy <= 70"]
+    brief = Brief.from_dict({"budget": 500, "goal": goal, "tasks": tasks, "constraints": rows})
+    answer = plan(brief, measured(surfaces), surfaces)  # type: ignore[arg-type]
+    for name, most in (("a", 15), ("b", 35), ("c", 35)):
+        for ends in (answer.tasks[name].could_be, answer.tasks[name].band):
+            assert ends is not None
+            assert 0 <= ends[0] <= ends[1] <= most

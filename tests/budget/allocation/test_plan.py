@@ -104,6 +104,32 @@ def test_the_frontier_rises_where_a_group_must_have_a_share_of_each_budget() -> 
     assert all(point.costs["a"] >= 0.3 * point.budget - 1e-9 for point in answer.frontier)
 
 
+def test_the_frontier_goes_on_rising_where_hours_bind_that_are_no_limit_to_the_plan() -> None:
+    a = {"label_cost": 0.2, "label_seconds": 30, "target": 0.45, "setup_cost": 1, "lot": 10}
+    b = {"label_cost": 0.5, "label_seconds": 60, "lot": 10}
+    free = {"label_cost": 0, "max_labels": 1000, "label_seconds": 30, "lot": 50}
+    values = {"budget": 20, "hours": 5, "tasks": {"a": a, "b": b}, "pools": {"p": free}}
+    surfaces = {"a": Known("a", 0.1, 0.6, 0.5, 50.0, {"p": 0.0}), "b": Known("b", 0.1, 0.6, 0.5, 50.0, {"p": 1.0})}
+    answer = planned(values, surfaces)
+    for point in answer.frontier[12::6]:
+        alone = planned(values | {"budget": point.budget}, surfaces)
+        assert point.score.expected >= alone.score.expected - 0.003
+
+
+def test_a_budget_that_a_plan_keeps_to_is_not_said_to_have_none_where_rows_leave_few() -> None:
+    a = {"label_cost": 1, "label_seconds": 60, "max_labels": 20, "lot": 20, "target": 0.45}
+    b = {"tiers": [[0, 300], [20, 300]], "label_seconds": 60, "owned": 100, "max_labels": 125, "lot": 5, "group": "g"}
+    p = {"tiers": [[0, 1], [150, 0]], "label_seconds": 600, "max_labels": 200, "lot": 50}
+    rows = {"groups": {"g": {"min_share": 0.1}}, "constraints": ["total.cost - 3 * p.cost <= 3910", "p.labels <= 19"]}
+    surfaces = {
+        "a": Known("a", 0.1, 0.6, 0.5, 10.0, {"p": 0.2}),
+        "b": Known("b", 0.1, 0.26, 0.55, 1.0, {"p": 0.0}, seed=1),
+    }
+    answer = planned({"budget": 10_000, "hours": 2, "tasks": {"a": a, "b": b}, "pools": {"p": p}, **rows}, surfaces)
+    least = 1520  # for all of `a`, which its target needs, and five labels of `b`
+    assert all(each.budget < least for each in answer.failed_budgets)
+
+
 def test_a_little_more_money_never_makes_the_plan_worse() -> None:
     answer = planned(*three())
     assert answer.next_money.amount == 10
@@ -366,6 +392,14 @@ def test_a_limit_stands_as_it_is_written_and_an_equation_once() -> None:
     assert least.used == answer.tasks["points"].cost >= 500
     assert least.price < 0  # one more of it takes money from what brings more
     assert loose.price == 0
+
+
+def test_nothing_used_of_a_limit_from_below_is_no_minus_nothing() -> None:
+    brief, surfaces = three()
+    brief["tasks"]["mask"]["max_labels"] = 50
+    answer = planned(brief | {"constraints": ["mask.buy >= 0", "-mask.cost >= -50"]}, surfaces)
+    assert [(str(each.used), each.limit) for each in answer.limits] == [("0.0", 0), ("0.0", -50)]
+    assert "-0.0" not in answer.to_json()
 
 
 def test_where_more_money_leaves_no_plan_the_next_money_brings_nothing() -> None:

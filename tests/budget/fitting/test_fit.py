@@ -212,6 +212,14 @@ def test_a_task_without_a_score_is_refused_by_name() -> None:
         fit(measured(frame))
 
 
+@pytest.mark.parametrize("slip", [1e30, -1e30])
+def test_a_score_a_million_ranges_from_the_best_is_refused_as_a_slip(slip: float) -> None:
+    frame = rows("a", power(), SIZES)
+    frame.loc[0, "score"] = slip
+    with pytest.raises(InvalidInput, match=r"a: found a score .* from the best"):
+        fit(measured(frame))
+
+
 def test_the_expected_score_is_concave_in_labels_beyond_the_largest_pilot() -> None:
     surface = fit(measured(rows("a", power(), SIZES, noise=0.004)))["a"]
     grid = np.linspace(1600, 40000, 200)
