@@ -39,7 +39,7 @@ def demo(folder: Path, slots: int | None) -> None:
     if not brief_path.exists():
         output.write_file(brief_path, example("demo.yaml"))
     brief = Brief.from_file(brief_path)
-    output.say(f"Training the pilots of {brief_path} (a minute or two)")
+    output.say(f"Training the pilots of {brief_path} (seconds on a GPU, some minutes without)")
     with opened(folder / "pilots.sqlite", create=True) as store:
         carry_out(setup(brief, folder), store, slots)
         frame = store.frame()
